@@ -1,0 +1,47 @@
+"""Problems the user can mend, each told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+
+
+class CryoflowError(Exception):
+    """Something the user can mend; ``str(error)`` says where, what is wrong and what to do."""
+
+
+class SpecError(CryoflowError):
+    """Everything wrong with a spec, all at once.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        One line a problem, e.g. ``pick.yaml:6: autopicking > Picking treshold: unknown field``.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class FileError(CryoflowError):
+    """A file that is missing, broken, or lacks what is needed.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, as the user would recognise it.
+    message : str
+        What is wrong and what to do.
+    line : int, optional
+        Line number, from 1, in a text file.
+    """
+
+    def __init__(self, path: str | PathLike[str], message: str, line: int | None = None) -> None:
+        self.path, self.message, self.line = str(path), message, line
+        where = f"{path}:{line}" if line is not None else str(path)
+        super().__init__(f"{where}: {message}")
+
+    def __reduce__(self) -> tuple[type[FileError], tuple[str, str, int | None]]:
+        """Pickle by parts, so that a worker process can hand the error back."""
+        return FileError, (self.path, self.message, self.line)

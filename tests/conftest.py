@@ -1,0 +1,23 @@
+"""Where the reference data lies, and what happens without it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REFERENCE = Path(os.environ.get("CRYOFLOW_REFERENCE", Path(__file__).parents[2] / "shared" / "reference"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if REFERENCE.is_dir():
+        return
+    absent = pytest.mark.skip(reason=f"no reference data at {REFERENCE} (set CRYOFLOW_REFERENCE)")
+    for item in items:
+        if item.get_closest_marker("reference"):
+            item.add_marker(absent)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder with RELION's output for known inputs (read-only)."""
+    return REFERENCE
