@@ -1,0 +1,112 @@
+"""What a job is given and what it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from cryoflow.project.paths import relative_to_project, resolve_in_project
+
+T = TypeVar("T")
+
+
+class Reporter:
+    """How a job speaks to the user; this one keeps silent, as tests and workers want it."""
+
+    def say(self, line: str) -> None:
+        """Tell one line of information."""
+
+    def warn(self, line: str) -> None:
+        """Tell one line that the user should see."""
+
+    def progress(self, iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+        """Yield the items of ``iterable`` while showing how far it is.
+
+        Parameters
+        ----------
+        iterable : iterable
+            What is worked through.
+        label : str
+            What is counted, e.g. ``micrographs``.
+        total : int, optional
+            Number of items; taken from ``len(iterable)`` where that exists.
+        """
+        del label, total
+        yield from iterable
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """Where a job runs, on what, and whom it tells.
+
+    Attributes
+    ----------
+    project : Path
+        Absolute root of the project; names inside STAR files are relative to it.
+    directory : Path
+        Absolute job directory, e.g. ``<project>/AutoPick/job010``.
+    device : str
+        Resolved torch device, ``cpu`` or ``cuda:0``.
+    report : Reporter
+        Progress and messages.
+    continuing : bool
+        True for ``--continue`` into a directory that has earlier output.
+    """
+
+    project: Path
+    directory: Path
+    device: str = "cpu"
+    report: Reporter = field(default_factory=Reporter)
+    continuing: bool = False
+
+    def relative(self, path: str | PathLike[str]) -> str:
+        """Return ``path`` relative to the project root, in POSIX form."""
+        return relative_to_project(self.project, path)
+
+    def resolve(self, name: str | PathLike[str]) -> Path:
+        """Return the absolute path of a project-relative name; FileError if it does not exist."""
+        return resolve_in_project(self.project, name)
+
+
+class Failure(NamedTuple):
+    """One micrograph or particle that could not be worked on.
+
+    Attributes
+    ----------
+    item : str
+        Its name.
+    message : str
+        Why not, in one line.
+    """
+
+    item: str
+    message: str
+
+
+class JobResult(NamedTuple):
+    """What a job has read, written, counted and failed at.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of str
+        Project-relative POSIX paths.
+    counts : dict
+        Numbers for the record, e.g. ``{"micrographs": 8, "particles": 539}``.
+    failures : tuple of Failure
+        Items left out; any makes the job partial (exit code 2).
+    summary : str
+        One line for the user, e.g. ``539 particles on 8 micrographs``.
+    nodes : tuple of (str, str)
+        Project-relative path and RELION node label of what later jobs take up,
+        e.g. ``("Extract/job012/particles.star", "ParticleGroupMetadata.star.relion")``.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    counts: dict[str, int | float]
+    failures: tuple[Failure, ...] = ()
+    summary: str = ""
+    nodes: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,46 @@
+"""Names inside a project: always relative to its root, always with ``/``."""
+
+from __future__ import annotations
+
+import re
+from os import PathLike
+from pathlib import Path
+
+from cryoflow.errors import FileError
+
+_JOB = re.compile(r"^(?:\./)*[^/]+/job\d{3,}/")
+
+
+def below_job(name: str | PathLike[str]) -> str:
+    """Return a path without its leading ``Type/jobNNN/``.
+
+    ``MotionCorr/job002/Micrographs/a.mrc`` becomes ``Micrographs/a.mrc``; other paths stay as they are.
+    A job repeats the rest below its own directory, so that outputs of two inputs never collide.
+    """
+    return _JOB.sub("", Path(name).as_posix(), count=1)
+
+
+def relative_to_project(project: Path, path: str | PathLike[str]) -> str:
+    """Return ``path`` relative to the project root, in POSIX form.
+
+    A relative path is taken as relative to the root already; a path outside the project stays absolute.
+    Links are not followed: an alias or a linked data folder keeps the name that the user gave it.
+    """
+    given = Path(path)
+    if not given.is_absolute():
+        return given.as_posix()
+    return given.relative_to(project).as_posix() if given.is_relative_to(project) else given.as_posix()
+
+
+def resolve_in_project(project: Path, name: str | PathLike[str]) -> Path:
+    """Return the absolute path of a project-relative (or absolute) name.
+
+    Raises
+    ------
+    FileError
+        If nothing of that name exists.
+    """
+    path = project / name
+    if not path.exists():
+        raise FileError(name, f"no such file in the project {project}; check the path in the spec")
+    return path
