@@ -68,7 +68,7 @@ def crop_transform(transform: Tensor, width: int, new_height: int, new_width: in
     Returns
     -------
     Tensor
-        ``(..., new_height, new_width // 2 + 1)``. Rows hold the frequencies ``-((n - 1) // 2)`` to ``n // 2``:
+        ``(..., new_height, new_width // 2 + 1)``. Rows run from ``-((n - 1) // 2)`` to ``n // 2``:
         an even height that shrinks keeps the row +n/2 at its Nyquist row, as RELION does.
     """
     height = transform.shape[-2]
@@ -111,8 +111,8 @@ def resize(images: Tensor, new_height: int, new_width: int) -> Tensor:
 def shift_phases(height: int, width: int, dy: Tensor | float, dx: Tensor | float, like: Tensor) -> Tensor:
     """Factors that move an image by ``(dy, dx)`` pixels: content at p goes to p + d.
 
-    ``dy`` and ``dx`` may be tensors ``(...,)``; the result is complex ``(..., h, w // 2 + 1)`` with the device
-    and precision of ``like``.
+    ``dy`` and ``dx`` may be ``(...,)`` tensors; the result is complex, ``(..., h, w // 2 + 1)``, with the
+    device and precision of ``like``.
     """
     real = like.real.dtype if like.is_complex() else like.dtype
     grid = frequencies(height, width, like.device, real)
