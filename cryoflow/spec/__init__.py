@@ -1,1 +1,22 @@
+"""What a job is: frozen models of RELION's job types, knowing neither disk nor tensors."""
 
+from cryoflow.spec.autopick import AutoPick
+from cryoflow.spec.base import Broken, Compute, JobSpec, Section
+from cryoflow.spec.class2d import Class2D
+from cryoflow.spec.extract import Extract
+from cryoflow.spec.jobs import JOB_TYPES
+from cryoflow.spec.select import Select
+from cryoflow.spec.sort import Sort
+
+__all__ = [
+    "JOB_TYPES",
+    "AutoPick",
+    "Broken",
+    "Class2D",
+    "Compute",
+    "Extract",
+    "JobSpec",
+    "Section",
+    "Select",
+    "Sort",
+]

@@ -1,0 +1,198 @@
+"""What all job types share: sections that know their labels, and rules between fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import NoneType
+from typing import Any, Literal, NamedTuple, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError, PydanticUndefined
+
+from cryoflow.spec.field import Declaration, field, section
+from cryoflow.spec.names import fold, resolve, spellings
+from cryoflow.spec.values import is_nothing, read
+
+
+class Broken(NamedTuple):
+    """A rule between fields that a spec breaks.
+
+    Attributes
+    ----------
+    fields : tuple of str
+        Dotted names of the fields in question, the one to point at first.
+    message : str
+        What is wrong and what to do.
+    """
+
+    fields: tuple[str, ...]
+    message: str
+
+
+class _Kind(NamedTuple):
+    python: type | None
+    optional: bool
+    default: Any
+    declaration: Declaration
+
+
+class Declared(BaseModel):
+    """A frozen model whose fields are declared with `field` or `section`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def declarations(cls) -> dict[str, Declaration]:
+        """Give the declaration of every field, by name, in the order of the tutorial's table."""
+        return dict(_declarations(cls))
+
+    @classmethod
+    def resolve(cls, typed: str) -> str | None:
+        """Find the field meant by a name, a label of the tutorial or a label of RELION."""
+        return resolve(typed, _spellings(cls))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        named: dict[str, Any] = {}
+        for typed, value in data.items():
+            name = cls.resolve(str(typed)) or str(typed)
+            # a second spelling of the same field must not win silently: it is refused as unknown
+            named[f"{typed} " if name in named else name] = value
+        return named
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = _kinds(cls)[str(info.field_name)]
+        if kind.python is None:
+            return value
+        if issubclass(kind.python, BaseModel):
+            return {} if is_nothing(value) and not kind.optional else value
+        try:
+            return read(value, kind.python, kind.optional, kind.default, kind.declaration)
+        except ValueError as problem:
+            raise PydanticCustomError("cryoflow", "{text}", {"text": str(problem)}) from None
+
+
+@cache
+def _declarations(cls: type[Declared]) -> dict[str, Declaration]:
+    extras = {name: info.json_schema_extra for name, info in cls.model_fields.items()}
+    return {name: extra for name, extra in extras.items() if isinstance(extra, Declaration)}
+
+
+@cache
+def _spellings(cls: type[Declared]) -> dict[str, frozenset[str]]:
+    return {
+        name: spellings(known.label, known.relion_label) | {fold(name)}
+        for name, known in _declarations(cls).items()
+    }
+
+
+@cache
+def _kinds(cls: type[Declared]) -> dict[str, _Kind]:
+    return {name: _kind(cls, name, known) for name, known in _declarations(cls).items()}
+
+
+def _kind(cls: type[Declared], name: str, known: Declaration) -> _Kind:
+    info = cls.model_fields[name]
+    arms = [arm for arm in get_args(info.annotation) if arm is not NoneType]
+    optional = NoneType in get_args(info.annotation)
+    bare = arms[0] if optional and len(arms) == 1 else info.annotation
+    if get_origin(bare) is Literal:
+        bare = str
+    default = None if info.default is PydanticUndefined else info.default
+    return _Kind(bare if isinstance(bare, type) else None, optional, default, known)
+
+
+class Section(Declared):
+    """One tab of a job."""
+
+
+class Compute(Section):
+    """Where and how a job computes; nothing here changes what it computes."""
+
+    device: str = field(
+        "Device",
+        None,
+        "auto",
+        help="auto (a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU.",
+    )
+    threads: int | None = field(
+        "Threads", None, None, low=1, help="CPU threads per worker; none: as many as there are cores."
+    )
+    workers: int = field("Workers", None, 1, low=1, help="Processes that share the micrographs between them.")
+    seed: int = field(
+        "Seed", None, 0, low=0, high=2**63 - 1, help="Same seed, same input, same device: the same bytes."
+    )
+    precision: Literal["single", "double"] = field(
+        "Precision",
+        None,
+        "single",
+        choices=("single", "double"),
+        help="double is slower and only meant for comparisons.",
+    )
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        kind, colon, index = device.partition(":")
+        if device in {"auto", "cpu", "cuda"} or (kind == "cuda" and colon and index.isdecimal()):
+            return device
+        text = f"'{device}' is not a device; allowed: auto, cpu, cuda, cuda:0, cuda:1 ..."
+        raise PydanticCustomError("cryoflow", "{text}", {"text": text})
+
+
+class JobSpec(Declared):
+    """What a job is to do; frozen, complete, and knowing no disk."""
+
+    job: str = field("Job", None)
+    number: int | None = field(
+        "Number", None, None, low=1, high=999999, help="Number of the job directory; none: the next free one."
+    )
+    alias: str | None = field(
+        "Alias", None, None, help="A second, telling name for the job directory, e.g. template_based."
+    )
+    star_style: Literal["input", "3.0", "3.1"] = field(
+        "STAR style",
+        None,
+        "input",
+        choices=("input", "3.0", "3.1"),
+        help="Version of the tables written: that of the input, RELION 3.0's, or 3.1's with optics groups.",
+    )
+    compute: Compute = section("Compute", "Device, threads, workers, seed and precision.")
+
+    @classmethod
+    def sections(cls) -> dict[str, type[Section]]:
+        """Give the section models by name, in the order of the tutorial's tabs, compute last."""
+        kinds = {name: kind.python for name, kind in _kinds(cls).items()}
+        found = {name: kind for name, kind in kinds.items() if kind and issubclass(kind, Section)}
+        return {name: found[name] for name in sorted(found, key=lambda name: name == "compute")}
+
+    def broken_rules(self) -> Iterator[Broken]:
+        """Yield every rule between fields that this spec breaks."""
+        yield from ()
+
+    @field_validator("alias")
+    @classmethod
+    def _usable_alias(cls, alias: str | None) -> str | None:
+        refused = alias is not None and (
+            not all(c.isalnum() or c in "_.+-" for c in alias) or alias[0] in ".-" or alias.startswith("job")
+        )
+        if refused:
+            text = (
+                f"'{alias}' cannot name a directory; use letters, digits and _, and do not begin with 'job'"
+            )
+            raise PydanticCustomError("cryoflow", "{text}", {"text": text})
+        return alias
+
+    @model_validator(mode="after")
+    def _rules_hold(self) -> JobSpec:
+        broken = tuple(self.broken_rules())
+        if broken:
+            text = "; ".join(f"{rule.fields[0]}: {rule.message}" for rule in broken)
+            raise PydanticCustomError("broken_rules", "{text}", {"text": text, "broken": broken})
+        return self

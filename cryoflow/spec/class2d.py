@@ -1,0 +1,239 @@
+"""Class2D: group particles into classes and average each (maximum a posteriori)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from cryoflow.spec.base import Broken, Compute, JobSpec, Section
+from cryoflow.spec.field import NOT_POSITIVE, field, section
+from cryoflow.spec.gpu import GPU_IDS, USE_GPU, broken_gpu_rules, gpu_field
+
+_OPTIMISER = re.compile(r".*_it(\d+)_optimiser\.star")
+
+
+class Io(Section):
+    """Particles, or the earlier run to go on from."""
+
+    input_images_star_file: str | None = field(
+        "Input images STAR file:",
+        "fn_img",
+        None,
+        help="STAR file of the particles; may be left out when an earlier run is continued.",
+    )
+    continue_from_here: str | None = field(
+        "Continue from here:",
+        "fn_cont",
+        None,
+        help="The _optimiser.star of the iteration to go on from, e.g. run_it010_optimiser.star.",
+    )
+
+
+class Ctf(Section):
+    """How the contrast transfer function is treated."""
+
+    do_ctf_correction: bool = field(
+        "Do CTF-correction?",
+        "do_ctf_correction",
+        True,
+        help="Yes needs CTF values of every particle; No only for data without them.",
+    )
+    have_data_been_phase_flipped: bool = field(
+        "Have data been phase-flipped?",
+        "ctf_phase_flipped",
+        False,
+        help="Yes when phases were already flipped during earlier processing.",
+    )
+    ignore_ctfs_until_first_peak: bool = field(
+        "Ignore CTFs until first peak?",
+        "ctf_intact_first_peak",
+        False,
+        help="Yes leaves low resolution uncorrected; try it when classes look like featureless blobs.",
+    )
+
+
+class Optimization(Section):
+    """How many classes, and how hard to look."""
+
+    number_of_classes: int = field(
+        "Number of classes:",
+        "nr_classes",
+        1,
+        low=1,
+        help="Aim for some hundred particles a class; more classes take longer and catch rarer views.",
+    )
+    regularisation_parameter_t: float = field(
+        "Regularisation parameter T:",
+        "tau_fudge",
+        2.0,
+        low=0,
+        low_open=True,
+        help="Trust in the data against smoothness: 1 to 2 for 2D; larger shows more detail, and more noise.",
+    )
+    number_of_iterations: int = field(
+        "Number of iterations:",
+        "nr_iter",
+        25,
+        low=1,
+        help="Total number, those of a continued run included.",
+    )
+    use_fast_subsets: bool = field(
+        "Use fast subsets (for large data sets)?",
+        "do_fast_subsets",
+        False,
+        help="Yes runs the first iterations on part of the particles; for some hundred thousand and more.",
+    )
+    mask_diameter: float = field(
+        "Mask diameter (A):",
+        "particle_diameter",
+        200.0,
+        unit="A",
+        low=0,
+        low_open=True,
+        help="Soft circle around the particle, a little larger than its longest side.",
+    )
+    mask_individual_particles_with_zeros: bool = field(
+        "Mask individual particles with zeros?",
+        "do_zero_mask",
+        True,
+        help="Yes removes the noise around the particle; No fills in random noise instead.",
+    )
+    limit_resolution_e_step_to: float | None = field(
+        "Limit resolution E-step to (A):",
+        "highres_limit",
+        None,
+        unit="A",
+        off=NOT_POSITIVE,
+        low=0,
+        low_open=True,
+        help="Aligns without finer detail than this, against overfitting; often 7 to 12 A; off: no limit.",
+    )
+
+
+class Sampling(Section):
+    """Which orientations and shifts are tried."""
+
+    perform_image_alignment: bool = field(
+        "Perform image alignment?",
+        "dont_skip_align",
+        True,
+        help="No keeps the angles and shifts of the input and only classifies.",
+    )
+    in_plane_angular_sampling: float = field(
+        "In-plane angular sampling:",
+        "psi_sampling",
+        6.0,
+        unit="deg",
+        low=0,
+        low_open=True,
+        high=180,
+        help="Finest step of the in-plane angle; 5 to 6 degrees is usual.",
+    )
+    offset_search_range: float = field(
+        "Offset search range (pix):",
+        "offset_range",
+        5.0,
+        unit="pix",
+        low=0,
+        help="Largest shift tried, around the one found in the iteration before.",
+    )
+    offset_search_step: float = field(
+        "Offset search step (pix):",
+        "offset_step",
+        1.0,
+        unit="pix",
+        low=0,
+        low_open=True,
+        help="Finest step of the shifts.",
+    )
+
+
+class Class2DCompute(Compute):
+    """Device and threads, and RELION's own compute fields, which have no counterpart here."""
+
+    number_of_pooled_particles: int = field(
+        "Number of pooled particles:",
+        "nr_pool",
+        3,
+        low=1,
+        fixed="cryoflow chooses the size of its batches by itself",
+        help="Only RELION's default; cryoflow chooses its batches by itself.",
+    )
+    use_parallel_disc_io: bool = field(
+        "Use parallel disc I/O?",
+        "do_parallel_discio",
+        True,
+        fixed="every cryoflow process reads its own particles",
+        help="Only RELION's default; every process reads its own particles.",
+    )
+    pre_read_all_particles_into_ram: bool = field(
+        "Pre-read all particles into RAM?",
+        "do_preread_images",
+        False,
+        fixed="cryoflow maps particle stacks into memory, which needs no switch",
+        help="Only RELION's default; stacks are mapped into memory.",
+    )
+    copy_particles_to_scratch_directory: str | None = field(
+        "Copy particles to scratch directory:",
+        "scratch_dir",
+        None,
+        fixed="cryoflow maps particle stacks into memory and needs no copy",
+        help="Only RELION's default; no copy is needed.",
+    )
+    combine_iterations_through_disc: bool = field(
+        "Combine iterations through disc?",
+        "do_combine_thru_disc",
+        False,
+        fixed="cryoflow combines iterations in memory",
+        help="Only RELION's default; iterations are combined in memory.",
+    )
+    use_gpu_acceleration: bool = gpu_field(USE_GPU)
+    which_gpus_to_use: str = gpu_field(GPU_IDS)
+
+
+class Class2D(JobSpec):
+    """Step 15 of the tutorial."""
+
+    job: Literal["Class2D"] = field("Job", None, "Class2D")
+    io: Io = section("I/O", "Particles, or the earlier run to go on from.")
+    ctf: Ctf = section("CTF", "How the contrast transfer function is treated.")
+    optimization: Optimization = section("Optimization", "How many classes, and how hard to look.")
+    sampling: Sampling = section("Sampling", "Which orientations and shifts are tried.")
+    compute: Class2DCompute = section("Compute", "Device, threads, and RELION's compute fields.")
+
+    def broken_rules(self) -> Iterator[Broken]:
+        """Yield every rule between fields that this spec breaks."""
+        yield from self._start()
+        flipped, first_peak = self.ctf.have_data_been_phase_flipped, self.ctf.ignore_ctfs_until_first_peak
+        for name, asked in (
+            ("ctf.have_data_been_phase_flipped", flipped),
+            ("ctf.ignore_ctfs_until_first_peak", first_peak),
+        ):
+            if asked and not self.ctf.do_ctf_correction:
+                yield Broken(
+                    (name, "ctf.do_ctf_correction"), "has no effect without CTF-correction; set it to No"
+                )
+        yield from broken_gpu_rules(
+            "compute", self.compute.use_gpu_acceleration, self.compute.which_gpus_to_use, self.compute.device
+        )
+
+    def _start(self) -> Iterator[Broken]:
+        start = self.io.continue_from_here
+        if start is None:
+            if self.io.input_images_star_file is None:
+                yield Broken(
+                    ("io.input_images_star_file",), "no particles; give their STAR file, or an earlier run"
+                )
+            return
+        match = _OPTIMISER.fullmatch(start)
+        if match is None:
+            yield Broken(
+                ("io.continue_from_here",),
+                f"'{start}' is not the optimiser of an iteration; give e.g. run_it010_optimiser.star",
+            )
+        elif int(match[1]) >= self.optimization.number_of_iterations:
+            yield Broken(
+                ("optimization.number_of_iterations", "io.continue_from_here"),
+                f"iteration {int(match[1])} is done already; give a larger total number of iterations",
+            )

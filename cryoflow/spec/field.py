@@ -1,0 +1,130 @@
+"""One field, declared once: everything else (YAML, tables, schema, RELION's files) is derived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic import Field
+from pydantic.config import JsonDict
+
+
+class Off(NamedTuple):
+    """How RELION spells "switched off" in a number; inside cryoflow it is None."""
+
+    written: float
+    limit: float
+    inclusive: bool
+
+    def means(self, value: float) -> bool:
+        """Tell whether a number stands for "off"."""
+        return value < self.limit or (self.inclusive and value == self.limit)
+
+
+NOT_POSITIVE = Off(-1.0, 0.0, True)
+NEGATIVE = Off(-1.0, 0.0, False)
+VERY_NEGATIVE = Off(-999.0, -900.0, True)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is known of a field besides its Python type.
+
+    Attributes
+    ----------
+    label : str
+        The tutorial's label.
+    relion_label : str
+        RELION's own label, as its ``run.job`` files spell it.
+    key : str or None
+        RELION's key; None for cryoflow's own fields.
+    unit : str
+        Unit, or an empty string.
+    help : str
+        One line for the person who fills it in.
+    low, high : float or None
+        Range of a number; `low_open` leaves the lower limit itself out.
+    off : Off or None
+        Which numbers mean "switched off".
+    choices : tuple of str
+        The only texts allowed, when not empty.
+    fixed : str
+        When not empty: only the default is accepted, and this says why.
+    """
+
+    label: str
+    relion_label: str
+    key: str | None
+    unit: str = ""
+    help: str = ""
+    low: float | None = None
+    low_open: bool = False
+    high: float | None = None
+    even: bool = False
+    off: Off | None = None
+    choices: tuple[str, ...] = ()
+    fixed: str = ""
+
+    def __call__(self, schema: JsonDict) -> None:
+        """Add to the JSON schema what Python's types cannot say."""
+        if self.key:
+            schema["x-relion-key"] = self.key
+        if self.unit:
+            schema["x-unit"] = self.unit
+        if self.low is not None and self.off is None:
+            schema["exclusiveMinimum" if self.low_open else "minimum"] = self.low
+        if self.high is not None:
+            schema["maximum"] = self.high
+        if self.even:
+            schema["multipleOf"] = 2
+        if self.choices:
+            schema["enum"] = list(self.choices)
+
+    @property
+    def range(self) -> str:
+        """The range as text, e.g. ``> 0``, ``0 to 1``, ``>= 2, even``."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if self.low is None:
+            return "" if self.high is None else f"<= {self.high:g}"
+        lower = f"{'>' if self.low_open else '>='} {self.low:g}"
+        if self.high is not None:
+            lower = f"{lower}, <= {self.high:g}" if self.low_open else f"{self.low:g} to {self.high:g}"
+        return lower + (", even" if self.even else "")
+
+
+def field(relion_label: str, key: str | None, default: Any = ..., *, label: str = "", **known: Any) -> Any:
+    """Declare a field of a section.
+
+    Parameters
+    ----------
+    relion_label : str
+        RELION's label; without its trailing colon it is also the tutorial's, unless `label` says otherwise.
+    key : str or None
+        RELION's key.
+    default : optional
+        RELION's default in cryoflow's terms (None for "off"); a field without one must be given.
+    **known
+        The other attributes of `Declaration`.
+    """
+    shown = label or relion_label.rstrip(" :")
+    declaration = Declaration(label=shown, relion_label=relion_label, key=key, **known)
+    return Field(
+        default,
+        serialization_alias=shown,
+        title=shown,
+        description=declaration.help,
+        json_schema_extra=declaration,
+    )
+
+
+def section(heading: str, help: str = "") -> Any:
+    """Declare a tab of a job; left out, it stands at its defaults (and misses what it must have)."""
+    return Field(
+        default_factory=dict,
+        validate_default=True,
+        serialization_alias=heading,
+        title=heading,
+        description=help,
+        json_schema_extra=Declaration(label=heading, relion_label=heading, key=None, help=help),
+    )

@@ -1,0 +1,50 @@
+"""RELION's two GPU fields, which cryoflow accepts as long as they agree with its own `compute > device`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cryoflow.spec.base import Broken
+from cryoflow.spec.field import field
+
+USE_GPU = "use_gpu"
+GPU_IDS = "gpu_ids"
+
+
+def gpu_field(key: str) -> Any:
+    """Declare one of the two fields, which stand in several jobs."""
+    if key == USE_GPU:
+        return field(
+            "Use GPU acceleration?",
+            USE_GPU,
+            False,
+            help="Yes insists on a GPU and needs device cuda in the compute section; No leaves it to that.",
+        )
+    return field(
+        "Which GPUs to use:",
+        GPU_IDS,
+        "",
+        help="Number of the GPU, as in device cuda:1 of the compute section; empty: as that section says.",
+    )
+
+
+def broken_gpu_rules(section: str, use_gpu: bool, gpu_ids: str, device: str) -> Iterator[Broken]:
+    """Yield what RELION's fields say against `compute > device`."""
+    asked, which = f"{section}.use_gpu_acceleration", f"{section}.which_gpus_to_use"
+    if use_gpu and not device.startswith("cuda"):
+        yield Broken(
+            (asked, "compute.device"),
+            f"contradicts device '{device}' of the compute section; set that to cuda, or this to No",
+        )
+    if gpu_ids and not use_gpu:
+        yield Broken(
+            (which, asked), "would not be used; set 'Use GPU acceleration?' to Yes or leave this empty"
+        )
+    elif gpu_ids and not gpu_ids.isdecimal():
+        yield Broken((which,), f"'{gpu_ids}' is not one GPU; cryoflow uses one GPU per job, give its number")
+    elif gpu_ids and device.startswith("cuda") and device != f"cuda:{int(gpu_ids)}":
+        yield Broken(
+            (which, "compute.device"),
+            f"contradicts device '{device}' of the compute section; set that to cuda:{int(gpu_ids)}",
+        )

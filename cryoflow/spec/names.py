@@ -1,0 +1,48 @@
+"""How a name the user typed finds the field it means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from functools import cache
+
+_BRACKET = re.compile(r"\s*\([^()]*\)(?=[\s:?]*$)")
+_OR = re.compile(r"^or:?\s+", re.IGNORECASE)
+
+
+@cache
+def fold(name: str) -> str:
+    """Reduce a label or field name to what must agree: words, without case and punctuation.
+
+    A unit in brackets stays: ``Mask diameter (pix)`` must not pass for ``Mask diameter (A)``.
+    """
+    plain = _OR.sub("", name.strip()).casefold().replace("å", "a").replace("ångström", "a")
+    return " ".join(re.findall(r"[^\W_]+", plain))
+
+
+@cache
+def spellings(*labels: str) -> frozenset[str]:
+    """Give the folded forms under which labels are accepted: each with and without its brackets."""
+    return frozenset(fold(form) for label in labels for form in (label, _BRACKET.sub("", label)))
+
+
+def resolve(typed: str, known: Mapping[str, Iterable[str]]) -> str | None:
+    """Find the name that was meant.
+
+    Parameters
+    ----------
+    typed : str
+        What the user wrote.
+    known : mapping of str to iterable of str
+        Name to its folded spellings.
+    """
+    wanted = fold(typed)
+    return next((name for name, forms in known.items() if name == typed or wanted in forms), None)
+
+
+def suggestion(typed: str, candidates: Iterable[str]) -> str:
+    """Word a hint, ``; did you mean 'Picking threshold'?``, or nothing when nothing comes close."""
+    by_fold = {fold(candidate): candidate for candidate in candidates}
+    close = get_close_matches(fold(typed), by_fold, n=1, cutoff=0.6)
+    return f"; did you mean '{by_fold[close[0]]}'?" if close else ""

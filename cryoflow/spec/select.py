@@ -1,0 +1,229 @@
+"""Select: keep some of the classes, micrographs or particles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from cryoflow.spec.base import Broken, JobSpec, Section
+from cryoflow.spec.field import NOT_POSITIVE, field, section
+from cryoflow.spec.selection import Selection
+
+
+class Io(Section):
+    """What to select from: exactly one of the four."""
+
+    select_classes_from_model_star: str | None = field(
+        "Select classes from model.star:",
+        "fn_model",
+        None,
+        help="model.star of a classification; the particles of the chosen classes are kept.",
+    )
+    select_from_micrographs_star: str | None = field(
+        "OR select from micrographs.star:", "fn_mic", None, help="Table of micrographs to choose from."
+    )
+    select_from_particles_star: str | None = field(
+        "OR select from particles.star:", "fn_data", None, help="Table of particles to choose from."
+    )
+    select_from_picked_coords: str | None = field(
+        "OR select from picked coords:",
+        "fn_coords",
+        None,
+        help="The coords_suffix file of a picking job; its micrographs are chosen from.",
+    )
+
+
+class ClassOptions(Section):
+    """What happens to chosen classes."""
+
+    re_center_the_class_averages: bool = field(
+        "Re-center the class averages?",
+        "do_recenter",
+        True,
+        help="Yes moves each average's centre of mass to the middle, as picking references should have it.",
+    )
+    regroup_the_particles: bool = field(
+        "Regroup the particles?",
+        "do_regroup",
+        False,
+        help="Yes merges micrographs with few particles into groups of similar intensity scale.",
+    )
+    approximate_nr_of_groups: int = field(
+        "Approximate nr of groups:", "nr_groups", 1, low=1, help="About so many groups; used when regrouping."
+    )
+
+
+class Subsets(Section):
+    """Selections by value, by image statistics, and splitting: one of them at most."""
+
+    select_based_on_metadata_values: bool = field(
+        "Select based on metadata values?",
+        "do_select_values",
+        False,
+        help="Yes keeps rows whose value in one column lies between a minimum and a maximum.",
+    )
+    metadata_label_for_subset_selection: str = field(
+        "Metadata label for subset selection:",
+        "select_label",
+        "rlnCtfFigureOfMerit",
+        help="The column, e.g. rlnCtfMaxResolution.",
+    )
+    minimum_metadata_value: float = field(
+        "Minimum metadata value:", "select_minval", -9999.0, help="Lowest value kept."
+    )
+    maximum_metadata_value: float = field(
+        "Maximum metadata value:", "select_maxval", 9999.0, help="Highest value kept."
+    )
+    select_on_image_statistics: bool = field(
+        "OR: select on image statistics?",
+        "do_discard",
+        False,
+        help="Yes drops images whose mean or standard deviation is far from that of the others.",
+    )
+    metadata_label_for_images: str = field(
+        "Metadata label for images:",
+        "discard_label",
+        "rlnImageName",
+        help="Column with the image names: rlnImageName, or rlnMicrographName.",
+    )
+    sigma_value_for_discarding_images: float = field(
+        "Sigma-value for discarding images:",
+        "discard_sigma",
+        4.0,
+        unit="sd",
+        low=0,
+        low_open=True,
+        help="How many standard deviations from the ensemble's mean are too far.",
+    )
+    split_into_subsets: bool = field(
+        "OR: split into subsets?", "do_split", False, help="Yes writes the rows into several tables."
+    )
+    randomise_order_before_making_subsets: bool = field(
+        "Randomise order before making subsets?:",
+        "do_random",
+        False,
+        help="Yes shuffles the rows (by the compute section's seed) before splitting.",
+    )
+    subset_size: int | None = field(
+        "Subset size:",
+        "split_size",
+        100,
+        off=NOT_POSITIVE,
+        low=1,
+        help="Rows a subset; not used when the number of subsets is given.",
+    )
+    number_of_subsets: int | None = field(
+        "OR: number of subsets:",
+        "nr_split",
+        None,
+        off=NOT_POSITIVE,
+        low=1,
+        help="Into how many subsets of equal size to split; off: by subset size.",
+    )
+
+
+class Duplicates(Section):
+    """Particles that lie on top of each other."""
+
+    remove_duplicates: bool = field(
+        "OR: remove duplicates?",
+        "do_remove_duplicates",
+        False,
+        help="Yes keeps one of the particles at the same place; more would inflate resolution estimates.",
+    )
+    minimum_inter_particle_distance: float = field(
+        "Minimum inter-particle distance (A)",
+        "duplicate_threshold",
+        30.0,
+        unit="A",
+        low=0,
+        help="Of particles closer than this, offsets applied, one is kept.",
+    )
+    pixel_size_before_extraction: float | None = field(
+        "Pixel size before extraction (A)",
+        "image_angpix",
+        None,
+        unit="A",
+        off=NOT_POSITIVE,
+        low=0,
+        low_open=True,
+        high=100,
+        help="Micrograph pixel size, when the particle table does not tell it; off: as the table says.",
+    )
+
+
+class Select(JobSpec):
+    """Steps 14 and 16 of the tutorial."""
+
+    job: Literal["Select"] = field("Job", None, "Select")
+    io: Io = section("I/O", "What to select from: exactly one of the four.")
+    class_options: ClassOptions = section("Class options", "What happens to chosen classes.")
+    subsets: Subsets = section("Subsets", "By value, by image statistics, or by splitting.")
+    duplicates: Duplicates = section("Duplicates", "Particles that lie on top of each other.")
+    selection: Selection = section("Selection", "What RELION's user does by clicking, declared.")
+
+    def broken_rules(self) -> Iterator[Broken]:
+        """Yield every rule between fields that this spec breaks."""
+        inputs = [f"io.{name}" for name in Io.declarations() if getattr(self.io, name) is not None]
+        if not inputs:
+            yield Broken(
+                ("io.select_classes_from_model_star",),
+                "nothing to select from; give model.star, micrographs.star, particles.star or picked coords",
+            )
+        if len(inputs) > 1:
+            yield Broken((inputs[1], inputs[0]), "give one input to select from, and - for the others")
+        yield from self._one_task()
+        yield from self._matching_input()
+        yield from self._values()
+
+    def _tasks(self) -> dict[str, bool]:
+        return {
+            "subsets.select_based_on_metadata_values": self.subsets.select_based_on_metadata_values,
+            "subsets.select_on_image_statistics": self.subsets.select_on_image_statistics,
+            "subsets.split_into_subsets": self.subsets.split_into_subsets,
+            "duplicates.remove_duplicates": self.duplicates.remove_duplicates,
+        }
+
+    def _one_task(self) -> Iterator[Broken]:
+        asked = [name for name, wanted in self._tasks().items() if wanted]
+        if len(asked) > 1:
+            yield Broken(
+                (asked[1], asked[0]),
+                "one job does one of: metadata values, image statistics, subsets, duplicates",
+            )
+
+    def _matching_input(self) -> Iterator[Broken]:
+        io = self.io
+        if io.select_classes_from_model_star is None:
+            if self.class_options.regroup_the_particles:
+                yield Broken(
+                    ("class_options.regroup_the_particles",), "regrouping needs a model.star as input"
+                )
+            if self.selection.classes is not None:
+                yield Broken(("selection.classes",), "selecting classes needs a model.star as input")
+        elsewhere = io.select_classes_from_model_star or io.select_from_picked_coords
+        for name, asked in self._tasks().items():
+            if asked and name == "duplicates.remove_duplicates":
+                if elsewhere or io.select_from_micrographs_star:
+                    yield Broken((name,), "duplicates can be removed from a particles.star only")
+            elif asked and elsewhere:
+                yield Broken((name,), "works on a micrographs.star or a particles.star only")
+
+    def _values(self) -> Iterator[Broken]:
+        subsets = self.subsets
+        low, high = subsets.minimum_metadata_value, subsets.maximum_metadata_value
+        if low > high:
+            yield Broken(
+                ("subsets.minimum_metadata_value", "subsets.maximum_metadata_value"),
+                f"the minimum ({low:g}) exceeds the maximum ({high:g})",
+            )
+        if subsets.split_into_subsets and subsets.subset_size is None and subsets.number_of_subsets is None:
+            yield Broken(
+                ("subsets.subset_size", "subsets.number_of_subsets"),
+                "splitting needs a subset size or a number of subsets",
+            )
+        if subsets.randomise_order_before_making_subsets and not subsets.split_into_subsets:
+            yield Broken(
+                ("subsets.randomise_order_before_making_subsets", "subsets.split_into_subsets"),
+                "has no effect unless the rows are split into subsets; set it to No",
+            )

@@ -1,0 +1,81 @@
+"""Sort: rank particles by how their difference from the reference departs from that of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from cryoflow.spec.base import Broken, JobSpec, Section
+from cryoflow.spec.field import NOT_POSITIVE, field, section
+
+
+class Io(Section):
+    """Particles, and the references they were found or classified with."""
+
+    input_particles_to_be_sorted: str = field(
+        "Input particles to be sorted:",
+        "input_star",
+        help="Particles with a class number and an in-plane angle each, from picking or classification.",
+    )
+    references_from_model_star: str | None = field(
+        "References from model.star:",
+        "model_refs",
+        None,
+        help="model.star of the classification that the particles come from.",
+    )
+    autopicking_references: str | None = field(
+        "OR autopicking references:",
+        "autopick_refs",
+        None,
+        help="The 2D references that the particles were picked with.",
+    )
+
+
+class Reference(Section):
+    """How references compare with particles."""
+
+    pixel_size_in_references: float | None = field(
+        "Pixel size in references (A)",
+        "angpix_ref",
+        None,
+        unit="A",
+        off=NOT_POSITIVE,
+        low=0,
+        low_open=True,
+        high=100,
+        help="Pixel size of the references; off: the same as that of the particles.",
+    )
+    are_references_ctf_corrected: bool = field(
+        "Are References CTF corrected?",
+        "do_ctf",
+        True,
+        help="Yes for RELION's class averages: each particle's CTF is then applied to them.",
+    )
+    ignore_ctfs_until_first_peak: bool = field(
+        "Ignore CTFs until first peak?",
+        "do_ignore_first_ctfpeak",
+        False,
+        help="Yes only if the references were made with the same option.",
+    )
+
+
+class Sort(JobSpec):
+    """Step 13 of the tutorial."""
+
+    job: Literal["Sort"] = field("Job", None, "Sort")
+    io: Io = section("I/O", "Particles, and the references they were found or classified with.")
+    reference: Reference = section("Reference", "How references compare with particles.")
+
+    def broken_rules(self) -> Iterator[Broken]:
+        """Yield every rule between fields that this spec breaks."""
+        given = [self.io.references_from_model_star, self.io.autopicking_references]
+        fields = ("io.references_from_model_star", "io.autopicking_references")
+        if given.count(None) == 2:
+            yield Broken(fields, "no references; give a model.star, or the references used for picking")
+        if given.count(None) == 0:
+            yield Broken(fields, "give either a model.star or the references used for picking, not both")
+        if self.reference.ignore_ctfs_until_first_peak and not self.reference.are_references_ctf_corrected:
+            yield Broken(
+                ("reference.ignore_ctfs_until_first_peak", "reference.are_references_ctf_corrected"),
+                "has no effect when the references are not CTF corrected; set it to No",
+            )

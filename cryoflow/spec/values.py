@@ -1,0 +1,135 @@
+"""Read what stands behind a field name: Yes/No, numbers, names, and the many spellings of nothing."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from cryoflow.spec.field import Declaration
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NOTHING = {"", "-", "~", "null", "none"}
+_FLAGS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+
+
+def is_nothing(value: object) -> bool:
+    """Tell whether a value is one of the ways to write "none"."""
+    return value is None or (isinstance(value, str) and value.strip().casefold() in _NOTHING)
+
+
+def shown(value: object) -> str:
+    """Show a refused value in a message, shortened when it is long."""
+    text = f"'{value}'" if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:56] + " ..."
+
+
+def read_flag(value: object) -> bool:
+    """Read Yes/No or true/false; anything else is an error, however true it looks to Python."""
+    if isinstance(value, bool):
+        return value
+    flag = _FLAGS.get(value.strip().casefold()) if isinstance(value, str) else None
+    if flag is None:
+        raise ValueError(f"{shown(value)} is neither Yes nor No")
+    return flag
+
+
+def read_number(value: object) -> float | int:
+    """Read a finite number, also from text; whole numbers stay exact."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value) if re.search(r"[.eE]", value) else int(value)
+    if isinstance(value, str) and value.strip().lstrip("+-.").casefold() in {"nan", "inf", "infinity"}:
+        raise ValueError(f"{shown(value)} is not a finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{shown(value)} is not a number")
+    if not math.isfinite(value):
+        raise ValueError(f"{shown(value)} is not a finite number")
+    return value
+
+
+def read_text(value: object) -> str:
+    """Read one line of text; a number is text too."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"expected text, got {shown(value)}")
+    text = str(value).strip()
+    if not text.isprintable():
+        raise ValueError(f"{text!r} contains characters that cannot be printed")
+    return text
+
+
+def read(value: object, kind: type, optional: bool, default: Any, known: Declaration) -> Any:
+    """Turn a raw value into the field's own, or say in one sentence why not.
+
+    Parameters
+    ----------
+    value : object
+        From YAML, the command line or Python.
+    kind : type
+        bool, int, float or str.
+    optional : bool
+        Whether None is a value of the field.
+    default : object
+        The field's default, `...`-like when it has none.
+    known : Declaration
+        Range, choices and "off" values.
+
+    Raises
+    ------
+    ValueError
+        With the sentence.
+    """
+    if is_nothing(value):
+        if optional:
+            return _allowed(None, default, known)
+        if default == "":
+            return ""
+        kept = "" if default is None else f"; leave the line out for the default ({default_text(default)})"
+        raise ValueError(f"needs a value{kept}")
+    if kind is bool:
+        return _allowed(read_flag(value), default, known)
+    if kind is str:
+        return _allowed(_choice(read_text(value), known), default, known)
+    return _allowed(_number(value, kind, optional, known), default, known)
+
+
+def _number(value: object, kind: type, optional: bool, known: Declaration) -> float | int | None:
+    number = read_number(value)
+    if optional and known.off is not None and known.off.means(number):
+        return None
+    if kind is int and number != int(number):
+        raise ValueError(f"{number:g} is not a whole number")
+    _check_range(number, known)
+    return int(number) if kind is int else float(number)
+
+
+def _check_range(number: float, known: Declaration) -> None:
+    low, high = known.low, known.high
+    too_low = low is not None and (number <= low if known.low_open else number < low)
+    if too_low or (high is not None and number > high) or (known.even and number % 2):
+        off = f" (or {known.off.written:g} for off)" if known.off else ""
+        raise ValueError(f"{number:g} is out of range; allowed: {known.range}{off}")
+
+
+def _choice(text: str, known: Declaration) -> str:
+    if not known.choices:
+        return text
+    for choice in known.choices:
+        # "30" stands for "30 degrees"
+        if text.casefold() in {choice.casefold(), choice.split()[0].casefold()}:
+            return choice
+    raise ValueError(f"'{text}' is not one of: {', '.join(known.choices)}")
+
+
+def _allowed(value: Any, default: Any, known: Declaration) -> Any:
+    if known.fixed and value != default:
+        raise ValueError(f"{default_text(value)} is refused: {known.fixed}")
+    return value
+
+
+def default_text(value: object) -> str:
+    """Spell a value as a user would write it: Yes/No, plain numbers, - for none."""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return "-" if value is None or value == "" else str(value)
