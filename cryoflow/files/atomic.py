@@ -1,0 +1,86 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cryoflow.errors import FileError
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary file beside `path` that takes its place when the block ends well.
+
+    The folder is made if need be. After an error inside the block the temporary file is removed and whatever
+    stood at `path` is left as it was. The temporary name is hidden and keeps the suffix.
+
+    Yields
+    ------
+    Path
+        An existing, empty file to write to.
+
+    Raises
+    ------
+    FileError
+        When the folder cannot be made or the file cannot be written.
+    """
+    target = Path(path)
+    temporary = _temporary(target)
+    try:
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        if _is_about(error, temporary, target):
+            raise _unwritable(target, error) from error
+        raise
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_bytes(path: str | os.PathLike[str], *parts: bytes | memoryview) -> None:
+    """Write `parts` one after the other as the whole new content of `path`."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        for part in parts:
+            file.write(part)
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return the content of a file; a ``FileError`` says in a few words why it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str | os.PathLike[str], error: OSError) -> FileError:
+    """Tell why `path` cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return FileError(path, "no such file")
+    return FileError(path, f"cannot be read: {_reason(error)}")
+
+
+def _temporary(target: Path) -> Path:
+    path = target.with_name(f".{target.stem}.{secrets.token_hex(4)}{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    return path
+
+
+def _is_about(error: OSError, *paths: Path) -> bool:
+    return error.filename is None or str(error.filename) in map(str, paths)
+
+
+def _unwritable(path: Path, error: OSError) -> FileError:
+    return FileError(path, f"cannot be written: {_reason(error)}")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,0 +1,69 @@
+"""How numbers and text stand in a STAR file."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_NEEDS_QUOTES = re.compile(r"\s|^$|^[_#;\"']|^(data_|loop_)")
+_LARGE = 1e9  # six decimals of larger numbers are beyond the 15 digits of a double
+_SMALL = 1e-3  # six decimals of smaller numbers are too few digits
+
+
+def text(value: Any) -> str:
+    """Return one word, quoted where need be; a missing value is ``None``, as in RELION."""
+    if not isinstance(value, str):
+        return "None"
+    if not _NEEDS_QUOTES.search(value):
+        return value
+    for quote in "\"'":
+        if quote not in value and "\n" not in value and "\r" not in value and "\0" not in value:
+            return f"{quote}{value}{quote}"
+    raise ValueError(f"{value!r} cannot be quoted in a STAR file")
+
+
+def number(value: float) -> str:
+    """Return a number 12 characters wide: an integer, six decimals or scientific notation.
+
+    Exact for values of up to 12 significant digits, so that what was read from a table is written back
+    unchanged; longer ones, which come out of a computation, are rounded to six decimals or seven digits.
+    """
+    if isinstance(value, int | np.integer | np.bool_):
+        return f"{int(value):12d}"
+    value = float(value)
+    if not math.isfinite(value) or (abs(value) < _LARGE and float(f"{value:.6f}") == value):
+        return f"{value:12.6f}"
+    for short in (f"{value:12.6e}", f"{value:12.12g}"):
+        if float(short) == value:
+            return short
+    return f"{value:12.6f}" if _SMALL <= abs(value) < _LARGE else f"{value:12.6e}"
+
+
+def float_column(values: npt.NDArray[np.float64]) -> tuple[str, list[Any]]:
+    """Return a format for ``%`` and what to put in, one an entry; the same text as `number`, quicker."""
+    plain = _has_six_decimals(values) | (_is_mid_sized(values) & ~_may_be_short(values))
+    if plain.all():
+        return "%12.6f", values.tolist()
+    pairs = zip(values.tolist(), plain.tolist(), strict=True)
+    return "%s", [f"{value:12.6f}" if is_plain else number(value) for value, is_plain in pairs]
+
+
+def _has_six_decimals(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        exact = np.equal(np.rint(values * 1e6) / 1e6, values) & (np.abs(values) < _LARGE)
+    return np.logical_or(exact, ~np.isfinite(values))
+
+
+def _is_mid_sized(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    return (np.abs(values) >= _SMALL) & (np.abs(values) < _LARGE)
+
+
+def _may_be_short(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Tell which mid-sized values may have 12 significant digits or fewer (few others pass as well)."""
+    middle = np.where(_is_mid_sized(values), np.abs(values), 1.0)
+    scaled = middle * 10.0 ** (11 - np.floor(np.log10(middle)))
+    return np.abs(scaled - np.rint(scaled)) < 2e-3
