@@ -5,6 +5,7 @@ from cryoflow.spec.base import Broken, Compute, JobSpec, Section
 from cryoflow.spec.class2d import Class2D
 from cryoflow.spec.extract import Extract
 from cryoflow.spec.jobs import JOB_TYPES
+from cryoflow.spec.load import load_spec, parse_spec, spec_dump
 from cryoflow.spec.select import Select
 from cryoflow.spec.sort import Sort
 
@@ -19,4 +20,7 @@ __all__ = [
     "Section",
     "Select",
     "Sort",
+    "load_spec",
+    "parse_spec",
+    "spec_dump",
 ]

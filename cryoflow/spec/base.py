@@ -52,6 +52,11 @@ class Declared(BaseModel):
         """Find the field meant by a name, a label of the tutorial or a label of RELION."""
         return resolve(typed, _spellings(cls))
 
+    @classmethod
+    def nested_fields(cls) -> frozenset[str]:
+        """Give the names of the fields that hold lists or mappings instead of one value."""
+        return frozenset(name for name, kind in _kinds(cls).items() if kind.python is None)
+
     @model_validator(mode="before")
     @classmethod
     def _by_name(cls, data: Any) -> Any:

@@ -1,0 +1,88 @@
+"""Sentences for names that no field answers to, with the name that was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cryoflow.spec.base import Declared, JobSpec
+from cryoflow.spec.helix import HELICAL, REFUSAL
+from cryoflow.spec.jobs import JOB_TYPES
+from cryoflow.spec.names import fold, spellings, suggestion
+
+
+def unknown_job(typed: object) -> str:
+    """Say that there is no such job type."""
+    hint = suggestion(str(typed), JOB_TYPES)
+    return f"unknown job type '{typed}'{hint or '; job types: ' + ', '.join(JOB_TYPES)}"
+
+
+def unknown_section(cls: type[JobSpec], typed: str, has_fields: bool) -> str:
+    """Say why a top-level key is refused, and which was meant."""
+    if cls.resolve(typed) is not None:
+        return _TWICE
+    if fold(typed) in {"helix", "helical"} or is_helical(cls, typed):
+        return REFUSAL
+    homes = [name for name, section in cls.sections().items() if section.resolve(typed)]
+    if homes and not has_fields:
+        return f"is a field of section '{heading(cls, homes[0])}'; put it under that heading"
+    job = cls.__name__
+    others = [name for name, other in JOB_TYPES.items() if _section_named(other, typed)]
+    if others:
+        return f"{job} has no such section, {' and '.join(others)} {'has' if len(others) == 1 else 'have'}"
+    hint = suggestion(typed, headings(cls, typed))
+    listed = ", ".join(known.label for name, known in cls.declarations().items() if name in cls.sections())
+    return f"unknown section{hint}" if hint else f"unknown section; {job} has: {listed}"
+
+
+def unknown_field(cls: type[JobSpec], path: tuple[str, ...]) -> str:
+    """Say why a key inside a section is refused, and which was meant."""
+    section, typed = cls.sections().get(path[0]), path[-1]
+    if section is None or len(path) > 2:
+        return "unknown field"
+    if section.resolve(typed) is not None:
+        return _TWICE
+    if is_helical(cls, typed):
+        return REFUSAL
+    homes = [name for name, other in cls.sections().items() if other.resolve(typed)]
+    if homes:
+        return f"belongs in section '{heading(cls, homes[0])}'; move it there"
+    hint = suggestion(typed, labels(section, typed))
+    if hint:
+        return f"unknown field{hint}"
+    for name, other in cls.sections().items():
+        hint = suggestion(typed, labels(other, typed))
+        if hint:
+            return f"unknown field{hint[:-1]} in section '{heading(cls, name)}'?"
+    return f"unknown field; {cls.__name__} has none of this name (see: cryoflow fields {cls.__name__})"
+
+
+_TWICE = "names the same field as another line here; keep one"
+
+
+def is_helical(cls: type[JobSpec], typed: str) -> bool:
+    """Tell whether a name is one of RELION's helical fields of this job type."""
+    return any(
+        fold(typed) in spellings(known.label, known.relion_label) | {fold(known.key or "")}
+        for known, _ in HELICAL.get(cls.__name__, ())
+    )
+
+
+def heading(cls: type[JobSpec], section: str) -> str:
+    """Give the tutorial's heading of a section."""
+    return cls.declarations()[section].label
+
+
+def headings(cls: type[JobSpec], typed: str) -> Iterable[str]:
+    """Give what may stand at the top of a spec, spelt in the user's manner (labels or names)."""
+    return labels(cls, typed)
+
+
+def labels(cls: type[Declared], typed: str) -> list[str]:
+    """Give the fields of a model, by label, or by name where the user writes names."""
+    by_name = typed.replace("_", "").isalnum() and typed == typed.lower() and "_" in typed
+    return [name if by_name else known.label for name, known in cls.declarations().items()]
+
+
+def _section_named(cls: type[JobSpec], typed: str) -> bool:
+    name = cls.resolve(typed)
+    return name is not None and name in cls.sections()
