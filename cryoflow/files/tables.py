@@ -1,0 +1,152 @@
+"""RELION's tables of micrographs and particles, of 3.0 and of 3.1 and later, in one form.
+
+In memory a table is always flat and in RELION 3.0's terms: optics values stand in every row, offsets are
+in pixels (``rlnOriginX``), the pixel size is ``1e4 * rlnDetectorPixelSize / rlnMagnification``. The style
+that a table came in is kept beside it, and writing goes back to it.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.optics import merge_optics, split_optics
+from cryoflow.files.star import Block, StarStyle, read_star, write_star
+from cryoflow.files.vocabulary import find_pixel_size, to_flat, to_optics_style, to_relion_30
+
+TableName = Literal["micrographs", "particles", ""]
+
+
+class Table(NamedTuple):
+    """A table of micrographs or particles.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        Flat, in RELION 3.0's terms (see the module's docstring); ``rlnOpticsGroup`` is kept if there.
+    style : {"3.0", "3.1"}
+        How the file was written; "3.1" stands for all later versions as well.
+    path : Path
+        Where it came from, for messages.
+    name : {"micrographs", "particles", ""}
+        Name of the block; empty in RELION 3.0.
+    optics : tuple of str
+        Columns that came from the optics table and go back there; empty: RELION's usual ones.
+    """
+
+    rows: pd.DataFrame
+    style: StarStyle
+    path: Path
+    name: TableName
+    optics: tuple[str, ...] = ()
+
+
+def read_micrographs(path: str | PathLike[str]) -> Table:
+    """Read a table of micrographs, ``data_`` or ``data_optics`` with ``data_micrographs``.
+
+    Raises
+    ------
+    FileError
+        As `read_star`, and when there is no such table or a row names an optics group that is not there.
+    """
+    return _read(Path(path), "micrographs")
+
+
+def read_particles(path: str | PathLike[str]) -> Table:
+    """Read a table of particles, ``data_`` or ``data_optics`` with ``data_particles``."""
+    return _read(Path(path), "particles")
+
+
+def write_table(path: str | PathLike[str], table: Table, style: StarStyle | None = None) -> None:
+    """Write a table in its own style or in the given one.
+
+    "3.1" splits the optics values off: rows with the same voltage, spherical aberration, amplitude contrast,
+    pixel size ... (to one part in ten thousand) share a group, named ``opticsGroup1`` and so on unless the
+    rows name it. RELION expects ``rlnImageSize`` and ``rlnImageDimensionality`` with particles in this style:
+    put them into the rows. "3.0" leaves out the columns that only later versions know.
+
+    Raises
+    ------
+    FileError
+        When the pixel size is needed and missing, or the file cannot be written.
+    """
+    style = table.style if style is None else style
+    try:
+        blocks = _blocks_31(table) if style == "3.1" else _blocks_30(table)
+    except CryoflowError as error:
+        raise FileError(path, f"cannot be written: {error}") from error
+    write_star(path, blocks, style)
+
+
+def pixel_size(table: Table | pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return the pixel size of each row in Angstrom: (n,).
+
+    From ``rlnMagnification`` and ``rlnDetectorPixelSize`` (micrometres), or else ``rlnImagePixelSize`` or
+    ``rlnMicrographPixelSize``.
+
+    Raises
+    ------
+    CryoflowError
+        When the rows have none of these, or a value is not positive. A ``FileError`` if a table is given.
+    """
+    if isinstance(table, pd.DataFrame):
+        return find_pixel_size(table)
+    try:
+        return find_pixel_size(table.rows)
+    except CryoflowError as error:
+        raise FileError(table.path, str(error)) from error
+
+
+def require(table: Table, *columns: str) -> None:
+    """See to it that the table has these columns.
+
+    Raises
+    ------
+    FileError
+        Naming the file and every column that is missing.
+    """
+    missing = [name for name in columns if name not in table.rows.columns]
+    if missing:
+        have = ", ".join(map(str, table.rows.columns))
+        s = "s" if len(missing) > 1 else ""
+        raise FileError(table.path, f"lacks the column{s} {', '.join(missing)}; it has {have}")
+
+
+def _read(path: Path, name: Literal["micrographs", "particles"]) -> Table:
+    blocks = read_star(path)
+    if "optics" not in blocks:
+        found: TableName = name if name in blocks else ""
+        return Table(_loop(path, blocks, found, name), "3.0", path, found)
+    optics, own = _loop(path, blocks, "optics", "optics"), _loop(path, blocks, name, name)
+    try:
+        rows = to_flat(merge_optics(own, optics), name)
+    except CryoflowError as error:
+        raise FileError(path, str(error)) from error
+    return Table(rows, "3.1", path, name, tuple(map(str, optics.columns)))
+
+
+def _loop(path: Path, blocks: dict[str, Block], name: str, wanted: str) -> pd.DataFrame:
+    block = blocks.get(name)
+    if isinstance(block, pd.DataFrame):
+        return block
+    have = ", ".join(f"data_{key}" for key in blocks)
+    if name in blocks:
+        raise FileError(path, f"data_{name} holds no table of columns (no loop_)")
+    raise FileError(path, f"has no table of {wanted} (data_{wanted}); it has {have}")
+
+
+def _blocks_30(table: Table) -> dict[str, Block]:
+    name = table.name if table.style == "3.0" else ""
+    return {name: to_relion_30(table.rows)}
+
+
+def _blocks_31(table: Table) -> dict[str, Block]:
+    name = table.name or ("particles" if "rlnImageName" in table.rows.columns else "micrographs")
+    optics, rows = split_optics(to_optics_style(table.rows, name), table.optics)
+    return {"optics": optics, name: rows}
