@@ -1,0 +1,94 @@
+"""From a micrograph and positions to particle images: window, rescale, replace dust, normalise, invert."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.fourier import crop_transform, frequencies
+from cryoflow.compute.normalize import background_mask, background_radius, normalize, remove_dust
+from cryoflow.compute.windows import Corners, cut, pad_edges
+
+
+class ExtractSettings(NamedTuple):
+    """How particle images are made; sizes in pixels."""
+
+    size: int
+    """Even box in the micrograph."""
+    rescaled: int
+    """Even box of the result; equal to ``size`` for no rescaling."""
+    background_diameter: float
+    """Diameter of the particle's circle, in pixels of the box before rescaling."""
+    normalize: bool = True
+    invert: bool = True
+    white: float | None = None
+    """Background standard deviations that make white dust; None for off."""
+    black: float | None = None
+
+    @property
+    def radius(self) -> int:
+        """Radius of the particle's circle in pixels of the result."""
+        return background_radius(self.background_diameter, self.size, self.rescaled)
+
+
+def rescale(images: Tensor, size: int) -> Tensor:
+    """Fourier-resize square images of even box to another even box, as RELION does, keeping grey values.
+
+    Shrinking keeps the square of low frequencies, with the row and column at the new Nyquist frequency as
+    they are; enlarging keeps the frequencies inside the circle of the old Nyquist radius.
+    """
+    box = images.shape[-1]
+    if size == box:
+        return images
+    transform = torch.fft.rfft2(images)
+    if size > box:
+        grid = frequencies(box, box, images.device, torch.float64)
+        transform = transform.masked_fill(grid.radius > 0.5 + 1e-9, 0)
+    small = crop_transform(transform, box, size, size)
+    resized: Tensor = torch.fft.irfft2(small, s=(size, size)) * (size / box) ** 2
+    return resized
+
+
+def extract(
+    micrograph: Tensor, begin: Corners, settings: ExtractSettings, seeds: Sequence[int], batch: int = 256
+) -> Tensor:
+    """Particle images of one micrograph.
+
+    Parameters
+    ----------
+    micrograph : Tensor
+        ``(h, w)``, float.
+    begin : Corners
+        Windows of ``settings.size`` that all touch the micrograph (`cryoflow.compute.windows.touching`).
+    settings : ExtractSettings
+        Box, rescaling, normalisation, contrast, dust.
+    seeds : sequence of int
+        One a window, for the noise that replaces dust.
+    batch : int
+        Windows worked on at a time.
+
+    Returns
+    -------
+    Tensor
+        ``(n, rescaled, rescaled)`` with the dtype and device of ``micrograph``. A window's result depends on its
+        neighbours by rounding alone, on the CPU on ``batch`` and the number of threads.
+    """
+    padded = pad_edges(micrograph, settings.size)
+    out = micrograph.new_empty(len(begin.y), settings.rescaled, settings.rescaled)
+    for first in range(0, len(begin.y), batch):
+        part = slice(first, first + batch)
+        windows = cut(padded, Corners(begin.y[part], begin.x[part]), settings.size)
+        out[part] = _finish(rescale(windows, settings.rescaled), settings, seeds[part])
+    return out
+
+
+def _finish(images: Tensor, settings: ExtractSettings, seeds: Sequence[int]) -> Tensor:
+    if settings.normalize:
+        mask = background_mask(settings.rescaled, settings.radius, images.device)
+        if settings.white is not None or settings.black is not None:
+            images = remove_dust(images, mask, settings.white, settings.black, seeds).images
+        images = normalize(images, mask)
+    return -images if settings.invert else images
