@@ -1,0 +1,90 @@
+"""Where objects lie: never closer than a distance, off the carbon, away from the border."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoflow.errors import CryoflowError
+
+Array = npt.NDArray[np.float64]
+
+TRIES = 4000
+
+
+class CarbonEdge(NamedTuple):
+    """A straight edge of the support film: carbon where ``x cos(angle) + y sin(angle) > offset`` (pixels)."""
+
+    angle_rad: float
+    offset: float
+
+    def depth(self, y: Array, x: Array) -> Array:
+        """How far points lie inside the carbon, pixels; negative in the hole."""
+        return np.asarray(x * np.cos(self.angle_rad) + y * np.sin(self.angle_rad) - self.offset)
+
+
+def random_edge(size: tuple[int, int], rng: np.random.Generator) -> CarbonEdge:
+    """An edge that leaves the middle free and covers up to about a fifth of a ``(height, width)`` image."""
+    angle = rng.uniform(0, 2 * np.pi)
+    height, width = size
+    reach = (abs(width * np.cos(angle)) + abs(height * np.sin(angle))) / 2
+    middle = (width * np.cos(angle) + height * np.sin(angle)) / 2
+    return CarbonEdge(angle, middle + reach * rng.uniform(0.5, 0.8))
+
+
+def place(
+    count: int,
+    size: tuple[int, int],
+    margin: float,
+    distance: float,
+    taken: Array,
+    rng: np.random.Generator,
+    edge: CarbonEdge | None = None,
+) -> Array:
+    """Put points at random.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    size : (int, int)
+        Height and width in pixels.
+    margin : float
+        Pixels kept free along the border.
+    distance : float
+        Smallest distance in pixels between points, the taken ones included.
+    taken : ndarray
+        ``(n, 2)`` points (y, x) that lie there already.
+    rng : Generator
+        Source of randomness.
+    edge : CarbonEdge, optional
+        Stay a whole distance away from this carbon.
+
+    Returns
+    -------
+    ndarray
+        ``(count, 2)``: y, x in pixels, to three decimals.
+
+    Raises
+    ------
+    CryoflowError
+        When they do not fit.
+    """
+    points = np.empty((len(taken) + count, 2))
+    points[: len(taken)] = taken
+    low, high = margin, np.asarray(size) - 1 - margin
+    for k in range(len(taken), len(points)):
+        for point in np.round(rng.uniform(low, high, (TRIES, 2)), 3):
+            gaps = points[:k] - point
+            clear = edge is None or edge.depth(point[0], point[1]) < -distance
+            if clear and (gaps * gaps).sum(1).min(initial=np.inf) >= distance**2:
+                points[k] = point
+                break
+        else:
+            raise CryoflowError(
+                f"simulate: only {k} objects fit on {size[0]} x {size[1]} pixels at a distance of "
+                f"{distance:.0f} pixels; ask for fewer, for a larger micrograph or a smaller distance"
+            )
+    return points[len(taken) :]
