@@ -1,0 +1,45 @@
+"""``cryoflow …``: parses, calls, prints. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cryoflow.cli.parser import build_parser, gather_extras
+from cryoflow.errors import CryoflowError, SpecError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        0: all fine; 1: a job failed; 2: refused, or some items of a job failed.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser(arguments)
+    options = gather_extras(parser, arguments)
+    try:
+        return int(options.call(options))
+    except CryoflowError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2 if isinstance(error, SpecError) else int(options.refused)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (``| head``) has enough
+        return 0
+    except Exception as error:
+        if os.environ.get("CRYOFLOW_TRACEBACK"):
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(f"cryoflow stopped by {what}; CRYOFLOW_TRACEBACK=1 shows where\n")
+        return 1

@@ -1,0 +1,48 @@
+"""``cryoflow fields``."""
+
+from __future__ import annotations
+
+import argparse
+
+from cryoflow.cli.parser import JOBS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``fields``."""
+    parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"{', '.join(JOBS)}; all if none is given")
+    parser.set_defaults(call=fields)
+
+
+def fields(options: argparse.Namespace) -> int:
+    """Print a table for every tab of the job types."""
+    from rich.console import Console
+
+    from cryoflow.cli.jobs import job_type
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)  # a pipe has no width; wrapped lines could not be searched
+    for job in [job_type(name) for name in options.jobs] or JOBS:
+        _print_job(console, job)
+    return 0
+
+
+def _print_job(console: object, job: str) -> None:
+    from itertools import groupby
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from cryoflow.spec.describe import field_rows
+
+    assert isinstance(console, Console)
+    for tab, rows in groupby(field_rows(job), key=lambda row: row.tab):
+        table = Table(title=f"{job} > {tab}", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+        for heading in ("Label", "Name", "Default", "Range", "Unit", "RELION's key", "What it is"):
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            default = row.default or "-"
+            table.add_row(*map(Text, (row.label, row.name, default, row.range, row.unit, row.key, row.help)))
+        console.print(table)

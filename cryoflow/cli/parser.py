@@ -1,0 +1,69 @@
+"""The command line's grammar."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from importlib import import_module
+
+from cryoflow import __version__
+
+JOBS = ("AutoPick", "Extract", "Sort", "Select", "Class2D")
+
+_COMMANDS = {
+    "run": "run specs one after the other, or sweep one",
+    "validate": "check specs without running them",
+    "fields": "list the fields of the job types",
+    "schema": "print the JSON schema of a job type's specs",
+    "simulate": "make a synthetic project with known truth",
+    "demo": "simulate a small project and run steps 10-16 on it",
+}
+
+_EXAMPLES = """examples:
+  cryoflow run specs/tutorial/10_optimise_params.yaml --project ~/myproject
+  cryoflow run pick.yaml "Picking threshold=0.6" compute.threads=4
+  cryoflow run --continue AutoPick/job010 read_fom_maps=yes write_fom_maps=no picking_threshold=0.6
+  cryoflow run pick.yaml --multirun --launcher joblib picking_threshold=0.4,0.6,0.8
+"""
+
+
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser; a command's options are added only if it is the one called.
+
+    Listing the options of ``simulate`` means importing it, which ``cryoflow --help`` cannot afford.
+    """
+    parser = argparse.ArgumentParser(
+        prog="cryoflow",
+        description="Steps 10-16 of the RELION single-particle tutorial as declarative, reproducible jobs.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"cryoflow {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    called = next((word for word in arguments if not word.startswith("-")), "")
+    for name, text in _COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command.set_defaults(command=name, refused=1 if name in {"simulate", "demo"} else 2, extras=None)
+        if name == called:
+            import_module(f"cryoflow.cli.{name}").add_arguments(command)
+    return parser
+
+
+def gather_extras(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse; words that stand behind an option count with those before it, where a command takes words.
+
+    ``argparse`` by itself ends a list of words at the first option.
+    """
+    options, extras = parser.parse_known_args(arguments)
+    if extras and (options.extras is None or any(word.startswith("-") for word in extras)):
+        parser.error(f"unrecognized arguments: {' '.join(extras)}")
+    if extras:
+        getattr(options, options.extras).extend(extras)
+    options.arguments = list(arguments)
+    return options
+
+
+def is_override(word: str) -> bool:
+    """Return whether a word is ``field=value`` rather than the name of a file."""
+    return "=" in word and not os.path.lexists(word)

@@ -1,0 +1,24 @@
+"""``cryoflow schema``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from cryoflow.cli.parser import JOBS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``schema``."""
+    parser.add_argument("job", metavar="JOB", help=", ".join(JOBS))
+    parser.set_defaults(call=schema)
+
+
+def schema(options: argparse.Namespace) -> int:
+    """Print the JSON schema of a job type."""
+    from cryoflow.cli.jobs import job_type
+    from cryoflow.spec.describe import json_schema
+
+    sys.stdout.write(json.dumps(json_schema(job_type(options.job)), indent=2, ensure_ascii=False) + "\n")
+    return 0

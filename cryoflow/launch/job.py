@@ -1,0 +1,245 @@
+"""Run one job: make its directory, run it, leave logs, record and exit marker."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from cryoflow.errors import CryoflowError
+from cryoflow.jobs import runner
+from cryoflow.launch.device import resolve_device, torch_threads
+from cryoflow.launch.signals import Terminated, stoppable
+from cryoflow.project.context import Failure, JobContext, JobResult
+from cryoflow.project.directory import check_writable, find_job_directory, make_job_directory
+from cryoflow.project.markers import add_note, clear_markers, mark
+from cryoflow.project.paths import resolve_in_project
+from cryoflow.project.pipeline import JobEntry, register_job
+from cryoflow.project.pipeline_nodes import Node, guess_node
+from cryoflow.project.record import fingerprints, versions, write_record
+from cryoflow.project.relion_job import write_output_nodes, write_run_job
+from cryoflow.project.report import JobReporter
+from cryoflow.spec import JobSpec, spec_dump
+from cryoflow.spec.relion import relion_job_options
+
+#: Failures shown on the screen; the record has them all.
+_SHOWN = 5
+
+_FILES = {".star", ".mrc", ".mrcs", ".map"}
+
+
+class Request(NamedTuple):
+    """How a job is to be run, apart from what its spec says.
+
+    Attributes
+    ----------
+    project : str
+        Absolute project root.
+    command : str
+        The command line, for the note and the record.
+    continued : str
+        Job directory to run in again; empty for a new one.
+    beside : bool
+        Whether other jobs run at the same time and write on the same screen.
+    """
+
+    project: str
+    command: str
+    continued: str = ""
+    beside: bool = False
+
+
+class Outcome(NamedTuple):
+    """How a job ended.
+
+    Attributes
+    ----------
+    directory : str
+        Project-relative directory; empty if the job was refused before one was made.
+    code : int
+        0: all fine, 1: failed, 2: refused, or some items failed.
+    message : str
+        The summary, or why it failed.
+    """
+
+    directory: str
+    code: int
+    message: str
+
+
+def run_job(spec: JobSpec, request: Request) -> Outcome:
+    """Run one job and return how it ended; only an interruption is raised."""
+    project = Path(request.project)
+    try:
+        check_writable(project, spec.job)
+        inputs = _input_files(spec)
+        for name in inputs:
+            resolve_in_project(project, name)
+        device = resolve_device(spec.compute.device)
+        directory = _directory(project, spec, request.continued)
+    except CryoflowError as error:
+        print_error(str(error))
+        return Outcome("", 2, str(error))
+    name = directory.relative_to(project).as_posix()
+    prefix = f"{name}: " if request.beside else ""
+    with stoppable(), JobReporter(directory, prefix, bars=not request.beside) as report:
+        context = JobContext(project, directory, device, report, bool(request.continued))
+        return _Job(spec, request, context, report).run(inputs)
+
+
+def print_error(text: str) -> None:
+    """Write a problem on stderr, where it stays apart from what a script may read."""
+    sys.stderr.write(text + "\n")
+
+
+class _Job:
+    """A job with a directory; its steps share what has been found so far."""
+
+    def __init__(self, spec: JobSpec, request: Request, context: JobContext, report: JobReporter) -> None:
+        self.spec, self.request, self.context, self.report = spec, request, context, report
+        self.name = context.relative(context.directory)
+        self.result = JobResult((), (), {})
+        self.threads = 0
+        self.started = datetime.now().astimezone()
+        self.seconds: dict[str, float] = {}
+
+    def run(self, inputs: tuple[str, ...]) -> Outcome:
+        """Run, and whatever happens leave logs, record and marker."""
+        try:
+            self._begin(inputs)
+            self._compute()
+            self._draw()
+            self._end(inputs)
+        except CryoflowError as error:
+            return self._failed(str(error))
+        except KeyboardInterrupt as stop:
+            why = "told to stop (SIGTERM)" if isinstance(stop, Terminated) else "interrupted"
+            outcome = self._failed(why)
+            if self.request.beside:
+                return outcome
+            raise
+        except Exception as error:
+            self.report.trace(traceback.format_exc())
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            return self._failed(f"stopped by {what}; the traceback is in {self.name}/run.err")
+        return Outcome(self.name, 2 if self.result.failures else 0, self.result.summary)
+
+    def _begin(self, inputs: tuple[str, ...]) -> None:
+        directory = self.context.directory
+        clear_markers(directory)
+        add_note(directory, self.request.command, self.started)
+        write_run_job(directory, self.spec.job, relion_job_options(self.spec), self.context.continuing)
+        self._register("Running", inputs)
+
+    def _compute(self) -> None:
+        with torch_threads(self.spec.compute.threads) as self.threads:
+            start = time.monotonic()
+            self.result = runner(self.spec.job)(self.spec, self.context)
+            self.seconds["job"] = time.monotonic() - start
+
+    def _draw(self) -> None:
+        """Draw the report; one that fails never fails a job."""
+        from cryoflow import view
+
+        report = getattr(view, "report", None)
+        if not callable(report):
+            return
+        start = time.monotonic()
+        try:
+            report(self.spec.job, self.context.directory, self.context.project)
+        except Exception as error:
+            self.report.trace(traceback.format_exc())
+            self.report.warn(f"no report: {type(error).__name__}: {' '.join(str(error).split())}")
+        self.seconds["report"] = time.monotonic() - start
+
+    def _end(self, inputs: tuple[str, ...]) -> None:
+        result = self.result
+        for name in result.outputs:
+            self.context.resolve(name)  # an output that is not there is a failed job, whatever it says
+        self._write_record("partial" if result.failures else "succeeded")
+        write_output_nodes(self.context.directory, (Node(*node) for node in result.nodes))
+        self._register("Succeeded", inputs)
+        self._tell_failures(result.failures)
+        self.report.say(f"{self.spec.job} in {self.name}: {result.summary}; {self.seconds['job']:.1f} s")
+        mark(self.context.directory, success=True)
+
+    def _tell_failures(self, failures: tuple[Failure, ...]) -> None:
+        for failure in failures[:_SHOWN]:
+            self.report.warn(f"left out {failure.item}: {failure.message}")
+        if len(failures) > _SHOWN:
+            self.report.warn(f"left out {len(failures) - _SHOWN} more; job_record.yaml has them all")
+
+    def _failed(self, message: str) -> Outcome:
+        self.report.error(f"{self.name}: failed: {message}")
+        try:
+            self._write_record("failed", message)
+            self._register("Failed", ())
+        except (OSError, CryoflowError) as error:
+            self.report.error(f"{self.name}: no record: {error}")
+        with suppress(OSError):
+            mark(self.context.directory, success=False)
+        return Outcome(self.name, 1, message)
+
+    def _register(self, state: str, inputs: tuple[str, ...]) -> None:
+        nodes = tuple(guess_node(name) for name in inputs)
+        outputs = tuple(Node(*node) for node in self.result.nodes)
+        entry = JobEntry(self.spec.job, self.name, _alias_of(self.context.directory), state, nodes, outputs)
+        try:
+            register_job(self.context.project, entry)
+        except CryoflowError as error:
+            self.report.warn(str(error))
+
+    def _write_record(self, status: str, error: str | None = None) -> None:
+        start = time.monotonic()
+        project, result = self.context.project, self.result
+        record: dict[str, Any] = {
+            "command": self.request.command,
+            "counts": result.counts,
+            "device": self.context.device,
+            "error": error,
+            "failures": [failure._asdict() for failure in result.failures],
+            "inputs": fingerprints(project, result.inputs, self.threads),
+            "outputs": fingerprints(project, result.outputs, self.threads),
+            "seed": self.spec.compute.seed,
+            "spec": spec_dump(self.spec),
+            "status": status,
+            "threads": self.threads,
+            "versions": versions(),
+        }
+        self.seconds["hashes"] = time.monotonic() - start
+        record["timings"] = {
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": {what: round(seconds, 3) for what, seconds in self.seconds.items()},
+        }
+        write_record(self.context.directory, record)
+
+
+def _directory(project: Path, spec: JobSpec, continued: str) -> Path:
+    if not continued:
+        return make_job_directory(project, spec.job, spec.number, spec.alias)
+    directory = find_job_directory(project, continued)
+    if directory.parent.name != spec.job:
+        name = directory.relative_to(project).as_posix()
+        raise CryoflowError(f"{name}: cannot be continued by a job of type {spec.job}")
+    return directory
+
+
+def _alias_of(directory: Path) -> str | None:
+    """Return the alias of a job directory, the link beside it, if it has one."""
+    links = sorted(path for path in directory.parent.iterdir() if path.is_symlink())
+    return next((link.name for link in links if link.resolve() == directory.resolve()), None)
+
+
+def _input_files(spec: JobSpec) -> tuple[str, ...]:
+    """Return the files that the spec's first tab names."""
+    values: Iterable[Any] = dict(getattr(spec, "io", ())).values()
+    return tuple(dict.fromkeys(value for value in values if isinstance(value, str) and _is_file(value)))
+
+
+def _is_file(value: str) -> bool:
+    return "/" in value or PurePosixPath(value).suffix in _FILES

@@ -1,0 +1,146 @@
+"""From spec files and overrides to the points that will run, all checked before the first starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.launch.points import compose_point, hydra_override, store, values
+from cryoflow.spec import JOB_TYPES, JobSpec
+from cryoflow.spec.load import read_document, spec_from
+from cryoflow.spec.names import fold
+from cryoflow.spec.overrides import resolve_override
+from cryoflow.spec.yamltext import Document
+
+
+class Source(NamedTuple):
+    """A spec as it was written, and what to call it in messages."""
+
+    name: str
+    document: Document
+
+
+class Plan(NamedTuple):
+    """What Hydra is given for one spec.
+
+    Attributes
+    ----------
+    spec : JobSpec
+        The spec of the first point.
+    overrides : tuple of str
+        In Hydra's grammar; lists of values make the sweep.
+    points : tuple of tuple of str
+        The values of every point, ``field=value``, in Hydra's order.
+    """
+
+    spec: JobSpec
+    overrides: tuple[str, ...]
+    points: tuple[tuple[str, ...], ...]
+
+
+def read_sources(paths: Sequence[str]) -> list[Source]:
+    """Read spec files; all those that cannot be read are told at once."""
+    sources, problems = [], []
+    for path in paths:
+        try:
+            sources.append(Source(path, read_document(path)))
+        except CryoflowError as error:
+            problems.append(str(error))
+    if problems:
+        raise SpecError(problems)
+    return sources
+
+
+def make_plans(sources: Sequence[Source], overrides: Sequence[str], multirun: bool) -> list[Plan]:
+    """Check every point of every spec.
+
+    Raises
+    ------
+    SpecError
+        With the problems of all of them.
+    """
+    problems: list[str] = []
+    plans = []
+    for source, own in zip(sources, _shared_out(sources, overrides), strict=True):
+        try:
+            plans.append(_plan(source, own, multirun))
+        except SpecError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise SpecError(dict.fromkeys(problems))
+    return plans
+
+
+def _plan(source: Source, overrides: Sequence[str], multirun: bool) -> Plan:
+    hydra = tuple(hydra_override(override) for override in overrides)
+    several = [text for text, override in zip(overrides, hydra, strict=True) if len(values(override)) > 1]
+    if several and not multirun:
+        raise SpecError(map(_needs_multirun, several))
+    points = _product(hydra)
+    specs = [_load(source, point, multirun) for point in points]
+    store(specs[0])
+    for spec, point in zip(specs, points, strict=True):
+        if compose_point(point) != spec:
+            text = " ".join(point)
+            raise SpecError([f"{source.name}: {text}: may be read in two ways; put it into the spec file"])
+    return Plan(specs[0], hydra, points)
+
+
+def _load(source: Source, point: Sequence[str], multirun: bool) -> JobSpec:
+    """Load a point; a sweep leaves number and alias out, since its jobs cannot share them."""
+    nameless = ["number=-", "alias=-"] if multirun else []
+    return spec_from(source.document, source.name, [*map(_unquoted, point), *nameless])
+
+
+def _unquoted(override: str) -> str:
+    """Take off the quotes that Hydra takes off."""
+    name, _, value = override.partition("=")
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return f"{name}={value[1:-1]}" if quoted else override
+
+
+def _product(hydra: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    from itertools import product
+
+    return tuple(product(*map(values, hydra)))
+
+
+def _needs_multirun(text: str) -> str:
+    name, _, value = text.partition("=")
+    hint = f"add --multirun for a job each, or write {name}=[{value}] for a list"
+    return f"override '{text}': several values; {hint}"
+
+
+def _shared_out(sources: Sequence[Source], overrides: Sequence[str]) -> list[list[str]]:
+    """Return for every spec the overrides that it has a field for, by dotted name.
+
+    Raises
+    ------
+    SpecError
+        If one fits no spec, or may mean two fields.
+    """
+    own: list[list[str]] = [[] for _ in sources]
+    problems: list[str] = []
+    for override in overrides:
+        refusals: list[str] = []
+        for source, mine in zip(sources, own, strict=True):
+            try:
+                mine.append(resolve_override(_job_of(source), override))
+            except SpecError as error:
+                refusals.extend(error.problems)
+        ambiguous = [line for line in refusals if "ambiguous" in line]
+        problems.extend(refusals if len(refusals) == len(sources) else ambiguous)
+    if problems:
+        raise SpecError(dict.fromkeys(problems))
+    return own
+
+
+def _job_of(source: Source) -> str:
+    """Return the job type; what is wrong with one that is unknown is told by loading the spec."""
+    tree = source.document.tree
+    named = (
+        next((str(value) for key, value in tree.items() if fold(str(key)) == "job"), "").strip().casefold()
+    )
+    found = next((job for job in JOB_TYPES if job.casefold() == named), None)
+    return found or spec_from(source.document, source.name).job

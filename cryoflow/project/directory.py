@@ -1,0 +1,146 @@
+"""Make, find and name job directories: ``Type/jobNNN`` with an alias beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from cryoflow.errors import CryoflowError
+from cryoflow.project.pipeline import job_counter
+
+#: What cryoflow keeps for itself inside a project.
+HIDDEN = ".cryoflow"
+
+_JOB_NAME = re.compile(r"job(\d{3,})")
+
+
+def check_writable(project: Path, job: str = "") -> None:
+    """Refuse a project that is absent or read-only, before anything is written.
+
+    Raises
+    ------
+    CryoflowError
+        With one line that names the folder.
+    """
+    if not project.is_dir():
+        raise CryoflowError(f"{project}: no such project directory; give an existing one with --project")
+    for folder in (project, project / job):
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise CryoflowError(
+                f"{folder}: the project is read-only, nothing was written; use a copy or mend its permissions"
+            )
+
+
+def job_name(number: int) -> str:
+    """Return ``job010`` for 10."""
+    return f"job{number:03d}"
+
+
+def make_job_directory(project: Path, job: str, number: int | None = None, alias: str | None = None) -> Path:
+    """Make ``<project>/<job>/jobNNN`` and its alias.
+
+    Parameters
+    ----------
+    project : Path
+        Absolute project root.
+    job : str
+        Job type, e.g. ``AutoPick``.
+    number : int, optional
+        A fixed number; without it the next one that no job of any type has.
+    alias : str, optional
+        Name of a link beside the directory that points to it.
+
+    Raises
+    ------
+    CryoflowError
+        If the number or the alias is taken, or the project cannot be written to.
+    """
+    check_writable(project, job)
+    if number is not None:
+        _refuse_taken(project, job, number)
+    if alias:
+        _refuse_alias(project / job / alias)
+    try:
+        directory = _make(project, job, number)
+        if alias:
+            _link(project / job / alias, directory)
+    except FileExistsError:
+        raise _taken(f"{job}/{job_name(number or 0)}") from None
+    except OSError as error:
+        raise CryoflowError(f"{project / job}: cannot make a job directory: {error.strerror}") from error
+    return directory
+
+
+def find_job_directory(project: Path, given: str | os.PathLike[str]) -> Path:
+    """Return the absolute ``<project>/Type/jobNNN`` that a user means by a path or an alias.
+
+    Raises
+    ------
+    CryoflowError
+        If there is no such directory, or it is no job directory of this project.
+    """
+    path = project / given
+    if not path.is_dir():
+        path = Path(given).absolute()
+    if not path.is_dir():
+        raise CryoflowError(f"{given}: no such job directory in {project}; --continue needs an existing one")
+    real, root = path.resolve(), project.resolve()
+    if real.parent.parent != root or not _JOB_NAME.fullmatch(real.name):
+        raise CryoflowError(f"{given}: not a job directory of {project}; expected e.g. AutoPick/job010")
+    return project / real.relative_to(root)
+
+
+def _make(project: Path, job: str, number: int | None) -> Path:
+    (project / job).mkdir(exist_ok=True)
+    directory = project / job / job_name(_claim_number(project) if number is None else number)
+    directory.mkdir()
+    return directory
+
+
+def _claim_number(project: Path) -> int:
+    """Return a number that nobody else gets: a directory can be made only once."""
+    claims = project / HIDDEN / "numbers"
+    claims.mkdir(parents=True, exist_ok=True)
+    number = max(_used_numbers(project), default=0) + 1
+    number = max(number, job_counter(project))
+    while True:
+        try:
+            (claims / job_name(number)).mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return number
+
+
+def _used_numbers(project: Path) -> list[int]:
+    names = (_JOB_NAME.fullmatch(path.name) for path in project.glob("*/job[0-9][0-9][0-9]*"))
+    return [int(match[1]) for match in names if match]
+
+
+def _refuse_taken(project: Path, job: str, number: int) -> None:
+    """Refuse a number that any type has: RELION numbers the jobs of a project in one row."""
+    same = project / job / job_name(number)
+    for path in [same, *sorted(project.glob(f"*/{job_name(number)}"))]:
+        if path.exists():
+            raise _taken(path.relative_to(project).as_posix())
+
+
+def _taken(name: str) -> CryoflowError:
+    return CryoflowError(
+        f"{name}: this job directory exists already; give another number, none (the next free one), "
+        f"or --continue {name}"
+    )
+
+
+def _refuse_alias(link: Path) -> None:
+    if link.exists():
+        name = f"{link.parent.name}/{link.name}"
+        raise CryoflowError(
+            f"{name}: this alias exists already and means {link.resolve().name}; give another alias"
+        )
+
+
+def _link(link: Path, directory: Path) -> None:
+    link.unlink(missing_ok=True)  # one that points nowhere: its job was deleted
+    link.symlink_to(directory.name)

@@ -1,0 +1,33 @@
+"""How a job directory says that its job has ended: RELION's exit markers and its note."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+SUCCESS = "RELION_JOB_EXIT_SUCCESS"
+FAILURE = "RELION_JOB_EXIT_FAILURE"
+ABORTED = "RELION_JOB_EXIT_ABORTED"
+
+
+def clear_markers(directory: Path) -> None:
+    """Take the end states of an earlier run away: this job runs again."""
+    for name in (SUCCESS, FAILURE, ABORTED):
+        (directory / name).unlink(missing_ok=True)
+
+
+def mark(directory: Path, success: bool) -> None:
+    """Leave the exit marker; always the last thing that a job writes."""
+    (directory / (SUCCESS if success else FAILURE)).touch()
+
+
+def succeeded(directory: Path) -> bool:
+    """Return whether the job in ``directory`` has ended well."""
+    return (directory / SUCCESS).exists()
+
+
+def add_note(directory: Path, command: str, now: datetime) -> None:
+    """Append the command to ``note.txt`` in RELION's form."""
+    with (directory / "note.txt").open("a", encoding="utf-8") as note:
+        note.write(f"\n ++++ Executing new job on {now:%a %b %e %H:%M:%S %Y}\n")
+        note.write(f" ++++ with the following command(s): \n{command}\n ++++ \n")

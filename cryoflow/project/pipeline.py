@@ -1,0 +1,188 @@
+"""Register jobs in RELION's ``default_pipeline.star``, in the version in which that is written.
+
+Sources: the pipeline tables of RELION 3.0 (types and states as numbers) and of 4.0 and later (as labels), and
+the lock directory by which RELION's own programs keep out of each other's way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.project.pipeline_nodes import PROCESS_TYPES, Node, known_as, number_of
+from cryoflow.project.pipeline_text import Loop, WordFile, read_words, write_words
+
+PIPELINE = "default_pipeline.star"
+_LOCK = ".relion_lock"
+_CHANGED = ".pipeline_has_changed"
+_STATES = {"Running": "0", "Succeeded": "2", "Failed": "3"}
+
+
+class JobEntry(NamedTuple):
+    """What the pipeline knows about a job.
+
+    Attributes
+    ----------
+    job : str
+        Job type, e.g. ``AutoPick``.
+    name : str
+        ``AutoPick/job010``.
+    alias : str or None
+        Alias without the type, e.g. ``optimise_params``.
+    state : str
+        ``Running``, ``Succeeded`` or ``Failed``.
+    inputs, outputs : tuple of Node
+        Files that it takes up and hands on.
+    """
+
+    job: str
+    name: str
+    alias: str | None
+    state: str
+    inputs: tuple[Node, ...] = ()
+    outputs: tuple[Node, ...] = ()
+
+
+def job_counter(project: Path) -> int:
+    """Return the number that RELION would give to the next job; 0 where there is no pipeline file."""
+    with suppress(FileError, OSError, ValueError):
+        general = read_words(project / PIPELINE).blocks.get("pipeline_general")
+        if isinstance(general, dict):
+            return int(general.get("rlnPipeLineJobCounter", "0"))
+    return 0
+
+
+def register_job(project: Path, entry: JobEntry, wait: float = 30.0) -> None:
+    """Add or update a job in the project's pipeline and write its own ``job_pipeline.star``.
+
+    A project without ``default_pipeline.star`` is none of RELION's and stays without.
+
+    Raises
+    ------
+    CryoflowError
+        If the file is not understood or stays locked; it is then unchanged.
+    """
+    path = project / PIPELINE
+    if not path.exists():
+        return
+    with _locked(project, entry.name, wait):
+        pipeline = read_words(path)
+        _add(pipeline, entry, path)
+        write_words(path, pipeline)
+        (project / _CHANGED).touch()
+    own = _empty_like(pipeline)
+    _add(own, entry, path)
+    write_words(project / entry.name / "job_pipeline.star", own)
+    write_words(project / entry.name / PIPELINE, pipeline)
+
+
+@contextmanager
+def _locked(project: Path, why: str, wait: float) -> Iterator[None]:
+    lock = project / _LOCK
+    end = time.monotonic() + wait
+    while True:
+        try:
+            lock.mkdir()
+            break
+        except FileExistsError:
+            if time.monotonic() > end:
+                raise CryoflowError(
+                    f"{lock}: locked for {wait:.0f} s, so {why} is not in {PIPELINE}; "
+                    "if no RELION runs here, remove that directory"
+                ) from None
+            time.sleep(0.05)
+    try:
+        (lock / f"lock_{PIPELINE}").write_text(f"cryoflow: {why}\n", encoding="utf-8")
+        yield
+    finally:
+        (lock / f"lock_{PIPELINE}").unlink(missing_ok=True)
+        lock.rmdir()
+
+
+def _empty_like(pipeline: WordFile) -> WordFile:
+    blocks = {
+        name: Loop(list(block.columns)) if isinstance(block, Loop) else {"rlnPipeLineJobCounter": "1"}
+        for name, block in pipeline.blocks.items()
+    }
+    return WordFile(pipeline.version, blocks)
+
+
+def _add(pipeline: WordFile, entry: JobEntry, path: Path) -> None:
+    labels = _speaks_labels(pipeline, path)
+    _count(pipeline, int(entry.name.rpartition("/job")[2]))
+    process = entry.name + "/"
+    _add_process(
+        _loop(pipeline, "pipeline_processes", _process_columns(labels)), entry, labels, pipeline.version
+    )
+    for given in entry.inputs:
+        node = known_as(given, labels)
+        _add_node(pipeline, node, labels)
+        _loop(pipeline, "pipeline_input_edges", ["rlnPipeLineEdgeFromNode", "rlnPipeLineEdgeProcess"]).add(
+            rlnPipeLineEdgeFromNode=node.name, rlnPipeLineEdgeProcess=process
+        )
+    for given in entry.outputs:
+        node = known_as(given, labels)
+        _add_node(pipeline, node, labels)
+        _loop(pipeline, "pipeline_output_edges", ["rlnPipeLineEdgeProcess", "rlnPipeLineEdgeToNode"]).add(
+            rlnPipeLineEdgeProcess=process, rlnPipeLineEdgeToNode=node.name
+        )
+
+
+def _speaks_labels(pipeline: WordFile, path: Path) -> bool:
+    """Return whether types are labels (RELION 4 and later) rather than numbers."""
+    processes = pipeline.blocks.get("pipeline_processes")
+    if not isinstance(pipeline.blocks.get("pipeline_general"), dict):
+        raise FileError(path, "no pipeline_general block; left as it is")
+    if not isinstance(processes, Loop):
+        return "5000" in pipeline.version
+    return "rlnPipeLineProcessTypeLabel" in processes.columns
+
+
+def _process_columns(labels: bool) -> list[str]:
+    kind = ["TypeLabel", "StatusLabel"] if labels else ["Type", "Status"]
+    return [f"rlnPipeLineProcess{name}" for name in ["Name", "Alias", *kind]]
+
+
+def _count(pipeline: WordFile, number: int) -> None:
+    general = pipeline.blocks["pipeline_general"]
+    assert isinstance(general, dict)
+    counter = int(general.get("rlnPipeLineJobCounter", "1"))
+    general["rlnPipeLineJobCounter"] = str(max(counter, number + 1))
+
+
+def _loop(pipeline: WordFile, name: str, columns: list[str]) -> Loop:
+    block = pipeline.blocks.get(name)
+    if not isinstance(block, Loop):
+        block = pipeline.blocks[name] = Loop(columns)
+    return block
+
+
+def _add_process(processes: Loop, entry: JobEntry, labels: bool, version: str) -> None:
+    number, label = PROCESS_TYPES[entry.job]
+    # RELION 3.0 knows no failed jobs: there they stay among the running ones.
+    state = "Running" if entry.state == "Failed" and not version and not labels else entry.state
+    words = {
+        "rlnPipeLineProcessName": entry.name + "/",
+        "rlnPipeLineProcessAlias": f"{entry.job}/{entry.alias}/" if entry.alias else "None",
+    }
+    if labels:
+        words |= {"rlnPipeLineProcessTypeLabel": label, "rlnPipeLineProcessStatusLabel": state}
+    else:
+        words |= {"rlnPipeLineProcessType": str(number), "rlnPipeLineProcessStatus": _STATES[state]}
+    row = processes.find(rlnPipeLineProcessName=entry.name + "/")
+    if row is None:
+        processes.add(**words)
+    else:
+        processes.put(row, **words)
+
+
+def _add_node(pipeline: WordFile, node: Node, labels: bool) -> None:
+    kind = "rlnPipeLineNodeTypeLabel" if labels else "rlnPipeLineNodeType"
+    nodes = _loop(pipeline, "pipeline_nodes", ["rlnPipeLineNodeName", kind])
+    if nodes.find(rlnPipeLineNodeName=node.name) is None:
+        word = node.label if labels else str(number_of(node.label))
+        nodes.add(**{"rlnPipeLineNodeName": node.name, kind: word})

@@ -1,0 +1,100 @@
+"""Read and write RELION's pipeline files: a handful of small tables of words.
+
+They are kept as words, not as typed tables, so that whatever RELION wrote comes back unchanged; and they are
+read while other processes wait for the lock, so nothing heavy is imported for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryoflow.errors import FileError
+from cryoflow.files.atomic import replacing
+
+
+@dataclass
+class Loop:
+    """A table: column names without underscore, and rows of words."""
+
+    columns: list[str]
+    rows: list[list[str]] = field(default_factory=list)
+
+    def find(self, **wanted: str) -> list[str] | None:
+        """Return the first row that has these words in these columns."""
+        places = {self.columns.index(column): word for column, word in wanted.items()}
+        return next((row for row in self.rows if all(row[at] == word for at, word in places.items())), None)
+
+    def add(self, **words: str) -> None:
+        """Append a row unless an equal one is there; columns not given get ``1`` (a depth) in RELION 5."""
+        if self.find(**words) is None:
+            self.rows.append([words.get(column, "1") for column in self.columns])
+
+    def put(self, row: list[str], **words: str) -> None:
+        """Change words of a row."""
+        for column, word in words.items():
+            row[self.columns.index(column)] = word
+
+
+@dataclass
+class WordFile:
+    """A STAR file of words: ``# version`` tag (empty for RELION 3.0), then key-value blocks and loops."""
+
+    version: str = ""
+    blocks: dict[str, dict[str, str] | Loop] = field(default_factory=dict)
+
+
+def read_words(path: Path) -> WordFile:
+    """Read a STAR file of words.
+
+    Raises
+    ------
+    FileError
+        If it is anything else than blocks of unquoted words; such a file is left alone.
+    """
+    result, block = WordFile(), None
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        words = line.split()
+        if line.startswith("# version"):
+            result.version = line.strip()
+        elif not words or line.startswith("#"):
+            continue
+        elif words[0].startswith("data_"):
+            block = result.blocks.setdefault(words[0].removeprefix("data_"), {})
+        elif words[0] == "loop_":
+            block = result.blocks[list(result.blocks)[-1]] = Loop([])
+        elif block is None or any(word[0] in "\"';" for word in words):
+            raise FileError(path, "not understood as a table of words", number)
+        else:
+            _take(block, words, path, number)
+    return result
+
+
+def _take(block: dict[str, str] | Loop, words: list[str], path: Path, number: int) -> None:
+    if isinstance(block, dict):
+        if len(words) != 2 or not words[0].startswith("_"):
+            raise FileError(path, "expected a label and its value", number)
+        block[words[0].removeprefix("_")] = words[1]
+    elif words[0].startswith("_"):
+        block.columns.append(words[0].removeprefix("_"))
+    elif len(words) != len(block.columns):
+        raise FileError(path, f"{len(words)} values for {len(block.columns)} columns", number)
+    else:
+        block.rows.append(words)
+
+
+def write_words(path: Path, content: WordFile) -> None:
+    """Write a STAR file of words, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text("".join(_block_text(content, name) for name in content.blocks), encoding="utf-8")
+
+
+def _block_text(content: WordFile, name: str) -> str:
+    block = content.blocks[name]
+    head = f"\n{content.version}\n" if content.version else ""
+    head += f"\ndata_{name}\n\n"
+    if isinstance(block, dict):
+        return head + "".join(f"_{label:<42} {value}\n" for label, value in block.items()) + " \n"
+    labels = "".join(f"_{column} #{place} \n" for place, column in enumerate(block.columns, start=1))
+    rows = "".join(" ".join(f"{word:>12}" for word in row) + " \n" for row in block.rows)
+    return f"{head}loop_ \n{labels}{rows} \n"

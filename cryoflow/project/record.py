@@ -1,0 +1,83 @@
+"""``job_record.yaml``: what ran on what, so that it can be run again and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cryoflow import __version__
+from cryoflow.errors import FileError
+from cryoflow.files.atomic import replacing
+
+RECORD = "job_record.yaml"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that may change a result."""
+    found = {"cryoflow": __version__, "python": platform.python_version()}
+    for package in ("numpy", "torch"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def fingerprints(project: Path, names: Iterable[str], threads: int = 1) -> list[dict[str, str | int | None]]:
+    """Return path, size and sha256 of files, sorted by path.
+
+    Parameters
+    ----------
+    project : Path
+        Absolute project root.
+    names : iterable of str
+        Project-relative names; one that does not exist gets ``None`` for size and sha256.
+    threads : int
+        Files read at the same time.
+    """
+    ordered = sorted(set(names))
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        return list(pool.map(lambda name: _fingerprint(project, name), ordered))
+
+
+def _fingerprint(project: Path, name: str) -> dict[str, str | int | None]:
+    path = project / name
+    if not path.is_file():
+        return {"path": name, "size": None, "sha256": None}
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"path": name, "size": path.stat().st_size, "sha256": digest}
+
+
+def write_record(directory: Path, record: Mapping[str, Any]) -> None:
+    """Write the record as sorted YAML; ``timings`` is the part that differs from run to run."""
+    text = yaml.safe_dump(dict(record), sort_keys=True, allow_unicode=True, width=4096)
+    with replacing(directory / RECORD) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_record(directory: Path) -> dict[str, Any]:
+    """Read the record of a job directory.
+
+    Raises
+    ------
+    FileError
+        If there is none, or it is no record.
+    """
+    path = directory / RECORD
+    try:
+        record = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileError(path, "no record of a cryoflow job here; give the spec as well") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FileError(path, "not readable as YAML; give the spec as well") from error
+    if not isinstance(record, dict) or not isinstance(record.get("spec"), dict):
+        raise FileError(path, "holds no spec; give the spec as well")
+    return record

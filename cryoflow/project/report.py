@@ -1,0 +1,124 @@
+"""Tell the user how far a job is: a bar on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from cryoflow.project.context import Reporter
+
+T = TypeVar("T")
+
+#: Seconds between two lines of progress in a log.
+PACE = 10.0
+
+
+class JobReporter(Reporter):
+    """Speaks on the screen and into ``run.out`` and ``run.err``.
+
+    Parameters
+    ----------
+    directory : Path
+        Job directory; its logs are appended to.
+    prefix : str
+        Put before lines on the screen, to tell jobs that run side by side apart.
+    bars : bool
+        Whether bars may be drawn if the screen is a terminal.
+    """
+
+    def __init__(self, directory: Path, prefix: str = "", bars: bool = True) -> None:
+        self._out = (directory / "run.out").open("a", encoding="utf-8", buffering=1)
+        self._err = (directory / "run.err").open("a", encoding="utf-8", buffering=1)
+        self._prefix = prefix
+        self._bars = bars and sys.stderr.isatty()
+
+    def __enter__(self) -> JobReporter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the logs."""
+        self._out.close()
+        self._err.close()
+
+    def say(self, line: str) -> None:
+        """Tell one line of information, on stdout and in ``run.out``."""
+        self._log(line)
+        _write(sys.stdout, self._prefix + line)
+
+    def warn(self, line: str) -> None:
+        """Tell one line that the user should see, on stderr and in both logs."""
+        self._log(f"warning: {line}")
+        self.error(f"warning: {line}")
+
+    def error(self, line: str) -> None:
+        """Tell one line on stderr and in ``run.err``."""
+        self.trace(line)
+        _write(sys.stderr, self._prefix + line)
+
+    def trace(self, text: str) -> None:
+        """Write what only a developer wants to read into ``run.err``."""
+        self._err.write(text.rstrip("\n") + "\n")
+
+    def progress(self, iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+        """Yield the items while a bar, or a line every ten seconds, shows how far it is."""
+        if total is None and isinstance(iterable, Sized):
+            total = len(iterable)
+        lines = _with_lines(iterable, label, total, self._log if self._bars else self._log_and_screen)
+        yield from _with_bar(lines, label, total) if self._bars else lines
+
+    def _log(self, line: str) -> None:
+        with suppress(ValueError):  # closed: a job that still speaks after its end
+            self._out.write(line + "\n")
+
+    def _log_and_screen(self, line: str) -> None:
+        self._log(line)
+        _write(sys.stderr, self._prefix + line)
+
+
+def progress_line(label: str, done: int, total: int | None, seconds: float) -> str:
+    """Return e.g. ``micrographs: 3 of 8, 12 s, about 20 s left``."""
+    if total is None:
+        return f"{label}: {done}, {seconds:.0f} s"
+    left = f", about {seconds / done * (total - done):.0f} s left" if 0 < done < total else ""
+    return f"{label}: {done} of {total}, {seconds:.0f} s{left}"
+
+
+def _with_lines(
+    iterable: Iterable[T], label: str, total: int | None, tell: Callable[[str], None]
+) -> Iterator[T]:
+    start = due = time.monotonic()
+    done = 0
+    for item in iterable:
+        yield item
+        done += 1
+        now = time.monotonic()
+        if now - due >= PACE and done != total:
+            tell(progress_line(label, done, total, now - start))
+            due = now
+    tell(progress_line(label, done, total, time.monotonic() - start))
+
+
+def _with_bar(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        for item in items:
+            yield item
+            bar.advance(task)
+
+
+def _write(stream: TextIO, line: str) -> None:
+    """Write a line; a reader that has gone away (``| head``) must not end a job of hours."""
+    with suppress(BrokenPipeError):
+        stream.write(line + "\n")
+        stream.flush()
