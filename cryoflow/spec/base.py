@@ -55,7 +55,8 @@ class Declared(BaseModel):
     @classmethod
     def nested_fields(cls) -> frozenset[str]:
         """Give the names of the fields that hold lists or mappings instead of one value."""
-        return frozenset(name for name, kind in _kinds(cls).items() if kind.python is None)
+        kinds = {name: kind.python for name, kind in _kinds(cls).items()}
+        return frozenset(name for name, kind in kinds.items() if kind is None or issubclass(kind, BaseModel))
 
     @model_validator(mode="before")
     @classmethod
@@ -130,9 +131,7 @@ class Compute(Section):
         "Threads", None, None, low=1, help="CPU threads per worker; none: as many as there are cores."
     )
     workers: int = field("Workers", None, 1, low=1, help="Processes that share the micrographs between them.")
-    seed: int = field(
-        "Seed", None, 0, low=0, high=2**63 - 1, help="Same seed, same input, same device: the same bytes."
-    )
+    seed: int = field("Seed", None, 0, low=0, help="Same seed, same input, same device: the same bytes.")
     precision: Literal["single", "double"] = field(
         "Precision",
         None,

@@ -198,7 +198,9 @@ class Class2D(JobSpec):
     job: Literal["Class2D"] = field("Job", None, "Class2D")
     io: Io = section("I/O", "Particles, or the earlier run to go on from.")
     ctf: Ctf = section("CTF", "How the contrast transfer function is treated.")
-    optimization: Optimization = section("Optimization", "How many classes, and how hard to look.")
+    optimization: Optimization = section(
+        "Optimization", "How many classes, and how hard to look.", relion_heading="Optimisation"
+    )
     sampling: Sampling = section("Sampling", "Which orientations and shifts are tried.")
     compute: Class2DCompute = section("Compute", "Device, threads, and RELION's compute fields.")
 

@@ -118,13 +118,14 @@ def field(relion_label: str, key: str | None, default: Any = ..., *, label: str 
     )
 
 
-def section(heading: str, help: str = "") -> Any:
+def section(heading: str, help: str, *, relion_heading: str = "") -> Any:
     """Declare a tab of a job; left out, it stands at its defaults (and misses what it must have)."""
+    relion_heading = relion_heading or heading
     return Field(
         default_factory=dict,
         validate_default=True,
         serialization_alias=heading,
         title=heading,
         description=help,
-        json_schema_extra=Declaration(label=heading, relion_label=heading, key=None, help=help),
+        json_schema_extra=Declaration(label=heading, relion_label=relion_heading, key=None, help=help),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -60,7 +60,7 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 
 def spec_from(document: Document, source: str, overrides: Sequence[str] = ()) -> JobSpec:
     """Validate a document with overrides; see `load_spec`."""
-    if document.problems and not document.tree:
+    if not document.tree:
         raise SpecError(map(str, document.problems))
 
     def locate(typed: Path) -> tuple[str, int]:
@@ -143,6 +143,8 @@ def _rules_among_the_rest(
     wrong = {clean(error)[:2]: error["type"] for error in errors}
     if () in wrong:
         return []
+    # a name that nothing answers to may be any field of its section, so that no rule of it can be judged
+    wrong |= {path[:-1]: kind for path, kind in wrong.items() if kind == "extra_forbidden" and path[:-1]}
     mended = _mended(cls, tree, wrong)
     try:
         cls.model_validate(mended)
@@ -160,24 +162,14 @@ def _touches(rule: Broken, wrong: Mapping[Path, str]) -> bool:
     return any(path[: len(bad)] == bad for path in paths for bad in wrong)
 
 
-def _mended(cls: type[JobSpec], tree: Mapping[str, Any], wrong: Mapping[Path, str]) -> dict[str, Any]:
-    """Copy a tree by field names, without the wrong fields, and with a stand-in for the missing ones."""
-    mended: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = cls.resolve(str(key))
-        if name is None or (name,) in wrong or name in mended:
-            continue
-        section = cls.sections().get(name)
-        if section is None or not isinstance(value, Mapping):
-            mended[name] = value
-            continue
-        fields = {section.resolve(str(typed)) or str(typed): given for typed, given in value.items()}
-        mended[name] = {
-            field: given
-            for field, given in fields.items()
-            if (name, field) not in wrong and field in section.declarations()
-        }
-    for path, kind in wrong.items():
-        if kind == "missing" and len(path) == 2:
-            mended.setdefault(path[0], {})[path[1]] = "stand-in"
+def _mended(cls: type[JobSpec], tree: Mapping[str, Any], wrong: Container[Path]) -> dict[str, Any]:
+    """Copy a tree by field names, without the wrong fields, and with a stand-in for what must be given."""
+    mended: dict[str, Any] = {"job": cls.__name__}
+    given = {cls.resolve(str(key)): value for key, value in tree.items()}
+    for name, section in cls.sections().items():
+        fields = {} if (name,) in wrong or not isinstance(given.get(name), Mapping) else given[name]
+        named = {section.resolve(str(key)): value for key, value in fields.items()}
+        kept = {field: value for field, value in named.items() if field and (name, field) not in wrong}
+        stand_ins = {field: "x" for field, info in section.model_fields.items() if info.is_required()}
+        mended[name] = stand_ins | kept
     return mended

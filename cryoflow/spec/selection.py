@@ -86,11 +86,6 @@ class Selection(Section):
     )
     invert: bool = field("Invert", None, False, help="Yes keeps what would be dropped, and drops the rest.")
 
-    @field_validator("classes", "columns", "top", mode="before")
-    @classmethod
-    def _nothing_is_none(cls, value: Any) -> Any:
-        return None if is_nothing(value) else value
-
     @field_validator("classes", mode="before")
     @classmethod
     def _class_numbers(cls, value: Any) -> Any:
@@ -103,7 +98,15 @@ class Selection(Section):
     @field_validator("columns", mode="before")
     @classmethod
     def _column_names(cls, value: Any) -> Any:
-        return {str(name).removeprefix("_"): bounds for name, bounds in value.items()} if value else None
+        if not isinstance(value, Mapping):
+            return value
+        return {str(name).removeprefix("_"): bounds for name, bounds in value.items()} or None
+
+    # the last one declared is the first to run
+    @field_validator("classes", "columns", "top", mode="before")
+    @classmethod
+    def _nothing_is_none(cls, value: Any) -> Any:
+        return None if is_nothing(value) else value
 
 
 def _class_numbers(values: list[object] | tuple[object, ...]) -> list[int]:

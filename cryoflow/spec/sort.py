@@ -64,7 +64,9 @@ class Sort(JobSpec):
 
     job: Literal["Sort"] = field("Job", None, "Sort")
     io: Io = section("I/O", "Particles, and the references they were found or classified with.")
-    reference: Reference = section("Reference", "How references compare with particles.")
+    reference: Reference = section(
+        "Reference", "How references compare with particles.", relion_heading="References"
+    )
 
     def broken_rules(self) -> Iterator[Broken]:
         """Yield every rule between fields that this spec breaks."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from cryoflow.spec.base import Declared, JobSpec
 from cryoflow.spec.helix import HELICAL, REFUSAL
 from cryoflow.spec.jobs import JOB_TYPES
@@ -29,8 +27,10 @@ def unknown_section(cls: type[JobSpec], typed: str, has_fields: bool) -> str:
     others = [name for name, other in JOB_TYPES.items() if _section_named(other, typed)]
     if others:
         return f"{job} has no such section, {' and '.join(others)} {'has' if len(others) == 1 else 'have'}"
-    hint = suggestion(typed, headings(cls, typed))
-    listed = ", ".join(known.label for name, known in cls.declarations().items() if name in cls.sections())
+    if not has_fields:
+        return "unknown field" + (suggestion(typed, labels(cls, typed)) or _elsewhere(cls, typed))
+    hint = suggestion(typed, labels(cls, typed))
+    listed = ", ".join(heading(cls, name) for name in cls.sections())
     return f"unknown section{hint}" if hint else f"unknown section; {job} has: {listed}"
 
 
@@ -46,14 +46,15 @@ def unknown_field(cls: type[JobSpec], path: tuple[str, ...]) -> str:
     homes = [name for name, other in cls.sections().items() if other.resolve(typed)]
     if homes:
         return f"belongs in section '{heading(cls, homes[0])}'; move it there"
-    hint = suggestion(typed, labels(section, typed))
-    if hint:
-        return f"unknown field{hint}"
-    for name, other in cls.sections().items():
-        hint = suggestion(typed, labels(other, typed))
+    return "unknown field" + (suggestion(typed, labels(section, typed)) or _elsewhere(cls, typed))
+
+
+def _elsewhere(cls: type[JobSpec], typed: str) -> str:
+    for name, section in cls.sections().items():
+        hint = suggestion(typed, labels(section, typed))
         if hint:
-            return f"unknown field{hint[:-1]} in section '{heading(cls, name)}'?"
-    return f"unknown field; {cls.__name__} has none of this name (see: cryoflow fields {cls.__name__})"
+            return f"{hint[:-1]} in section '{heading(cls, name)}'?"
+    return f"; {cls.__name__} has none of this name (see: cryoflow fields {cls.__name__})"
 
 
 _TWICE = "names the same field as another line here; keep one"
@@ -70,11 +71,6 @@ def is_helical(cls: type[JobSpec], typed: str) -> bool:
 def heading(cls: type[JobSpec], section: str) -> str:
     """Give the tutorial's heading of a section."""
     return cls.declarations()[section].label
-
-
-def headings(cls: type[JobSpec], typed: str) -> Iterable[str]:
-    """Give what may stand at the top of a spec, spelt in the user's manner (labels or names)."""
-    return labels(cls, typed)
 
 
 def labels(cls: type[Declared], typed: str) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from typing import Any
 
 from cryoflow.spec.field import Declaration
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_EXACT = 2**53  # beyond, not every whole number survives a float
 _NOTHING = {"", "-", "~", "null", "none"}
 _FLAGS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
@@ -35,14 +36,14 @@ def read_flag(value: object) -> bool:
 
 
 def read_number(value: object) -> float | int:
-    """Read a finite number, also from text; whole numbers stay exact."""
+    """Read a finite number, also from text."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        value = float(value) if re.search(r"[.eE]", value) else int(value)
+        value = float(value)
     if isinstance(value, str) and value.strip().lstrip("+-.").casefold() in {"nan", "inf", "infinity"}:
         raise ValueError(f"{shown(value)} is not a finite number")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{shown(value)} is not a number")
-    if not math.isfinite(value):
+    if not abs(value) <= sys.float_info.max:
         raise ValueError(f"{shown(value)} is not a finite number")
     return value
 
@@ -98,6 +99,8 @@ def _number(value: object, kind: type, optional: bool, known: Declaration) -> fl
         return None
     if kind is int and number != int(number):
         raise ValueError(f"{number:g} is not a whole number")
+    if kind is int and abs(number) > _EXACT:
+        raise ValueError(f"{number:g} is too large")
     _check_range(number, known)
     return int(number) if kind is int else float(number)
 
