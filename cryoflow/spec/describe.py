@@ -9,7 +9,7 @@ from cryoflow.spec.values import default_text
 
 
 class FieldRow(NamedTuple):
-    """One field, as text; `default` is empty where a value must be given."""
+    """One field, as text; `default` is "required" where a value must be given."""
 
     tab: str
     label: str
@@ -29,7 +29,7 @@ def field_rows(job: str) -> list[FieldRow]:
         tab = cls.declarations()[section].label
         for name, known in model.declarations().items():
             info = model.model_fields[name]
-            default = "" if info.is_required() else default_text(info.default)
+            default = "required" if info.is_required() else default_text(info.default)
             rows.append(
                 FieldRow(
                     tab, known.label, name, known.key or "", known.unit, default, known.range, known.help

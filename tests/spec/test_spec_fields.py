@@ -104,7 +104,7 @@ def test_rows_of_the_table() -> None:
         "0.05",
         ">= 0",
     )
-    assert rows["input_micrographs_for_autopick"].default == ""
+    assert rows["input_micrographs_for_autopick"].default == "required"
     assert rows["maximum_stddev_noise"].default == "1.1"
     assert rows["mask_diameter"].default == "-"
     assert rows["shrink_factor"].range == "0 to 1"
