@@ -131,9 +131,9 @@ def test_references_have_the_particles_greyscale(sample: Sample) -> None:
     assert images.shape == (4, box, box) and box % 2 == 0
     outside = centred_radius(box) * 2 * OPTIONS.pixel_size > OPTIONS.diameter / 2
     assert not images[:, outside].any() and (images[:, ~outside] > 0).all()
-    # mass: the same as a scaled projection at the micrograph's pixel, times 2 for the binned noise, over the sd
+    # mass: that of a projection at the micrograph's pixel, times 2 for the binned noise, over the sd
     fine = projection(sample.model, np.eye(3), OPTIONS.box, OPTIONS.pixel_size) * sample.calibration.scale
-    np.testing.assert_allclose(images.sum((1, 2)) * 4, 2 * fine.sum() / 1.0156, rtol=0.03)
+    np.testing.assert_allclose(images.sum((1, 2)) * 4, 2 * fine.sum() / 1.02, rtol=0.03)
 
 
 def test_smooth_fields_are_smooth() -> None:

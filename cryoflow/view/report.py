@@ -1,0 +1,157 @@
+"""Which pictures a job gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image
+
+from cryoflow.files.atomic import replacing
+from cryoflow.files.coordinates import read_coordinates
+from cryoflow.files.mrc import read_header, read_image, read_images
+from cryoflow.files.star import read_star
+from cryoflow.files.tables import read_micrographs, read_particles
+from cryoflow.project.paths import below_job
+from cryoflow.view.pictures import Circles, micrograph_picture, sheet
+
+MICROGRAPHS, PARTICLES = 3, 100
+"""Most micrographs and particles that a report shows."""
+
+SMOOTHING_A = 20.0
+
+Draw = Callable[[Path, Path], list[Path]]
+
+
+def draw_report(job_type: str, directory: Path, project: Path) -> list[Path]:
+    """Draw the pictures of one job; see `cryoflow.view.report`."""
+    draw = _DRAWERS.get(job_type)
+    return draw(directory, project) if draw else []
+
+
+def draw_picks(directory: Path, project: Path) -> list[Path]:
+    """Circles on the first micrographs, coloured by figure of merit: blue at 1, red at 0."""
+    suffix = directory / "coords_suffix_autopick.star"
+    names = read_micrographs(project / suffix.read_text().strip()).rows["rlnMicrographName"]
+    coordinates = {name: _coordinate_file(directory, name) for name in names}
+    shown = [name for name in names if coordinates[name].exists()][:MICROGRAPHS]
+    settings = read_settings(directory)
+    return [_draw_picks_on(name, coordinates[name], directory, project, settings) for name in shown]
+
+
+def _coordinate_file(directory: Path, micrograph: str) -> Path:
+    return directory / Path(below_job(micrograph)).with_suffix("").with_name(
+        f"{Path(micrograph).stem}_autopick.star"
+    )
+
+
+def _draw_picks_on(
+    name: str, coordinates: Path, directory: Path, project: Path, settings: dict[str, str]
+) -> Path:
+    table = read_coordinates(coordinates)
+    pixel = read_header(project / name).pixel_size or 1.0
+    distance = float(settings.get("Minimum inter-particle distance (A):", 0)) or 100.0
+    values = table.get("rlnAutopickFigureOfMerit")
+    circles = Circles(
+        table[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(float),
+        distance / 2 / pixel,
+        None if values is None else values.to_numpy(float),
+    )
+    picture = micrograph_picture(read_image(project / name), circles, resolution=SMOOTHING_A / pixel)
+    return _save(picture, directory / f"picks_{Path(name).stem}.png")
+
+
+def draw_extracted(directory: Path, project: Path) -> list[Path]:
+    """A sheet of particles from all over the table."""
+    return _draw_particles(directory / "particles.star", project, {"particles.png": _spread})
+
+
+def draw_sorted(directory: Path, project: Path) -> list[Path]:
+    """The best and the worst particles by score, best and worst first."""
+    best, worst = (_by_score(ascending) for ascending in (True, False))
+    pictures = {"sorted_best.png": best, "sorted_worst.png": worst}
+    return _draw_particles(directory / "particles_sort.star", project, pictures)
+
+
+def draw_classes(directory: Path, project: Path) -> list[Path]:
+    """Class averages of the last iteration, the most populated first."""
+    models = sorted(directory.glob("run_*it[0-9][0-9][0-9]_model.star"), key=lambda path: path.stem[-9:-6])
+    return [_draw_model(models[-1], (), directory, project)] if models else []
+
+
+def draw_selected(directory: Path, project: Path) -> list[Path]:
+    """All classes with the chosen ones framed, or a sheet of the chosen particles."""
+    model = read_settings(directory).get("Select classes from model.star:", "")
+    backup = directory / "backup_selection.star"
+    if model and backup.exists():
+        (flags,) = (block for block in read_star(backup).values() if isinstance(block, pd.DataFrame))
+        chosen = np.flatnonzero(flags["rlnSelected"].to_numpy(int))
+        return [_draw_model(project / model, chosen.tolist(), directory, project)]
+    return draw_extracted(directory, project) if (directory / "particles.star").exists() else []
+
+
+def _draw_model(model: Path, chosen: list[int] | tuple[()], directory: Path, project: Path) -> Path:
+    """Draw the classes of a model file by falling share of the particles; ``chosen`` counts from 0."""
+    classes = read_star(model)["model_classes"]
+    assert isinstance(classes, pd.DataFrame)
+    share = classes["rlnClassDistribution"].to_numpy(float)
+    order = np.argsort(-share, kind="stable")
+    images = read_images(classes["rlnReferenceImage"].iloc[order].tolist(), project)
+    captions = [f"{index + 1}: {100 * share[index]:.1f} %" for index in order]
+    framed = {place for place, index in enumerate(order) if index in set(chosen)}
+    columns = max(1, min(10, round(np.sqrt(1.6 * len(images)))))
+    return _save(sheet(images, columns, _side(images), captions, framed), directory / "classes.png")
+
+
+def _draw_particles(
+    table: Path, project: Path, pictures: dict[str, Callable[[pd.DataFrame], pd.DataFrame]]
+) -> list[Path]:
+    rows = read_particles(table).rows
+    if rows.empty:
+        return []
+    drawn = []
+    for name, choose in pictures.items():
+        images = read_images(choose(rows)["rlnImageName"].tolist(), project)
+        drawn.append(_save(sheet(images, 10, _side(images)), table.parent / name))
+    return drawn
+
+
+def _spread(rows: pd.DataFrame) -> pd.DataFrame:
+    step = max(1, len(rows) // PARTICLES)
+    return rows.iloc[::step][:PARTICLES]
+
+
+def _by_score(ascending: bool) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def choose(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.sort_values("rlnParticleSelectZScore", ascending=ascending, kind="stable")[:PARTICLES]
+
+    return choose
+
+
+def _side(images: npt.NDArray[np.float32]) -> int:
+    return int(np.clip(images.shape[-1], 64, 128))
+
+
+def read_settings(directory: Path) -> dict[str, str]:
+    """The job's fields by their label, from ``run.job``; empty where there is none."""
+    path = directory / "run.job"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {label.strip(): value.strip() for label, _, value in (line.partition(" == ") for line in lines)}
+
+
+def _save(picture: Image.Image, path: Path) -> Path:
+    with replacing(path) as temporary:
+        picture.save(temporary, format="PNG", optimize=True)
+    return path
+
+
+_DRAWERS: dict[str, Draw] = {
+    "AutoPick": draw_picks,
+    "Extract": draw_extracted,
+    "Sort": draw_sorted,
+    "Class2D": draw_classes,
+    "Select": draw_selected,
+}

@@ -1,0 +1,126 @@
+"""Reports of jobs, from the files that jobs leave."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from cryoflow.files.mrc import join_image_name, write_mrc
+from cryoflow.files.star import write_star
+from cryoflow.view import report
+from cryoflow.view.pictures import BLUE, RED, sheet_corner
+
+
+def load(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def test_picks_are_drawn_for_the_micrographs_that_have_any(tmp_path: Path) -> None:
+    names = [f"MotionCorr/job002/Movies/m{i}.mrc" for i in (1, 2)]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write_mrc(tmp_path / name, np.zeros((200, 240), np.float32), 4.0)
+    write_star(tmp_path / "mics.star", {"": pd.DataFrame({"rlnMicrographName": names})})
+    job = tmp_path / "AutoPick/job010"
+    (job / "Movies").mkdir(parents=True)
+    (job / "coords_suffix_autopick.star").write_text("mics.star\n")
+    (job / "run.job").write_text("job_type == 4\nMinimum inter-particle distance (A): == 160\n")
+    picks = {"rlnCoordinateX": [100.0], "rlnCoordinateY": [60.0], "rlnAutopickFigureOfMerit": [1.2]}
+    write_star(job / "Movies/m2_autopick.star", {"": pd.DataFrame(picks)})
+    assert report("AutoPick", job, tmp_path) == [job / "picks_m2.png"]
+    drawn = load(job / "picks_m2.png")
+    assert drawn.shape == (200, 240, 3)
+    assert tuple(drawn[60, 120]) == BLUE and tuple(drawn[40, 100]) == BLUE  # 80 A are 20 pixels
+
+
+def particles(project: Path, table: Path, count: int, **columns: object) -> pd.DataFrame:
+    """Particle i is dark but for a bright pixel row i % 8."""
+    images = np.zeros((count, 8, 8), np.float32)
+    images[np.arange(count), np.arange(count) % 8] = 1
+    write_mrc(project / "stack.mrcs", images, 3.0)
+    rows = pd.DataFrame({"rlnImageName": [join_image_name(i, "stack.mrcs") for i in range(count)], **columns})
+    table.parent.mkdir(parents=True)
+    write_star(table, {"": rows})
+    return rows
+
+
+def bright_row(path: Path, place: int) -> int:
+    """Which of the eight rows of an image in a sheet is bright."""
+    drawn = load(path).mean(-1)
+    x, y = sheet_corner(*divmod(place, 10), 64, False)
+    return int(drawn[y : y + 64, x : x + 64].mean(1).reshape(8, 8).mean(1).argmax())
+
+
+def test_extracted_particles_come_from_all_over_the_table(tmp_path: Path) -> None:
+    particles(tmp_path, tmp_path / "Extract/job012/particles.star", 250)
+    (path,) = report("Extract", tmp_path / "Extract/job012", tmp_path)
+    assert path.name == "particles.png" and load(path).shape == (700, 700, 3)
+    assert [bright_row(path, place) for place in (0, 1, 2, 99)] == [0, 2, 4, 198 % 8]
+
+
+def test_sorted_particles_come_best_and_worst_first(tmp_path: Path) -> None:
+    scores = [3.0, 0.5, 2.0, 0.1, 1.0]
+    particles(tmp_path, tmp_path / "Sort/job013/particles_sort.star", 5, rlnParticleSelectZScore=scores)
+    best, worst = report("Sort", tmp_path / "Sort/job013", tmp_path)
+    assert [bright_row(best, place) for place in range(5)] == [3, 1, 4, 2, 0]
+    assert [bright_row(worst, place) for place in range(5)] == [0, 2, 4, 1, 3]
+
+
+def model(project: Path, path: Path, shares: list[float]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stack = path.with_name(path.name.replace("_model.star", "_classes.mrcs"))
+    images = np.zeros((len(shares), 8, 8), np.float32)
+    images[np.arange(len(shares)), np.arange(len(shares))] = 1
+    write_mrc(stack, images, 3.0)
+    names = [join_image_name(i, stack.relative_to(project)) for i in range(len(shares))]
+    classes = pd.DataFrame({"rlnReferenceImage": names, "rlnClassDistribution": shares})
+    write_star(path, {"model_general": {"rlnNrClasses": len(shares)}, "model_classes": classes})
+
+
+def class_row(path: Path, place: int, columns: int) -> int:
+    drawn = load(path).mean(-1)
+    x, y = sheet_corner(*divmod(place, columns), 64, True)
+    return int(drawn[y : y + 64, x : x + 64].mean(1).reshape(8, 8).mean(1).argmax())
+
+
+def test_classes_of_the_last_iteration_come_by_falling_share(tmp_path: Path) -> None:
+    job = tmp_path / "Class2D/job015"
+    model(tmp_path, job / "run_it009_model.star", [0.9, 0.05, 0.05])
+    model(tmp_path, job / "run_ct9_it010_model.star", [0.2, 0.5, 0.3])
+    assert report("Class2D", job, tmp_path) == [job / "classes.png"]
+    assert [class_row(job / "classes.png", place, 2) for place in range(3)] == [1, 2, 0]
+
+
+def test_the_chosen_classes_are_framed(tmp_path: Path) -> None:
+    model(tmp_path, tmp_path / "Class2D/job015/run_it025_model.star", [0.2, 0.5, 0.3])
+    job = tmp_path / "Select/job016"
+    job.mkdir(parents=True)
+    (job / "run.job").write_text("Select classes from model.star: == Class2D/job015/run_it025_model.star\n")
+    write_star(job / "backup_selection.star", {"": pd.DataFrame({"rlnSelected": [1, 0, 1]})})
+    assert report("Select", job, tmp_path) == [job / "classes.png"]
+    drawn = load(job / "classes.png")
+    corners = [sheet_corner(*divmod(place, 2), 64, True) for place in range(3)]
+    framed = [tuple(drawn[y - 2, x + 30]) == RED for x, y in corners]
+    assert framed == [False, True, True]  # by share: classes 2, 3, 1
+
+
+def test_selected_particles_are_a_sheet(tmp_path: Path) -> None:
+    particles(tmp_path, tmp_path / "Select/job014/particles.star", 3)
+    (path,) = report("Select", tmp_path / "Select/job014", tmp_path)
+    assert path.name == "particles.png"
+
+
+@pytest.mark.parametrize("job", ["Select", "Class2D", "Import"])
+def test_jobs_without_pictures_have_none(tmp_path: Path, job: str) -> None:
+    assert report(job, tmp_path, tmp_path) == []
+
+
+def test_a_report_needs_no_torch_and_the_package_nothing_heavy() -> None:
+    code = "import sys, cryoflow.view; assert not {'numpy', 'PIL', 'torch'} & set(sys.modules)"
+    code += "; import cryoflow.view.report; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
