@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +73,7 @@ def read_stack(
     wrong = wanted[(wanted < 0) | (wanted >= layout.header.nz)]
     if wrong.size:
         raise FileError(path, f"holds {layout.header.nz} images; there is no number {int(wrong[0]) + 1}")
-    return _floats(images[wanted])
+    return np.asarray(images[wanted], dtype=np.float32)
 
 
 def split_image_name(name: str) -> tuple[int, str]:
@@ -125,9 +126,8 @@ def read_images(names: Sequence[str], root: Path) -> Floats:
         if images is None:
             images = np.empty((len(names), *found.shape[1:]), dtype=np.float32)
         if found.shape[1:] != images.shape[1:]:
-            raise FileError(
-                root / path, f"images of {_size(found)} where {next(iter(stacks))} has {_size(images)}"
-            )
+            first = next(iter(stacks))
+            raise FileError(root / path, f"images of {_size(found)} where {first} has {_size(images)}")
         images[[place for place, _ in wanted]] = found
     assert images is not None
     return images
@@ -169,19 +169,24 @@ def _cast(path: str | PathLike[str], values: npt.NDArray[np.generic], mode: int)
     if mode not in DTYPES:
         raise FileError(path, f"cannot write mode {mode}; choose one of {', '.join(map(str, DTYPES))}")
     dtype = np.dtype(DTYPES[mode]).newbyteorder("<")
+    if np.can_cast(values.dtype, dtype, "safe"):
+        return values.astype(dtype)
     if dtype.kind != "f" and values.dtype.kind == "f":
         values = np.rint(values)
-    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values.reshape(-1)
-    fits = (dtype.kind == "f" or finite.size == values.size) and (
-        finite.size == 0 or (limits.min <= finite.min() and finite.max() <= limits.max)
-    )
-    if not fits:
+    if values.dtype.kind not in "biuf" or not _fits(values, dtype):
         low, high = values.min(), values.max()
-        raise FileError(
-            path, f"values from {low:g} to {high:g} do not fit mode {mode} ({dtype.name}); use mode 2"
-        )
+        raise FileError(path, f"values from {low:g} to {high:g} do not fit mode {mode} ({dtype.name})")
     return values.astype(dtype)
+
+
+def _fits(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> bool:
+    if values.dtype.kind == "f":
+        finite = values[np.isfinite(values)]
+        if dtype.kind != "f" and finite.size < values.size:
+            return False
+        values = finite
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return not values.size or bool(limits.min <= values.min() and values.max() <= limits.max)
 
 
 def _map(path: str | PathLike[str], layout: Layout) -> npt.NDArray[np.generic]:

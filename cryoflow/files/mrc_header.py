@@ -114,11 +114,13 @@ def make_header(data: npt.NDArray[np.generic], pixel_size: float, mode: int, is_
     plain = {
         "nx": nx, "ny": ny, "nz": nz, "mode": mode, "mx": nx, "my": ny, "mz": sections,
         "mapc": 1, "mapr": 2, "maps": 3, "ispg": 0 if is_stack else 1, "nversion": 20141, "map": b"MAP ",
-        "dmin": data.min(), "dmax": data.max(), "dmean": data.mean(dtype=np.float64),
-        "rms": data.std(dtype=np.float64), "nlabl": 1,
+        "nlabl": 1,
     }  # fmt: skip
     for name, value in plain.items():
         fields[name] = value
+    with np.errstate(invalid="ignore"):  # infinities have no mean
+        fields["dmin"], fields["dmax"] = data.min(), data.max()
+        fields["dmean"], fields["rms"] = data.mean(dtype=np.float64), data.std(dtype=np.float64)
     fields["cella"] = (nx * pixel_size, ny * pixel_size, sections * pixel_size)
     fields["cellb"] = (90, 90, 90)
     fields["machst"] = (0x44, 0x44, 0, 0)

@@ -86,7 +86,7 @@ def _group_numbers(shared: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Number the groups: as the rows do if that fits, else from 1 in order of appearance."""
     codes = pd.DataFrame({name: _codes(shared[name]) for name in shared.columns}, index=shared.index)
     ngroup = codes.groupby(list(codes.columns), sort=False).ngroup()
-    groups: npt.NDArray[np.int64] = ngroup.to_numpy(np.int64)
+    groups = np.asarray(ngroup, dtype=np.int64)
     if _GROUP in shared.columns:
         given: npt.NDArray[np.int64] = shared[_GROUP].to_numpy(np.int64)
         if len(np.unique(given)) == len(np.unique(groups)):

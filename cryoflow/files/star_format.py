@@ -9,21 +9,32 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_NEEDS_QUOTES = re.compile(r"\s|^$|^[_#;\"']|^(data_|loop_)")
+_NEEDS_QUOTES = re.compile(r"\s|\0|^$|^[_#;\"']|^(data_|loop_)")
+_UNQUOTABLE = re.compile(r"[\n\r\0]")
 _LARGE = 1e9  # six decimals of larger numbers are beyond the 15 digits of a double
 _SMALL = 1e-3  # six decimals of smaller numbers are too few digits
 
 
-def text(value: Any) -> str:
-    """Return one word, quoted where need be; a missing value is ``None``, as in RELION."""
-    if not isinstance(value, str):
-        return "None"
+def cell(value: Any) -> str:
+    """Return text as one word, a number as `number` does, a missing value as RELION's ``None``.
+
+    Raises
+    ------
+    ValueError
+        When text cannot be quoted so that it is read back as it was.
+    """
+    if isinstance(value, str):
+        return _text(value)
+    return "None" if value is None else number(value)
+
+
+def _text(value: str) -> str:
     if not _NEEDS_QUOTES.search(value):
         return value
-    for quote in "\"'":
-        if quote not in value and "\n" not in value and "\r" not in value and "\0" not in value:
-            return f"{quote}{value}{quote}"
-    raise ValueError(f"{value!r} cannot be quoted in a STAR file")
+    quote = "'" if '"' in value else '"'
+    if quote in value or _UNQUOTABLE.search(value):
+        raise ValueError(f"{value!r} cannot be quoted in a STAR file")
+    return f"{quote}{value}{quote}"
 
 
 def number(value: float) -> str:
@@ -44,7 +55,7 @@ def number(value: float) -> str:
 
 
 def float_column(values: npt.NDArray[np.float64]) -> tuple[str, list[Any]]:
-    """Return a format for ``%`` and what to put in, one an entry; the same text as `number`, quicker."""
+    """Return a format for ``%`` and what to put in, one an entry: the text of `number`, quicker."""
     plain = _has_six_decimals(values) | (_is_mid_sized(values) & ~_may_be_short(values))
     if plain.all():
         return "%12.6f", values.tolist()

@@ -60,12 +60,12 @@ def column(values: Sequence[str], label: str, wrong: Callable[[int, str], FileEr
     if not values:
         return pd.Series([], dtype=_EMPTY_DTYPES[kind])
     if kind == "text":
-        return pd.Series(values, dtype="str")
+        return _text(values)
     numbers = _numbers(values, kind)
     if numbers is not None:
         return pd.Series(numbers)
     if kind == "unknown":
-        return pd.Series(values, dtype="str")
+        return _text(values)
     index = next(i for i, value in enumerate(values) if _numbers([value], kind) is None)
     raise wrong(index, f"{label} is {values[index]!r}, not a number")
 
@@ -74,6 +74,13 @@ def scalar(value: str, label: str, wrong: Callable[[int, str], FileError]) -> Sc
     """Turn one word into text, an integer or a float; as `column` does."""
     result: Scalar = column([value], label, wrong).tolist()[0]
     return result
+
+
+def _text(values: Sequence[str]) -> pd.Series:
+    try:
+        return pd.Series(values, dtype="str")
+    except UnicodeEncodeError:  # a file name that is not UTF-8 cannot be in an Arrow column
+        return pd.Series(values, dtype=object)
 
 
 def _numbers(values: Sequence[str], kind: str) -> np.ndarray | None:

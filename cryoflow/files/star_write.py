@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import starmap
 from os import PathLike
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import write_bytes
-from cryoflow.files.star_format import float_column, number, text
+from cryoflow.files.star_format import cell, float_column
 from cryoflow.files.star_types import Block, Scalar, StarStyle
 
 _TAGS = {"3.0": "\n", "3.1": "\n# version 30001\n\n"}
@@ -45,42 +44,36 @@ def write_star(path: str | PathLike[str], blocks: Mapping[str, Block], style: St
 
 
 def _block(name: str, block: Block) -> str:
+    if "/" in name:
+        raise ValueError(f"{name!r} cannot be the name of a block")
     head = f"data_{_name(name)}\n\n" if name else "data_\n\n"
     return head + (_simple(block) if isinstance(block, dict) else _loop(block)) + " \n"
 
 
 def _simple(block: Mapping[str, Scalar]) -> str:
-    return "".join(f"_{_name(key):<45} {_scalar(value)}\n" for key, value in block.items())
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, str) or value is None:
-        return text(value)
-    return number(value).strip()
+    return "".join(f"_{_name(key):<45} {cell(value).strip()}\n" for key, value in block.items())
 
 
 def _loop(table: pd.DataFrame) -> str:
     labels = [_name(str(label)) for label in table.columns]
-    if len(set(labels)) < len(labels):
-        raise ValueError(f"the column {next(x for x in labels if labels.count(x) > 1)} is there twice")
     if not labels:
         raise ValueError("a table without columns")
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"the column {next(x for x in labels if labels.count(x) > 1)} is there twice")
     head = "".join(f"_{label} #{index} \n" for index, label in enumerate(labels, 1))
     formats, columns = zip(*(_column(table.iloc[:, i]) for i in range(len(labels))), strict=True)
     row = " ".join(formats) + " \n"
-    return "loop_ \n" + head + "".join(starmap(_fill(row), zip(*columns, strict=True)))
-
-
-def _fill(row: str) -> Any:
-    return lambda *values: row % values
+    return "loop_ \n" + head + "".join([row % values for values in zip(*columns, strict=True)])
 
 
 def _column(values: pd.Series) -> tuple[str, list[Any]]:
+    """Return a format for ``%`` and what to put in, one an entry."""
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_integer_dtype(values.dtype):
         return "%12d", values.tolist()
     if pd.api.types.is_float_dtype(values.dtype):
         return float_column(values.to_numpy(dtype="float64"))
-    return "%s", [text(value) if isinstance(value, str) else _scalar(value) for value in values.tolist()]
+    entries = values.astype(object).where(values.notna(), None).tolist()
+    return "%s", [cell(value) for value in entries]
 
 
 def _name(name: str) -> str:
