@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryoflow.errors import CryoflowError
+from cryoflow.errors import CryoflowError, SpecError
 
 if TYPE_CHECKING:
     from cryoflow.launch.job import Outcome
@@ -70,6 +70,8 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
     if options.multirun:
         read_preset(options.launcher)
     plans = make_plans(_sources([fspath(path) for path in paths], options), overrides, options.multirun)
+    if not options.continued:
+        _check_free(plans, options.project)
     codes: list[int] = []
     for done, plan in enumerate(plans, start=1):
         outcomes = _launch(plan, options)
@@ -96,6 +98,23 @@ def _sources(paths: Sequence[str], options: RunOptions) -> Sequence[Source]:
     if paths:
         return read_sources(paths)
     return [Source(str(directory / RECORD), Document(read_record(directory)["spec"], {}, []))]
+
+
+def _check_free(plans: Sequence[Plan], project: Path) -> None:
+    """Refuse numbers and aliases that are taken, by jobs that exist or by each other."""
+    from cryoflow.project.directory import check_free, job_name
+
+    problems, seen = [], set()
+    for spec in (plan.spec for plan in plans):
+        try:
+            check_free(project, spec.job, spec.number, spec.alias)
+        except CryoflowError as error:
+            problems.append(str(error))
+        if spec.number in seen:
+            problems.append(f"{spec.job}/{job_name(spec.number or 0)}: another spec has this number as well")
+        seen |= {spec.number} - {None}
+    if problems:
+        raise SpecError(problems)
 
 
 def _launch(plan: Plan, options: RunOptions) -> list[Outcome]:

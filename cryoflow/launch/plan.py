@@ -78,13 +78,25 @@ def _plan(source: Source, overrides: Sequence[str], multirun: bool) -> Plan:
     if several and not multirun:
         raise SpecError(map(_needs_multirun, several))
     points = _product(hydra)
-    specs = [_load(source, point, multirun) for point in points]
+    specs = _load_points(source, points, multirun)
     store(specs[0])
     for spec, point in zip(specs, points, strict=True):
         if compose_point(point) != spec:
             text = " ".join(point)
             raise SpecError([f"{source.name}: {text}: may be read in two ways; put it into the spec file"])
     return Plan(specs[0], hydra, points)
+
+
+def _load_points(source: Source, points: Sequence[Sequence[str]], multirun: bool) -> list[JobSpec]:
+    specs, problems = [], []
+    for point in points:
+        try:
+            specs.append(_load(source, point, multirun))
+        except SpecError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise SpecError(dict.fromkeys(problems))
+    return specs
 
 
 def _load(source: Source, point: Sequence[str], multirun: bool) -> JobSpec:

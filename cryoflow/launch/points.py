@@ -39,12 +39,12 @@ def compose_point(point: Sequence[str]) -> JobSpec:
 
 def hydra_override(override: str) -> str:
     """Return ``++spec.name=value``; a value outside Hydra's grammar (brackets in a path) is quoted."""
-    from hydra.errors import OverrideParseException
+    from hydra.errors import HydraException
 
     text = _NODE + override
     try:
         values(text)
-    except OverrideParseException:
+    except HydraException:
         name, _, value = override.partition("=")
         quoted = value.replace("\\", "\\\\").replace("'", "\\'")
         return f"{_NODE}{name}='{quoted}'"

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +47,11 @@ def launch_points(plan: Plan, request: Request, launcher: str | None) -> list[Ou
             _main()
     except SystemExit:
         pass  # Hydra has told why; the points without an outcome are counted below
-    outcomes = [_read(folder / f"{point}.json", point) for point in range(len(plan.points))]
-    if all(outcome.directory for outcome in outcomes):
+    files = [folder / f"{point}.json" for point in range(len(plan.points))]
+    outcomes = [_read(path, point) for point, path in enumerate(files)]
+    if all(path.exists() for path in files):  # otherwise a launcher's own logs may tell what happened
         shutil.rmtree(folder, ignore_errors=True)
+        _remove_empty(folder.parent, folder.parent.parent)
     return outcomes
 
 
@@ -99,6 +101,12 @@ def _command_line(arguments: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv = before
+
+
+def _remove_empty(*folders: Path) -> None:
+    with suppress(OSError):  # not empty: another run's
+        for folder in folders:
+            folder.rmdir()
 
 
 def _read(path: Path, point: int) -> Outcome:

@@ -57,10 +57,7 @@ def make_job_directory(project: Path, job: str, number: int | None = None, alias
         If the number or the alias is taken, or the project cannot be written to.
     """
     check_writable(project, job)
-    if number is not None:
-        _refuse_taken(project, job, number)
-    if alias:
-        _refuse_alias(project / job / alias)
+    check_free(project, job, number, alias)
     try:
         directory = _make(project, job, number)
         if alias:
@@ -70,6 +67,27 @@ def make_job_directory(project: Path, job: str, number: int | None = None, alias
     except OSError as error:
         raise CryoflowError(f"{project / job}: cannot make a job directory: {error.strerror}") from error
     return directory
+
+
+def check_free(project: Path, job: str, number: int | None, alias: str | None) -> None:
+    """Refuse a number or an alias that is taken.
+
+    RELION numbers the jobs of a project in one row, so a number is taken by any type.
+
+    Raises
+    ------
+    CryoflowError
+        With one line that names the directory.
+    """
+    if number is not None:
+        same = project / job / job_name(number)
+        for path in [same, *sorted(project.glob(f"*/{job_name(number)}"))]:
+            if path.exists():
+                raise _taken(path.relative_to(project).as_posix())
+    link = project / job / (alias or "")
+    if alias and link.exists():
+        meant = link.resolve().name
+        raise CryoflowError(f"{job}/{alias}: this alias exists already and means {meant}; give another alias")
 
 
 def find_job_directory(project: Path, given: str | os.PathLike[str]) -> Path:
@@ -118,27 +136,11 @@ def _used_numbers(project: Path) -> list[int]:
     return [int(match[1]) for match in names if match]
 
 
-def _refuse_taken(project: Path, job: str, number: int) -> None:
-    """Refuse a number that any type has: RELION numbers the jobs of a project in one row."""
-    same = project / job / job_name(number)
-    for path in [same, *sorted(project.glob(f"*/{job_name(number)}"))]:
-        if path.exists():
-            raise _taken(path.relative_to(project).as_posix())
-
-
 def _taken(name: str) -> CryoflowError:
     return CryoflowError(
         f"{name}: this job directory exists already; give another number, none (the next free one), "
         f"or --continue {name}"
     )
-
-
-def _refuse_alias(link: Path) -> None:
-    if link.exists():
-        name = f"{link.parent.name}/{link.name}"
-        raise CryoflowError(
-            f"{name}: this alias exists already and means {link.resolve().name}; give another alias"
-        )
 
 
 def _link(link: Path, directory: Path) -> None:
