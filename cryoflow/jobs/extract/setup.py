@@ -1,0 +1,137 @@
+"""From the spec and the micrographs' table to one task a micrograph."""
+
+from __future__ import annotations
+
+from cryoflow.compute.extract import ExtractSettings
+from cryoflow.compute.normalize import background_mask
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.star import StarStyle
+from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
+from cryoflow.jobs.ctf_columns import CTF_NEEDED
+from cryoflow.jobs.extract.positions import Positions, stem_below_job
+from cryoflow.jobs.extract.rows import Frame
+from cryoflow.jobs.extract.stack import Task
+from cryoflow.project.context import JobContext
+from cryoflow.spec import Extract
+
+AUTOMATIC_CIRCLE = 0.75
+"""Diameter of the background circle as part of the box, when none is given."""
+FEWEST_BACKGROUND_PIXELS = 5
+PIXEL_COLUMNS = frozenset(("rlnDetectorPixelSize", "rlnImagePixelSize", "rlnMicrographPixelSize"))
+
+
+def settings_of(spec: Extract) -> ExtractSettings:
+    """How particle images are made.
+
+    Raises
+    ------
+    CryoflowError
+        When the circle leaves too little background to normalise on.
+    """
+    tab = spec.extract
+    size = tab.particle_box_size
+    circle = tab.diameter_background_circle
+    settings = ExtractSettings(
+        size,
+        tab.re_scaled_size if tab.rescale_particles else size,
+        AUTOMATIC_CIRCLE * size if circle is None else circle,
+        tab.normalize_particles,
+        tab.invert_contrast,
+        tab.stddev_for_white_dust_removal,
+        tab.stddev_for_black_dust_removal,
+    )
+    corners = int(background_mask(settings.rescaled, settings.radius).sum())
+    if settings.normalize and corners < FEWEST_BACKGROUND_PIXELS:
+        raise CryoflowError(
+            f"the background circle leaves {corners} pixels of the box to normalise on; make it smaller"
+        )
+    return settings
+
+
+def micrographs_of(spec: Extract, context: JobContext) -> Table:
+    """Read the micrographs' table and see to it that it can be worked with.
+
+    Raises
+    ------
+    FileError
+        When it is empty, lacks columns, or two micrographs would write the same stack.
+    """
+    table = read_micrographs(context.resolve(spec.io.micrograph_star_file))
+    require(table, "rlnMicrographName")
+    if len(table.rows) == 0:
+        raise FileError(spec.io.micrograph_star_file, "holds no micrographs")
+    if "rlnDefocusU" in table.rows.columns:
+        require(table, *CTF_NEEDED)
+    stems: dict[str, str] = {}
+    for name in table.rows["rlnMicrographName"].astype(str):
+        other = stems.setdefault(stem_below_job(name), name)
+        if other != name:
+            raise FileError(table.path, f"{other} and {name} would write the same stack")
+    return table
+
+
+def pixel_sizes(spec: Extract, context: JobContext, micrographs: Table) -> dict[str, float | None]:
+    """Pixel size in A by micrograph name; None where neither the table nor the user tells it.
+
+    Raises
+    ------
+    FileError
+        When it is not told but needed: for refined offsets, and for tables of RELION 3.1.
+    """
+    names = micrographs.rows["rlnMicrographName"].astype(str)
+    if spec.io.manually_set_pixel_size:
+        return dict.fromkeys(names, spec.io.pixel_size)
+    told = {"rlnDetectorPixelSize", "rlnImagePixelSize", "rlnMicrographPixelSize"} & set(
+        micrographs.rows.columns
+    )
+    needed = spec.io.re_extract_refined_particles or style_of(spec, micrographs) == "3.1"
+    if told or needed:
+        return dict(zip(names, pixel_size(micrographs).tolist(), strict=True))
+    context.report.warn(
+        f"{spec.io.micrograph_star_file} does not tell the pixel size, so neither will the particles; "
+        "set 'Manually set pixel size?' to Yes and give it"
+    )
+    return dict.fromkeys(names)
+
+
+def style_of(spec: Extract, micrographs: Table) -> StarStyle:
+    """Version of the tables to write."""
+    return micrographs.style if spec.star_style == "input" else spec.star_style
+
+
+def tasks_of(
+    spec: Extract,
+    context: JobContext,
+    micrographs: Table,
+    pixels: dict[str, float | None],
+    positions: Positions,
+) -> list[Task]:
+    """Make one task for every micrograph that has coordinates, in the order of the table."""
+    settings = settings_of(spec)
+    style = style_of(spec, micrographs)
+    optics = tuple(name for name in micrographs.optics if name in micrographs.rows.columns)
+    tasks = []
+    for record in micrographs.rows.to_dict("records"):
+        row = {str(column): value for column, value in record.items()}
+        name = str(row["rlnMicrographName"])
+        if name not in positions.sources:
+            continue
+        root = context.directory / stem_below_job(name)
+        stack = context.relative(root.with_name(root.name + ".mrcs"))
+        manual = spec.io.manually_set_pixel_size
+        frame = Frame(row, stack, pixels[name], settings.size, settings.rescaled, manual, optics)
+        tasks.append(
+            Task(
+                project=context.project,
+                source=positions.sources[name],
+                frame=frame,
+                table=root.with_name(root.name + "_extract.star"),
+                settings=settings,
+                seed=spec.compute.seed,
+                device=context.device,
+                double=spec.compute.precision == "double",
+                style=style,
+                keep=context.continuing,
+            )
+        )
+    return tasks

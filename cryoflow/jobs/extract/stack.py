@@ -1,0 +1,163 @@
+"""One micrograph: its coordinates in, its stack and table out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from cryoflow.compute.extract import ExtractSettings, extract
+from cryoflow.compute.normalize import background_mask, background_statistics
+from cryoflow.compute.windows import Corners, corners, touching
+from cryoflow.errors import CryoflowError
+from cryoflow.files.coordinates import read_coordinates
+from cryoflow.files.mrc import read_header, read_image, read_stack, write_mrc
+from cryoflow.files.seeds import seed_for
+from cryoflow.files.star import StarStyle
+from cryoflow.files.tables import Table, read_particles, write_table
+from cryoflow.jobs.extract.positions import Source
+from cryoflow.jobs.extract.rows import Frame, coordinates, particle_rows
+
+CHECKED_AT_ONCE = 512
+"""Images read back at a time."""
+
+
+class Task(NamedTuple):
+    """What a worker needs to extract the particles of one micrograph."""
+
+    project: Path
+    source: Source
+    frame: Frame
+    table: Path
+    """Where the micrograph's own particle table goes, absolute."""
+    settings: ExtractSettings
+    seed: int
+    device: str
+    double: bool
+    style: StarStyle
+    keep: bool
+    """Take over a stack and a table that are there already and fit."""
+
+    @property
+    def name(self) -> str:
+        """The micrograph's name."""
+        return str(self.frame.micrograph["rlnMicrographName"])
+
+
+class Background(NamedTuple):
+    """Largest departures of the written backgrounds from mean 0 and standard deviation 1."""
+
+    mean: float = 0.0
+    sd: float = 0.0
+
+
+class Done(NamedTuple):
+    """What became of one micrograph."""
+
+    name: str
+    rows: pd.DataFrame
+    outside: int = 0
+    """Particles dropped because they lie wholly outside."""
+    kept: bool = False
+    background: Background = Background()
+    problem: str = ""
+
+
+def work(task: Task) -> Done:
+    """Extract the particles of one micrograph; what the user can mend comes back as ``problem``."""
+    try:
+        with one_thread():
+            return _extract(task)
+    except CryoflowError as error:
+        return Done(task.name, pd.DataFrame(), problem=str(error))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: sums do not depend on how many workers and cores there are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _extract(task: Task) -> Done:
+    picks = task.source if isinstance(task.source, pd.DataFrame) else read_coordinates(task.source)
+    path = task.project / task.name
+    header = read_header(path)
+    y, x = coordinates(picks)
+    begin = corners(torch.from_numpy(y), torch.from_numpy(x), task.settings.size)
+    inside = touching(begin, task.settings.size, header.ny, header.nx)
+    outside = int((~inside).sum())
+    rows = particle_rows(picks[inside.numpy()], task.frame)
+    if len(rows) == 0:
+        return Done(task.name, rows, outside)
+    if task.keep and (earlier := _finished(task, rows)) is not None:
+        return Done(task.name, earlier, outside, kept=True, background=_background(task))
+    chosen = Corners(begin.y[inside], begin.x[inside])
+    _write_stack(task, path, chosen, y[inside.numpy()], x[inside.numpy()])
+    background = _background(task)
+    write_table(task.table, Table(rows, task.style, task.table, "", task.frame.optics))
+    return Done(task.name, rows, outside, background=background)
+
+
+def _stack(task: Task) -> Path:
+    return task.project / task.frame.stack
+
+
+def _write_stack(
+    task: Task, path: Path, begin: Corners, y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]
+) -> None:
+    dtype = torch.float64 if task.double else torch.float32
+    micrograph = torch.from_numpy(read_image(path)).to(task.device, dtype)
+    seeds = [
+        seed_for(task.seed, task.name, f"{row:.2f} {column:.2f}")
+        for row, column in zip(y.tolist(), x.tolist(), strict=True)
+    ]
+    moved = Corners(begin.y.to(task.device), begin.x.to(task.device))
+    images = extract(micrograph, moved, task.settings, seeds)
+    write_mrc(_stack(task), images.cpu().numpy().astype(np.float32, copy=False), _pixel(task))
+
+
+def _pixel(task: Task) -> float:
+    if task.frame.pixel_size is None:
+        return 0.0
+    return task.frame.pixel_size * task.frame.size / task.frame.rescaled
+
+
+def _background(task: Task) -> Background:
+    """Read the stack back and measure its backgrounds."""
+    if not task.settings.normalize:
+        return Background()
+    box, number = task.settings.rescaled, read_header(_stack(task)).nz
+    mask = background_mask(box, task.settings.radius)
+    worst = torch.zeros(2)
+    for first in range(0, number, CHECKED_AT_ONCE):
+        part = read_stack(_stack(task), list(range(first, min(first + CHECKED_AT_ONCE, number))))
+        found = background_statistics(torch.from_numpy(part), mask)
+        departures = torch.stack((found.mean.abs().max(), (found.sd - 1).abs().max()))
+        worst = torch.maximum(worst, departures)
+    return Background(float(worst[0]), float(worst[1]))
+
+
+def _finished(task: Task, rows: pd.DataFrame) -> pd.DataFrame | None:
+    """Rows of an earlier run, if its stack and table are whole and of the same particles."""
+    if not (task.table.exists() and _stack(task).exists()):
+        return None
+    header = read_header(_stack(task))
+    if (header.nz, header.ny, header.nx) != (len(rows), task.settings.rescaled, task.settings.rescaled):
+        return None
+    earlier = read_particles(task.table).rows
+    same = len(earlier) == len(rows) and list(earlier["rlnImageName"]) == list(rows["rlnImageName"])
+    if not same:
+        return None
+    apart = np.abs(np.stack(coordinates(earlier)) - np.stack(coordinates(rows)))
+    return rows if apart.max() < 1e-3 else None
