@@ -8,17 +8,61 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from cryoflow.compute.extract import rescale
 from cryoflow.compute.fourier import shells
 
 FEATURES = ("mean", "sd", "skewness", "excess_kurtosis", "quadrant_sd", "power_variance")
 """Columns of `features`."""
 
 
+SAME_PIXEL = 1e-3
+"""Pixel sizes that differ by no more than this, in A, are taken as equal."""
+
+
 def disc(box: int, radius_squared: float, device: torch.device | str = "cpu") -> Tensor:
     """Pixels with ``y^2 + x^2 < radius_squared`` around ``box // 2``, bool ``(box, box)``."""
     offset = torch.arange(box, device=device) - box // 2
     return offset[:, None] ** 2 + offset[None, :] ** 2 < radius_squared
+
+
+def sorting_radius_squared(references: Tensor) -> float:
+    """Squared radius in pixels of the disc that is compared, measured on ``(refs, n, n)`` references.
+
+    Half the mean, over references, of the width on the central x line between the first pixel that
+    differs from the corner pixel and the last before it is back at exactly that value; at most half the
+    box, which is also what a reference gives that never comes back.
+    """
+    box = references.shape[-1]
+    line = references[:, references.shape[-2] // 2]
+    differs = line != references[:, 0, :1]
+    begun = differs.int().cumsum(1) > 0
+    back = begun & ~differs
+    first, last = begun.int().argmax(1), back.int().argmax(1) - 1
+    width = torch.where(back.any(1), (last - first).double(), torch.inf)
+    width = torch.where(differs.any(1), width, 0.0)
+    return min(float(width.mean()) / 2, box / 2) ** 2
+
+
+def at_pixel_size(references: Tensor, old_a: float, new_a: float) -> Tensor:
+    """Fourier-resize ``(refs, n, n)`` references from ``old_a`` to ``new_a`` A per pixel.
+
+    The box becomes ``2 round(n / 2 * old_a / new_a)``. Enlarged references are divided by the factor:
+    averages of particles that were shrunk before normalisation have a smaller standard deviation.
+    """
+    if abs(old_a - new_a) <= SAME_PIXEL:
+        return references
+    old = references.shape[-1]
+    new = 2 * int(old // 2 * old_a / new_a + 0.5)
+    return rescale(references, new) * min(1.0, old / new)
+
+
+def fit_box(references: Tensor, box: int) -> Tensor:
+    """Cut or zero-pad ``(refs, n, n)`` references to another box around the centre ``n // 2``."""
+    old = references.shape[-1]
+    low, high = box // 2 - old // 2, (box - box // 2) - (old - old // 2)
+    return pad(references, (low, high, low, high))
 
 
 def features(residual: Tensor, inside: Tensor) -> Tensor:
@@ -34,8 +78,8 @@ def features(residual: Tensor, inside: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        Over the disc: mean, standard deviation, skewness, excess kurtosis, standard deviation of the standard
-        deviations of the four quadrants (split at > 0 and <= 0 of the centred coordinates); and
+        Over the disc: mean, standard deviation, skewness, excess kurtosis, standard deviation of the
+        standard deviations of the four quadrants (split at > 0 and <= 0 of the centred coordinates); and
         `power_variance` of the residual set to 0 outside the disc.
     """
     values = residual[:, inside].double()

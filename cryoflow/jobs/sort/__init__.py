@@ -1,0 +1,80 @@
+"""Sort: rank particles by how unusual their difference from the reference is (step 13)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from cryoflow.compute.residual import residuals
+from cryoflow.compute.rotate import PaddedTransform, padded_transform
+from cryoflow.compute.sort import disc, features, z_scores
+from cryoflow.errors import FileError
+from cryoflow.files.mrc import read_images
+from cryoflow.files.tables import write_table
+from cryoflow.jobs.sort.particles import Particles, ctf_options, poses, read
+from cryoflow.jobs.sort.references import prepare, read_references
+from cryoflow.project.context import JobContext, JobResult
+from cryoflow.spec import Sort
+
+BATCH_PIXELS = 1 << 21
+"""Pixels of particles worked on at a time."""
+COLUMN = "rlnParticleSelectZScore"
+
+
+def run(spec: Sort, context: JobContext) -> JobResult:
+    """Write ``particles_sort.star``: the input plus ``rlnParticleSelectZScore``."""
+    given = spec.io.references_from_model_star or spec.io.autopicking_references
+    assert given is not None
+    stack = read_references(context, given)
+    particles = read(spec, context, len(stack.images))
+    references = prepare(
+        stack, spec.reference.pixel_size_in_references, particles.pixel_size_a, particles.box, context
+    )
+    dtype = torch.float64 if spec.compute.precision == "double" else torch.float32
+    transform = padded_transform(references.images.to(context.device, dtype))
+    inside = disc(particles.box, references.radius_squared, context.device)
+    found = _features(spec, context, particles, transform, inside)
+    scores = z_scores(found, torch.from_numpy(particles.manual)).numpy()
+    target = context.directory / "particles_sort.star"
+    table = particles.table._replace(rows=particles.table.rows.assign(**{COLUMN: scores}))
+    write_table(target, table, None if spec.star_style == "input" else spec.star_style)
+    name = context.relative(target)
+    return JobResult(
+        inputs=(spec.io.input_particles_to_be_sorted, *stack.files),
+        outputs=(name,),
+        counts={"particles": len(scores), "manual": int(particles.manual.sum())},
+        summary=_summary(scores[~particles.manual]),
+        nodes=((name, "ParticleGroupMetadata.star.relion"),),
+    )
+
+
+def _features(
+    spec: Sort, context: JobContext, particles: Particles, references: PaddedTransform, inside: Tensor
+) -> Tensor:
+    rows, device = particles.table.rows, context.device
+    step = max(1, BATCH_PIXELS // particles.box**2)
+    batches = [slice(first, first + step) for first in range(0, len(rows), step)]
+    found = []
+    for batch in context.report.progress(batches, "batches of particles", len(batches)):
+        part = rows.iloc[batch]
+        images = torch.from_numpy(read_images(part["rlnImageName"].tolist(), context.project))
+        if images.shape[-2:] != (particles.box, particles.box):
+            first = part["rlnImageName"].iloc[0]
+            raise FileError(first, f"is not of {particles.box} x {particles.box} px as the particles before")
+        residual = residuals(
+            images.to(device, references.values.real.dtype),
+            references,
+            poses(part, particles.classes[batch], device),
+            ctf_options(spec, part, particles.pixel_size_a, device),
+        )
+        found.append(features(residual, inside).cpu())
+    return torch.cat(found)
+
+
+def _summary(scores: npt.NDArray[np.float64]) -> str:
+    if not len(scores):
+        return "no particles but those picked by hand"
+    low, middle, high = np.quantile(scores, (0.05, 0.5, 0.95))
+    return f"{len(scores)} Z-scores: median {middle:.2f}, 90 % between {low:.2f} and {high:.2f}"

@@ -1,0 +1,101 @@
+"""The particles to be sorted, checked for what sorting needs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from cryoflow.compute.residual import CtfOptions, Poses
+from cryoflow.errors import FileError
+from cryoflow.files.mrc import read_header, split_image_name
+from cryoflow.files.tables import Table, pixel_size, read_particles, require
+from cryoflow.jobs.ctf_columns import CTF_NEEDED, ctf_parameters
+from cryoflow.project.context import JobContext
+from cryoflow.spec import Sort
+
+MANUAL = -999
+"""Class number of particles that were picked by hand."""
+PIXEL_TOLERANCE = 1e-3
+"""Relative difference of pixel sizes within one table that is let pass."""
+
+
+class Particles(NamedTuple):
+    """Particles, and what is the same for all of them."""
+
+    table: Table
+    pixel_size_a: float
+    box: int
+    classes: npt.NDArray[np.int64]
+    """Class numbers from 1, or -999."""
+
+    @property
+    def manual(self) -> npt.NDArray[np.bool_]:
+        """Which particles were picked by hand."""
+        return np.equal(self.classes, MANUAL)
+
+
+def read(spec: Sort, context: JobContext, references: int) -> Particles:
+    """Read the particles' table and check it.
+
+    Parameters
+    ----------
+    spec : Sort
+    context : JobContext
+    references : int
+        How many references there are; with one the class number may be missing.
+
+    Raises
+    ------
+    FileError
+        When a column is missing, a class number has no reference, or pixel sizes or boxes are no good.
+    """
+    name = spec.io.input_particles_to_be_sorted
+    table = read_particles(context.resolve(name))
+    if len(table.rows) == 0:
+        raise FileError(name, "holds no particles to sort")
+    wanted = ["rlnImageName", "rlnAnglePsi"]
+    wanted += ["rlnClassNumber"] if references > 1 else []
+    wanted += CTF_NEEDED if spec.reference.are_references_ctf_corrected else []
+    require(table, *wanted)
+    pixels = pixel_size(table)
+    if np.ptp(pixels) > PIXEL_TOLERANCE * pixels[0]:
+        raise FileError(name, f"particles of several pixel sizes ({pixels.min():g} to {pixels.max():g} A)")
+    header = read_header(context.resolve(split_image_name(str(table.rows["rlnImageName"].iloc[0]))[1]))
+    if header.nx != header.ny or header.nx % 2:
+        raise FileError(name, f"particles of {header.nx} x {header.ny} px; sorting needs square, even boxes")
+    return Particles(table, float(pixels[0]), header.nx, _classes(table, references))
+
+
+def _classes(table: Table, references: int) -> npt.NDArray[np.int64]:
+    rows = table.rows
+    if "rlnClassNumber" not in rows.columns:
+        return np.ones(len(rows), dtype=np.int64)
+    classes = rows["rlnClassNumber"].to_numpy(np.int64, copy=True)
+    wrong = np.flatnonzero((classes != MANUAL) & ((classes < 1) | (classes > references)))
+    if wrong.size:
+        row = int(wrong[0])
+        raise FileError(
+            table.path,
+            f"rlnClassNumber {classes[row]} of row {row + 1}, but there are {references} references",
+        )
+    return classes
+
+
+def poses(rows: pd.DataFrame, classes: npt.NDArray[np.int64], device: str) -> Poses:
+    """Reference, angle and origin of each row; particles picked by hand count as of the first reference."""
+    zero = pd.Series(np.zeros(len(rows)), index=rows.index)
+    columns = (rows["rlnAnglePsi"], rows.get("rlnOriginY", zero), rows.get("rlnOriginX", zero))
+    numbers = [torch.from_numpy(column.to_numpy(np.float64, copy=True)).to(device) for column in columns]
+    reference = torch.from_numpy(np.where(classes == MANUAL, 0, classes - 1)).to(device)
+    return Poses(reference, *numbers)
+
+
+def ctf_options(spec: Sort, rows: pd.DataFrame, pixel_size_a: float, device: str) -> CtfOptions | None:
+    """CTF of each row, as the spec wants it applied to the references."""
+    if not spec.reference.are_references_ctf_corrected:
+        return None
+    return CtfOptions(ctf_parameters(rows, device), pixel_size_a, spec.reference.ignore_ctfs_until_first_peak)

@@ -1,0 +1,108 @@
+"""The references that particles are compared with, at the particles' pixel size and box."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cryoflow.compute.sort import SAME_PIXEL, at_pixel_size, fit_box, sorting_radius_squared
+from cryoflow.errors import FileError
+from cryoflow.files.mrc import read_header, read_images, read_stack, split_image_name
+from cryoflow.files.star import read_star
+from cryoflow.project.context import JobContext
+
+UNSET = (0.0, 1.0)
+"""Pixel sizes in MRC headers that mean nobody has set one."""
+
+
+class Stack(NamedTuple):
+    """References as they were given."""
+
+    images: Tensor
+    """``(refs, n, n)`` float64."""
+    header_pixel_a: float | None
+    """Pixel size in the first file's header, if it was set."""
+    files: tuple[str, ...]
+    """Project-relative names of what was read."""
+
+
+class SortReferences(NamedTuple):
+    """References at the particles' pixel size and box, and the disc that is compared."""
+
+    images: Tensor
+    radius_squared: float
+
+
+def read_references(context: JobContext, name: str) -> Stack:
+    """Read references from a model.star, a table with ``rlnReferenceImage`` or ``rlnImageName``, or an
+    MRC stack.
+
+    Raises
+    ------
+    FileError
+        When there are none, or they are volumes.
+    """
+    path = context.resolve(name)
+    if path.suffix in (".mrc", ".mrcs"):
+        header = read_header(path)
+        return _stack(torch.from_numpy(read_stack(path)), header.pixel_size, (name,))
+    names = _image_names(path)
+    files = tuple(dict.fromkeys(split_image_name(image)[1] for image in names))
+    for image in names:
+        if "@" not in image and read_header(context.resolve(image)).nz > 1:
+            raise FileError(path, f"the reference {image} is a volume; sorting compares with 2D references")
+    images = torch.from_numpy(read_images(names, context.project))
+    return _stack(images, read_header(context.resolve(files[0])).pixel_size, (name, *files))
+
+
+def _image_names(path: Path) -> list[str]:
+    blocks = read_star(path)
+    columns = ("rlnReferenceImage", "rlnImageName")
+    tables = [blocks.get("model_classes"), *blocks.values()]
+    for table in tables:
+        for column in columns:
+            if isinstance(table, pd.DataFrame) and column in table.columns:
+                if len(table) == 0:
+                    raise FileError(path, "holds no references")
+                return table[column].astype(str).tolist()
+    raise FileError(path, f"holds no references: no table with {' or '.join(columns)}")
+
+
+def _stack(images: Tensor, header_pixel_a: float, files: tuple[str, ...]) -> Stack:
+    known = header_pixel_a if header_pixel_a not in UNSET else None
+    return Stack(images.double(), known, files)
+
+
+def prepare(
+    stack: Stack, given_pixel_a: float | None, pixel_size_a: float, box: int, context: JobContext
+) -> SortReferences:
+    """Bring references to the particles' pixel size and box.
+
+    Parameters
+    ----------
+    stack : Stack
+    given_pixel_a : float or None
+        Pixel size of the references by the spec. None: that of the particles; but references of another
+        box, which RELION refuses, then count as the header of their file says.
+    pixel_size_a, box : float, int
+        Of the particles.
+    context : JobContext
+        Told what is done.
+    """
+    old = stack.images.shape[-1]
+    pixel = given_pixel_a
+    if pixel is None:
+        pixel = stack.header_pixel_a if old != box and stack.header_pixel_a else pixel_size_a
+    radius_squared = sorting_radius_squared(stack.images)
+    resized = at_pixel_size(fit_box(stack.images, old + old % 2), pixel, pixel_size_a)
+    if abs(pixel - pixel_size_a) > SAME_PIXEL:
+        radius_squared = float(int(radius_squared * (pixel / pixel_size_a) ** 2 + 0.5))
+    if resized.shape[-1] != box or resized.shape[-1] != old:
+        context.report.say(
+            f"brought the references from {old} px of {pixel:g} A to {box} px of {pixel_size_a:g} A"
+        )
+    return SortReferences(fit_box(resized, box), radius_squared)
