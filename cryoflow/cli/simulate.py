@@ -1,0 +1,35 @@
+"""``cryoflow simulate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``simulate``."""
+    from cryoflow.simulate.options import add_arguments as add_options
+
+    parser.add_argument("directory", type=Path, metavar="DIR", help="project to make")
+    add_options(parser)
+    parser.set_defaults(call=simulate)
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """Make the project and say what is in it."""
+    from cryoflow.simulate.options import SimulateOptions
+    from cryoflow.simulate.project import simulate_project
+
+    wanted = SimulateOptions.from_arguments(options)
+    made = simulate_project(options.directory.absolute(), wanted, _say)
+    _say(
+        f"{made.micrographs} micrographs with {made.particles} particles; the truth is in {made.directory}/truth"
+    )
+    _say(f"{options.directory}/")
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
