@@ -41,10 +41,10 @@ def read_spider(path: str | PathLike[str]) -> SpiderImage:
         When the file cannot be read, is no SPIDER image, or is truncated.
     """
     content = read_bytes(path)
+    if len(content) < _SHORTEST:
+        raise FileError(path, f"not a SPIDER image: {len(content)} bytes are too few for a header")
     for order in "<>":
-        header = (
-            np.frombuffer(content[:_SHORTEST], f"{order}f4") if len(content) >= _SHORTEST else np.zeros(256)
-        )
+        header = np.frombuffer(content[:_SHORTEST], f"{order}f4")
         rows, columns, offset = (float(header[i]) for i in (_ROWS, _COLUMNS, _HEADER_BYTES))
         if _is_image(header) and _all_whole(rows, columns, offset):
             return _image(path, content, f"{order}f4", (int(rows), int(columns)), int(offset))
