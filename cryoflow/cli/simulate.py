@@ -23,9 +23,7 @@ def simulate(options: argparse.Namespace) -> int:
 
     wanted = SimulateOptions.from_arguments(options)
     made = simulate_project(options.directory.absolute(), wanted, _say)
-    _say(
-        f"{made.micrographs} micrographs with {made.particles} particles; the truth is in {made.directory}/truth"
-    )
+    _say(f"{made.micrographs} micrographs with {made.particles} particles, and the truth in truth/")
     _say(f"{options.directory}/")
     return 0
 
