@@ -65,7 +65,7 @@ class SimulateOptions:
     cs: float = 1.4
     amplitude_contrast: float = 0.1
     defocus: tuple[float, float] = (8000.0, 18000.0)
-    snr: float = 0.03
+    snr: float = 0.008
     carbon: float = 0.25
     hot_pixels: int = 10
     references: int = 4

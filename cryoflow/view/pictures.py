@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -123,6 +124,27 @@ def sheet(
         if captions:
             draw.text((x + side / 2, y + side + FRAME), captions[index], fill=INK, font=font, anchor="ma")
     return picture
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Read a picture from a file, RGB."""
+    with Image.open(path) as picture:
+        return picture.convert("RGB")
+
+
+def beside(pictures: Sequence[Image.Image], height: int, gap: int = 8) -> Image.Image:
+    """Put pictures side by side, each scaled to the same height."""
+    scaled = [
+        picture.resize((round(picture.width * height / picture.height), height), Image.Resampling.LANCZOS)
+        for picture in pictures
+    ]
+    width = sum(picture.width for picture in scaled) + gap * (len(scaled) - 1)
+    both = Image.new("RGB", (width, height), BACKGROUND)
+    x = 0
+    for picture in scaled:
+        both.paste(picture, (x, 0))
+        x += picture.width + gap
+    return both
 
 
 def sheet_corner(row: int, column: int, side: int, captions: bool) -> tuple[int, int]:

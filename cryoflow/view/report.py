@@ -103,7 +103,7 @@ def _draw_model(model: Path, chosen: list[int] | tuple[()], directory: Path, pro
     captions = [f"{index + 1}: {100 * share[index]:.1f} %" for index in order]
     framed = {place for place, index in enumerate(order) if index in set(chosen)}
     columns = max(1, min(10, round(np.sqrt(1.6 * len(images)))))
-    return _save(sheet(images, columns, _side(images), captions, framed), directory / "classes.png")
+    return _save(sheet(images, columns, _side(images, 96), captions, framed), directory / "classes.png")
 
 
 def _draw_particles(
@@ -115,7 +115,7 @@ def _draw_particles(
     drawn = []
     for name, choose in pictures.items():
         images = read_images(choose(rows)["rlnImageName"].tolist(), project)
-        drawn.append(_save(sheet(images, 10, _side(images)), table.parent / name))
+        drawn.append(_save(sheet(images, 10, _side(images, 64)), table.parent / name))
     return drawn
 
 
@@ -131,8 +131,8 @@ def _by_score(ascending: bool) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return choose
 
 
-def _side(images: npt.NDArray[np.float32]) -> int:
-    return int(np.clip(images.shape[-1], 64, 128))
+def _side(images: npt.NDArray[np.float32], least: int) -> int:
+    return int(np.clip(images.shape[-1], least, 128))
 
 
 def read_settings(directory: Path) -> dict[str, str]:
@@ -144,7 +144,7 @@ def read_settings(directory: Path) -> dict[str, str]:
 
 def _save(picture: Image.Image, path: Path) -> Path:
     with replacing(path) as temporary:
-        picture.save(temporary, format="PNG", optimize=True)
+        picture.save(temporary, format="PNG")
     return path
 
 

@@ -1,7 +1,10 @@
 """Pictures: what is drawn lies where it should and has the colour it should."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from cryoflow.view.grey import bin_image, smooth, stretch
 from cryoflow.view.pictures import (
@@ -10,7 +13,9 @@ from cryoflow.view.pictures import (
     GREEN,
     RED,
     Circles,
+    beside,
     micrograph_picture,
+    open_picture,
     sheet,
     sheet_corner,
     value_colours,
@@ -110,3 +115,15 @@ def test_captions_stand_below_their_image() -> None:
 
 def test_an_empty_sheet_is_a_picture_too() -> None:
     assert sheet(np.empty((0, 8, 8), np.float32), 4, 16).size == (88, 22)
+
+
+def test_pictures_side_by_side_have_one_height(tmp_path: Path) -> None:
+    Image.new("RGB", (30, 20), RED).save(tmp_path / "red.png")
+    pair = beside([open_picture(tmp_path / "red.png"), Image.new("RGB", (20, 40), BLUE)], 60, gap=4)
+    drawn = pixels(pair)
+    assert drawn.shape == (60, 90 + 4 + 30, 3)
+    assert (
+        (drawn[:, :90] == RED).all()
+        and (drawn[:, 90:94] == BACKGROUND).all()
+        and (drawn[:, 94:] == BLUE).all()
+    )

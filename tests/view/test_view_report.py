@@ -84,8 +84,8 @@ def model(project: Path, path: Path, shares: list[float]) -> None:
 
 def class_row(path: Path, place: int, columns: int) -> int:
     drawn = load(path).mean(-1)
-    x, y = sheet_corner(*divmod(place, columns), 64, True)
-    return int(drawn[y : y + 64, x : x + 64].mean(1).reshape(8, 8).mean(1).argmax())
+    x, y = sheet_corner(*divmod(place, columns), 96, True)
+    return int(drawn[y : y + 96, x : x + 96].mean(1).reshape(8, 12).mean(1).argmax())
 
 
 def test_classes_of_the_last_iteration_come_by_falling_share(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_chosen_classes_are_framed(tmp_path: Path) -> None:
     write_star(job / "backup_selection.star", {"": pd.DataFrame({"rlnSelected": [1, 0, 1]})})
     assert report("Select", job, tmp_path) == [job / "classes.png"]
     drawn = load(job / "classes.png")
-    corners = [sheet_corner(*divmod(place, 2), 64, True) for place in range(3)]
+    corners = [sheet_corner(*divmod(place, 2), 96, True) for place in range(3)]
     framed = [tuple(drawn[y - 2, x + 30]) == RED for x, y in corners]
     assert framed == [False, True, True]  # by share: classes 2, 3, 1
 
