@@ -1,0 +1,7 @@
+"""Two-dimensional classification by maximum a posteriori expectation maximisation."""
+
+from cryoflow.compute.class2d.iterate import iterate
+from cryoflow.compute.class2d.start import start
+from cryoflow.compute.class2d.types import Changes, Data, Model, Options, Particles, State
+
+__all__ = ["Changes", "Data", "Model", "Options", "Particles", "State", "iterate", "start"]

@@ -1,0 +1,84 @@
+"""What the E-step adds up for the M-step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.class2d.grid import Points
+from cryoflow.compute.class2d.project import grid_back
+from cryoflow.compute.class2d.types import Model, Options
+
+
+@dataclass
+class Sums:
+    """Weighted sums over particles, float64 on the CPU: K classes, G groups, S shells, N' = 2 n."""
+
+    data: Tensor
+    """Complex ``(K, N', n + 1)``: gridded images, times CTF and inverse noise."""
+    weight: Tensor
+    """``(K, N', n + 1)``: gridded CTF^2 over noise."""
+    share: Tensor
+    """``(K,)``"""
+    offset: Tensor
+    """``(K, 2)``: offsets (y, x)."""
+    offset_squared: float
+    """Squared distance of the offsets to the class's own mean."""
+    noise: Tensor
+    """``(G, S)``: squared residuals."""
+    group_weight: Tensor
+    """``(G,)``"""
+    image_reference: Tensor
+    """``(G, S)``: product of images and references, where the reference is well determined."""
+    reference_reference: Tensor
+    """``(G, S)``: power of references there."""
+    norm: float
+    log_likelihood: float
+    pmax: float
+
+    @classmethod
+    def zeros(cls, model: Model, options: Options) -> Sums:
+        """Nothing added yet."""
+        classes, groups, box = len(model.share), len(model.scale), options.box
+
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(*shape, dtype=torch.float64)
+
+        return cls(
+            data=torch.zeros(classes, 2 * box, box + 1, dtype=torch.complex128),
+            weight=zeros(classes, 2 * box, box + 1),
+            share=zeros(classes), offset=zeros(classes, 2), offset_squared=0.0,
+            noise=zeros(groups, options.shells), group_weight=zeros(groups),
+            image_reference=zeros(groups, options.shells), reference_reference=zeros(groups, options.shells),
+            norm=0.0, log_likelihood=0.0, pmax=0.0,
+        )  # fmt: skip
+
+    def add_grids(
+        self, classes: Tensor, rows: RowSums, box: int, psi_deg: Tensor, points: Points
+    ) -> None:
+        """Grid what was summed for the classes ``classes`` at the angles ``psi_deg``, and empty ``rows``."""
+        data, weight = grid_back(rows.data.cpu(), rows.weight.cpu(), box, psi_deg, points)
+        self.data[classes] += data
+        self.weight[classes] += weight
+        rows.data.zero_()
+        rows.weight.zero_()
+
+
+@dataclass
+class RowSums:
+    """Sums for each row (class and angle) before gridding, float64 on the device of the images."""
+
+    data: Tensor
+    """``(R, 2 P)``"""
+    weight: Tensor
+    """``(R, P)``"""
+
+    @classmethod
+    def zeros(cls, rows: int, points: int, device: torch.device) -> RowSums:
+        """Nothing added yet."""
+        return cls(
+            torch.zeros(rows, 2 * points, dtype=torch.float64, device=device),
+            torch.zeros(rows, points, dtype=torch.float64, device=device),
+        )

@@ -1,0 +1,196 @@
+"""Read the state of a run, ours or RELION's, from the files of one of its iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cryoflow.compute.class2d import Changes, Model, Particles, State
+from cryoflow.compute.class2d.grid import round_away
+from cryoflow.compute.class2d.maximization import resolution_shell
+from cryoflow.compute.class2d.start import START_FREQUENCY
+from cryoflow.compute.class2d.types import Options
+from cryoflow.errors import FileError
+from cryoflow.files.mrc import read_images
+from cryoflow.files.star import read_star
+from cryoflow.files.tables import Table, pixel_size, read_particles
+
+SPECTRA = {"ssnr": "rlnSsnrMap", "tau2": "rlnReferenceTau2", "sigma2": "rlnReferenceSigma2", "coverage": "rlnFourierCompleteness"}
+
+
+class Saved(NamedTuple):
+    """One iteration as it stands on disk."""
+
+    optimiser: Mapping[str, Any]
+    general: Mapping[str, Any]
+    sampling: Mapping[str, Any]
+    table: Table
+    group_names: tuple[str, ...]
+    state: State
+    options: Options
+    paths: tuple[Path, ...]
+
+
+def read_saved(path: Path, project: Path) -> Saved:
+    """Read ``run_itNNN_optimiser.star`` and the files that it names.
+
+    Parameters
+    ----------
+    path : Path
+        The optimiser file.
+    project : Path
+        Names inside are relative to it; a file that is not there is looked for beside the optimiser.
+
+    Raises
+    ------
+    FileError
+        When a file is missing or lacks what is needed.
+    """
+    optimiser = _simple(path, "optimiser_general")
+    names = {key: _find(str(_value(optimiser, key, path)), path, project) for key in ("rlnModelStarFile", "rlnExperimentalDataStarFile")}
+    model_path = names["rlnModelStarFile"]
+    table = read_particles(names["rlnExperimentalDataStarFile"])
+    blocks = read_star(model_path)
+    general = _block(blocks, "model_general", model_path)
+    iteration = int(_value(optimiser, "rlnCurrentIteration", path))
+    sampling_path = _find(str(_value(optimiser, "rlnOrientSamplingStarFile", path)), path, project)
+    sampling = _simple(sampling_path, "sampling_general") if sampling_path.exists() else {}
+    options = read_options(optimiser, general, sampling, float(pixel_size(table)[0]), path)
+    model = _model(blocks, general, iteration, options, model_path, project)
+    state = State(
+        iteration, model, read_poses(table.rows), float(sampling.get("rlnSamplingPerturbInstance", 0.0)),
+        int(general["rlnCurrentImageSize"]), int(optimiser["rlnCoarseImageSize"]),
+        Changes(*(float(optimiser[f"rlnChangesOptimal{what}"]) for what in ("Orientations", "Offsets", "Classes"))),
+    )  # fmt: skip
+    groups = tuple(str(name) for name in _loop(blocks, "model_groups", model_path)["rlnGroupName"])
+    paths = (path, model_path, table.path, *([sampling_path] if sampling else []))
+    return Saved(optimiser, general, sampling, table, groups, state, options, paths)
+
+
+def read_options(
+    optimiser: Mapping[str, Any], general: Mapping[str, Any], sampling: Mapping[str, Any], pixel_size_a: float, path: Path
+) -> Options:
+    """What stays fixed in the run that was saved."""
+    offset = 1 if "rlnOffsetStep" in sampling else pixel_size_a  # later versions count in A
+    limit = float(optimiser.get("rlnHighresLimitExpectation", -1))
+    return Options(
+        box=int(general["rlnOriginalImageSize"]),
+        pixel_size_a=pixel_size_a,
+        mask_diameter_a=float(_value(optimiser, "rlnParticleDiameter", path)),
+        tau_fudge=float(general["rlnTau2FudgeFactor"]),
+        correct_ctf=bool(optimiser["rlnDoCorrectCtf"]),
+        phase_flipped=bool(optimiser["rlnCtfDataArePhaseFlipped"]),
+        first_peak=bool(optimiser["rlnDoIgnoreCtfUntilFirstPeak"]),
+        zero_mask=bool(optimiser["rlnDoZeroMask"]),
+        align=not bool(optimiser["rlnDoSkipAlign"]),
+        psi_step_deg=float(sampling.get("rlnPsiStep", 12.0)),
+        offset_range_px=float(sampling.get("rlnOffsetRange", sampling.get("rlnOffsetRangeAngst", 5 * offset))) / offset,
+        offset_step_px=float(sampling.get("rlnOffsetStep", sampling.get("rlnOffsetStepAngst", 2 * offset))) / offset,
+        e_step_limit_a=limit if limit > 0 else None,
+        mask_edge_px=float(optimiser.get("rlnWidthMaskEdge", 5)),
+    )
+
+
+def read_poses(rows: pd.DataFrame) -> Particles:
+    """Poses and statistics of particles; what the table lacks starts at its neutral value."""
+
+    def column(name: str, default: float) -> Tensor:
+        if name not in rows.columns:
+            return torch.full((len(rows),), default, dtype=torch.float64)
+        return torch.as_tensor(rows[name].to_numpy(dtype=float, copy=True), dtype=torch.float64)
+
+    return Particles(
+        psi_deg=column("rlnAnglePsi", 0),
+        offset_px=torch.stack((column("rlnOriginY", 0), column("rlnOriginX", 0)), 1),
+        class_index=column("rlnClassNumber", 0).long() - 1,
+        norm=column("rlnNormCorrection", 1),
+        log_likelihood=column("rlnLogLikeliContribution", 0),
+        pmax=column("rlnMaxValueProbDistribution", 0),
+        significant=column("rlnNrOfSignificantSamples", 0).long(),
+    )
+
+
+def _model(
+    blocks: Mapping[str, Any], general: Mapping[str, Any], iteration: int, options: Options, path: Path, project: Path
+) -> Model:
+    classes = _loop(blocks, "model_classes", path)
+    groups = _loop(blocks, "model_groups", path)
+    tables = [_loop(blocks, f"model_class_{k + 1}", path) for k in range(len(classes))]
+    spectra = {key: torch.stack([_column(table, label) for table in tables]) for key, label in SPECTRA.items()}
+    start = round_away(START_FREQUENCY * options.box)
+    offset_scale = 1.0 if "rlnClassPriorOffsetX" in classes.columns else options.pixel_size_a
+    suffix = "" if "rlnClassPriorOffsetX" in classes.columns else "Angst"
+    sigma_offset = float(general["rlnSigmaOffsets"]) if "rlnSigmaOffsets" in general else float(general["rlnSigmaOffsetsAngst"]) / options.pixel_size_a
+    return Model(
+        references=_references(classes, path, project),
+        share=_column(classes, "rlnClassDistribution"),
+        class_offset=torch.stack([_column(classes, f"rlnClassPriorOffset{axis}{suffix}") for axis in "YX"], 1) / offset_scale,
+        **spectra,
+        noise=torch.stack([_noise(blocks, g + 1, options, path) for g in range(len(groups))]),
+        scale=_column(groups, "rlnGroupScaleCorrection"),
+        norm_mean=float(general["rlnNormCorrectionAverage"]),
+        offset_variance=sigma_offset**2,
+        shell=resolution_shell(spectra["ssnr"], options) if iteration > 0 else start,
+        log_likelihood=float(general["rlnLogLikelihood"]),
+        mean_pmax=float(general["rlnAveragePmax"]),
+        accuracy_deg=_column(classes, "rlnAccuracyRotations"),
+        accuracy_px=_column(classes, "rlnAccuracyTranslations" if not suffix else "rlnAccuracyTranslationsAngst") / offset_scale,
+        orientability=torch.zeros_like(spectra["ssnr"]),
+    )
+
+
+def _references(classes: pd.DataFrame, path: Path, project: Path) -> Tensor:
+    names = [str(name) for name in classes["rlnReferenceImage"]]
+    images = []
+    for name in names:
+        number, _, stack = name.partition("@")
+        found = _find(stack, path, project)
+        images.append(f"{number}@{found}")
+    return torch.from_numpy(read_images(images, project)).double()
+
+
+def _noise(blocks: Mapping[str, Any], group: int, options: Options, path: Path) -> Tensor:
+    table = _loop(blocks, f"model_group_{group}", path)
+    out = torch.full((options.shells,), 1e-12, dtype=torch.float64)
+    out[torch.as_tensor(table["rlnSpectralIndex"].to_numpy(dtype=int, copy=True))] = _column(table, "rlnSigma2Noise")
+    return out
+
+
+def _column(table: pd.DataFrame, name: str) -> Tensor:
+    return torch.as_tensor(table[name].to_numpy(dtype=float, copy=True), dtype=torch.float64)
+
+
+def _find(name: str, beside: Path, project: Path) -> Path:
+    there = project / name
+    return there if there.exists() else beside.parent / Path(name).name
+
+
+def _simple(path: Path, name: str) -> Mapping[str, Any]:
+    return _block(read_star(path), name, path)
+
+
+def _block(blocks: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
+    block = blocks.get(name)
+    if not isinstance(block, dict):
+        raise FileError(path, f"has no block data_{name}; give the files of a Class2D run")
+    return block
+
+
+def _loop(blocks: Mapping[str, Any], name: str, path: Path) -> pd.DataFrame:
+    block = blocks.get(name)
+    if isinstance(block, dict):  # a table of one row may stand as a list
+        return pd.DataFrame([block])
+    if not isinstance(block, pd.DataFrame):
+        raise FileError(path, f"has no table data_{name}; give the files of a Class2D run")
+    return block
+
+
+def _value(block: Mapping[str, Any], name: str, path: Path) -> Any:
+    if name not in block:
+        raise FileError(path, f"lacks {name}; give the optimiser file of a Class2D run")
+    return block[name]
