@@ -27,6 +27,6 @@ def report(job_type: str, directory: Path, project: Path) -> list[Path]:
     CryoflowError
         When a table or an image cannot be read.
     """
-    from cryoflow.view.report import draw_report
+    from cryoflow.view.draw import draw_report
 
     return draw_report(job_type, directory, project)
