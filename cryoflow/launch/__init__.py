@@ -126,12 +126,18 @@ def _launch(plan: Plan, options: RunOptions) -> list[Outcome]:
     outcomes = launch_points(plan, request, options.launcher if options.multirun else None)
     if options.multirun:
         _say(f"{plan.spec.job}: {len(outcomes)} points, each with the next free number and no alias")
-        for point, outcome in zip(plan.points, outcomes, strict=True):
-            _say(f"{' '.join(point)}: {_ending(outcome)}")
+        for values, outcome in zip(_varied(plan), outcomes, strict=True):
+            _say(f"{values}: {_ending(outcome)}")
     for outcome in outcomes:
         if outcome.directory:
             _say(f"{outcome.directory}/")
     return outcomes
+
+
+def _varied(plan: Plan) -> list[str]:
+    """Return what tells the points apart: the values that not all of them share."""
+    columns = [column for column in zip(*plan.points, strict=True) if len(set(column)) > 1]
+    return [" ".join(column[at] for column in columns) or "the only point" for at in range(len(plan.points))]
 
 
 def _ending(outcome: Outcome) -> str:

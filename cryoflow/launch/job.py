@@ -165,7 +165,8 @@ class _Job:
         write_output_nodes(self.context.directory, (Node(*node) for node in result.nodes))
         self._register("Succeeded", inputs)
         self._tell_failures(result.failures)
-        self.report.say(f"{self.spec.job} in {self.name}: {result.summary}; {self.seconds['job']:.1f} s")
+        where = "" if self.request.beside else f"{self.spec.job} in {self.name}: "
+        self.report.say(f"{where}{result.summary}; {self.seconds['job']:.1f} s")
         mark(self.context.directory, success=True)
 
     def _tell_failures(self, failures: tuple[Failure, ...]) -> None:

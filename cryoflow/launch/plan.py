@@ -88,7 +88,8 @@ def _plan(source: Source, overrides: Sequence[str], multirun: bool) -> Plan:
 
 
 def _load_points(source: Source, points: Sequence[Sequence[str]], multirun: bool) -> list[JobSpec]:
-    specs, problems = [], []
+    specs: list[JobSpec] = []
+    problems: list[str] = []
     for point in points:
         try:
             specs.append(_load(source, point, multirun))
