@@ -20,6 +20,8 @@ from cryoflow.files.optics import merge_optics, split_optics
 from cryoflow.files.star import Block, StarStyle, read_star, write_star
 from cryoflow.files.vocabulary import find_pixel_size, to_flat, to_optics_style, to_relion_30
 
+_OLD_NAME = {"particles": "images", "micrographs": ""}  # RELION 3.0 calls classified particles images
+
 TableName = Literal["micrographs", "particles", ""]
 
 
@@ -35,7 +37,7 @@ class Table(NamedTuple):
     path : Path
         Where it came from, for messages.
     name : {"micrographs", "particles", ""}
-        Name of the block; empty in RELION 3.0.
+        Name of the block in 3.1; empty for RELION 3.0.
     optics : tuple of str
         Columns that came from the optics table and go back there; empty: RELION's usual ones.
     """
@@ -59,7 +61,7 @@ def read_micrographs(path: str | PathLike[str]) -> Table:
 
 
 def read_particles(path: str | PathLike[str]) -> Table:
-    """Read a table of particles, ``data_`` or ``data_optics`` with ``data_particles``."""
+    """Read a table of particles: ``data_``, ``data_images`` or ``data_optics`` with ``data_particles``."""
     return _read(Path(path), "particles")
 
 
@@ -78,7 +80,7 @@ def write_table(path: str | PathLike[str], table: Table, style: StarStyle | None
     """
     style = table.style if style is None else style
     try:
-        blocks = _blocks_31(table) if style == "3.1" else _blocks_30(table)
+        blocks = _blocks_31(table) if style == "3.1" else {"": to_relion_30(table.rows)}
     except CryoflowError as error:
         raise FileError(path, f"cannot be written: {error}") from error
     write_star(path, blocks, style)
@@ -121,8 +123,8 @@ def require(table: Table, *columns: str) -> None:
 def _read(path: Path, name: Literal["micrographs", "particles"]) -> Table:
     blocks = read_star(path)
     if "optics" not in blocks:
-        found: TableName = name if name in blocks else ""
-        return Table(_loop(path, blocks, found, name), "3.0", path, found)
+        found = next((known for known in (name, _OLD_NAME[name], "") if known in blocks), "")
+        return Table(_loop(path, blocks, found, name), "3.0", path, "")
     optics, own = _loop(path, blocks, "optics", "optics"), _loop(path, blocks, name, name)
     try:
         rows = to_flat(merge_optics(own, optics), name)
@@ -139,11 +141,6 @@ def _loop(path: Path, blocks: dict[str, Block], name: str, wanted: str) -> pd.Da
     if name in blocks:
         raise FileError(path, f"data_{name} holds no table of columns (no loop_)")
     raise FileError(path, f"has no table of {wanted} (data_{wanted}); it has {have}")
-
-
-def _blocks_30(table: Table) -> dict[str, Block]:
-    name = table.name if table.style == "3.0" else ""
-    return {name: to_relion_30(table.rows)}
 
 
 def _blocks_31(table: Table) -> dict[str, Block]:

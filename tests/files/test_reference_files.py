@@ -91,6 +91,14 @@ def test_newer_particles_against_starfile(reference: Path, tmp_path: Path) -> No
     )
 
 
+def test_classified_particles_of_relion_30(reference: Path) -> None:
+    folder = reference / "mini" / "parity" / "class2d_k3"
+    for path in folder.glob("run_it*_data.star"):
+        table = read_particles(path)
+        assert np.unique(pixel_size(table)).tolist() == [3.54]
+        assert table.rows["rlnClassNumber"].dtype == np.int64
+
+
 def test_micrographs_and_their_coordinates(reference: Path) -> None:
     project = reference / "bgal"
     table = read_micrographs(project / "CtfFind" / "job003" / "micrographs_ctf.star")

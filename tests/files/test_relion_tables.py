@@ -140,6 +140,18 @@ def test_old_tables_go_back_unchanged(tmp_path: Path) -> None:
     assert (tmp_path / "b.star").read_bytes() == (tmp_path / "a.star").read_bytes()
 
 
+def test_particles_of_a_classification_by_relion_30(tmp_path: Path) -> None:
+    write_star(tmp_path / "a.star", {"images": OLD})
+    table = read_particles(tmp_path / "a.star")
+    assert (table.style, table.name) == ("3.0", "")
+    write_table(tmp_path / "b.star", table)
+    assert list(read_star(tmp_path / "b.star")) == [""]
+    with pytest.raises(
+        FileError, match=r"a.star: has no table of micrographs \(data_micrographs\); it has data_im"
+    ):
+        read_micrographs(tmp_path / "a.star")
+
+
 def test_a_changed_pixel_size_splits_a_group(tmp_path: Path) -> None:
     table = read_particles(newer(tmp_path / "a.star"))
     table.rows.loc[0, "rlnDetectorPixelSize"] = 4.0
