@@ -1,5 +1,7 @@
 """Options: defaults, command line, refusals."""
 
+import subprocess
+import sys
 from argparse import ArgumentParser
 from dataclasses import fields
 
@@ -63,3 +65,9 @@ def test_what_cannot_be_is_refused(field: str, value: object, text: str) -> None
 def test_all_problems_come_at_once() -> None:
     with pytest.raises(CryoflowError, match=r"probability.*model is one of"):
         SimulateOptions(carbon=2, model="duck")
+
+
+def test_options_and_demo_import_nothing_heavy() -> None:
+    code = "import sys, cryoflow.simulate.options, cryoflow.demo"
+    code += "; assert not {'torch', 'numpy', 'scipy', 'pandas', 'hydra', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
