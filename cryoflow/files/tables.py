@@ -17,7 +17,7 @@ import pandas as pd
 
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.optics import merge_optics, split_optics
-from cryoflow.files.star import Block, StarStyle, read_star, write_star
+from cryoflow.files.star import Block, StarStyle, read_star, table_block, write_star
 from cryoflow.files.vocabulary import find_pixel_size, to_flat, to_optics_style, to_relion_30
 
 _OLD_NAME = {"particles": "images", "micrographs": ""}  # RELION 3.0 calls classified particles images
@@ -124,23 +124,13 @@ def _read(path: Path, name: Literal["micrographs", "particles"]) -> Table:
     blocks = read_star(path)
     if "optics" not in blocks:
         found = next((known for known in (name, _OLD_NAME[name], "") if known in blocks), "")
-        return Table(_loop(path, blocks, found, name), "3.0", path, "")
-    optics, own = _loop(path, blocks, "optics", "optics"), _loop(path, blocks, name, name)
+        return Table(table_block(path, blocks, found, name), "3.0", path, "")
+    optics, own = table_block(path, blocks, "optics"), table_block(path, blocks, name)
     try:
         rows = to_flat(merge_optics(own, optics), name)
     except CryoflowError as error:
         raise FileError(path, str(error)) from error
     return Table(rows, "3.1", path, name, tuple(map(str, optics.columns)))
-
-
-def _loop(path: Path, blocks: dict[str, Block], name: str, wanted: str) -> pd.DataFrame:
-    block = blocks.get(name)
-    if isinstance(block, pd.DataFrame):
-        return block
-    have = ", ".join(f"data_{key}" for key in blocks)
-    if name in blocks:
-        raise FileError(path, f"data_{name} holds no table of columns (no loop_)")
-    raise FileError(path, f"has no table of {wanted} (data_{wanted}); it has {have}")
 
 
 def _blocks_31(table: Table) -> dict[str, Block]:
