@@ -4,4 +4,5 @@ import sys
 
 from cryoflow.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # worker processes import this file, and must not start anew
+    sys.exit(main())

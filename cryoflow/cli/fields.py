@@ -6,6 +6,18 @@ import argparse
 
 from cryoflow.cli.parser import JOBS
 
+#: Heading -> attribute of a row.
+_NARROW = {"Label": "label", "Default": "default", "Range": "range", "What it is": "help"}
+_WIDE = {
+    "Label": "label",
+    "Name": "name",
+    "Default": "default",
+    "Range": "range",
+    "Unit": "unit",
+    "RELION's key": "key",
+    "What it is": "help",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``fields``."""
@@ -38,11 +50,11 @@ def _print_job(console: object, job: str) -> None:
     from cryoflow.spec.describe import field_rows
 
     assert isinstance(console, Console)
+    columns = _WIDE if console.width >= 130 else _NARROW
     for tab, rows in groupby(field_rows(job), key=lambda row: row.tab):
         table = Table(title=f"{job} > {tab}", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-        for heading in ("Label", "Name", "Default", "Range", "Unit", "RELION's key", "What it is"):
+        for heading in columns:
             table.add_column(heading, overflow="fold")
         for row in rows:
-            default = row.default or "-"
-            table.add_row(*map(Text, (row.label, row.name, default, row.range, row.unit, row.key, row.help)))
+            table.add_row(*(Text(getattr(row, columns[heading])) for heading in columns))
         console.print(table)
