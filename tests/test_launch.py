@@ -404,3 +404,33 @@ def test_presets_are_launchers() -> None:
 
     for path in FOLDER.glob("*.yaml"):
         assert yaml.safe_load(path.read_text())["_target_"].endswith("Launcher")
+
+
+PARTICLES = """
+data_
+
+loop_
+_rlnImageName #1
+_rlnMicrographName #2
+_rlnParticleSelectZScore #3
+000001@Extract/job012/a.mrcs Micrographs/a.mrc 0.1
+000002@Extract/job012/a.mrcs Micrographs/a.mrc 0.4
+000003@Extract/job012/a.mrcs Micrographs/a.mrc 0.9
+"""
+
+
+def test_sweep_in_processes_of_joblib(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A real job, since workers know no stand-ins."""
+    (tmp_path / "Extract" / "job012").mkdir(parents=True)
+    (tmp_path / "Extract" / "job012" / "particles.star").write_text(PARTICLES)
+    overrides = ("maximum_metadata_value=0.2,0.5", "minimum_metadata_value=-1", "device=cpu")
+    assert _run(tmp_path, *overrides, multirun=True, launcher="joblib") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert sorted(out[-2:]) == ["Select/job013/", "Select/job014/"]
+    kept = {}
+    for name in ("job013", "job014"):
+        record = read_record(tmp_path / "Select" / name)
+        text = (tmp_path / "Select" / name / "particles.star").read_text()
+        kept[record["spec"]["subsets"]["maximum_metadata_value"]] = text.count("@Extract/job012/a.mrcs")
+    assert kept == {0.2: 1, 0.5: 2}
+    assert _listing(tmp_path / ".cryoflow") == {"numbers"}
