@@ -1,0 +1,48 @@
+"""Select micrographs of a picking job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from cryoflow.errors import FileError
+from cryoflow.files.atomic import read_bytes
+from cryoflow.files.coordinates import read_coordinate_list, read_coordinates
+from cryoflow.files.tables import Table, read_micrographs
+from cryoflow.jobs.select.conditions import Source, combine, row_conditions, tell
+from cryoflow.jobs.select.output import MICROGRAPHS, result, style_of, write_backup, write_rows
+from cryoflow.project.context import JobContext, JobResult
+from cryoflow.spec import Select
+
+
+def run(spec: Select, context: JobContext) -> JobResult:
+    """Write ``micrographs_selected.star``: the picked micrographs that meet the declared selection."""
+    given = spec.io.select_from_picked_coords
+    assert given is not None
+    path = context.resolve(given)
+    if path.is_dir():
+        raise FileError(given, "is a folder; give the coords_suffix_*.star or autopick.star in it")
+    listed = read_coordinate_list(path, context.project)
+    table, inputs = _micrographs(context, path, given, [name for name, _ in listed])
+    picks = sum(len(read_coordinates(file)) for _, file in listed)
+    context.report.say(f"{len(listed)} of {len(table.rows)} micrographs have coordinates, {picks} in all")
+    conditions = row_conditions(spec.selection, Source(table.rows, table.path, "micrographs"))
+    keep = combine(conditions, len(table.rows), spec.selection.invert)
+    tell(context, conditions, keep, "micrographs", spec.selection.invert)
+    outputs = [write_backup(context, keep, style_of(spec, table))]
+    rows = table.rows[keep]
+    outputs.append(write_rows(spec, context, table, rows, "micrographs_selected.star", MICROGRAPHS))
+    files = tuple(context.relative(file) for _, file in listed)
+    counts: dict[str, int | float] = {"micrographs": len(rows)}
+    return result((given, *inputs, *files), outputs, counts, f"{len(rows)} micrographs")
+
+
+def _micrographs(
+    context: JobContext, path: Path, given: str, names: list[str]
+) -> tuple[Table, tuple[str, ...]]:
+    """The table that a coords_suffix file names; RELION 4's list names the micrographs only."""
+    if path.name.startswith("coords_suffix_"):
+        name = read_bytes(path).decode().strip()
+        return read_micrographs(context.resolve(name)), (name,)
+    return Table(pd.DataFrame({"rlnMicrographName": names}), "3.0", Path(given), "micrographs"), ()
