@@ -1,0 +1,174 @@
+"""Figure-of-merit maps: how much better a reference explains a place of a micrograph than nothing does.
+
+With ``c = sum(A I)`` over the reference, n pixels in its disc, ``mu`` and ``sd`` of the background around the
+disc, ``a1 = sum(A) / (n + 1)`` and ``a2 = sum(A^2) / (n + 1)``:
+``ratio = exp((c / n - mu a1) / sd - a2 / 2)``, ``FOM = (ratio - 1) / (E - 1)``, E the ratio of a perfect
+match (Scheres 2015, J Struct Biol 189:114). RELION adds a random term to E, which depends on the
+micrograph's place in the list; here it is left at its expectation, 0.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.band import BandInverse
+from cryoflow.compute.ctf import CtfParameters, ctf_at
+from cryoflow.compute.search import Search
+from cryoflow.compute.templates import TemplateSums, template_sums
+from cryoflow.compute.work_grid import WorkGrid, sampled_transform
+
+_LEAST_VARIANCE = 1e-10
+_LARGEST_EXPONENT = 80.0
+_CPU_BATCH_BYTES = 2 << 20
+"""Correlations held at a time on a CPU: few enough to stay in its caches."""
+
+
+class Sampling(NamedTuple):
+    """Where the correlations of a map belong on the micrograph: ``position = top + spacing * index``."""
+
+    height: int
+    """Micrograph, pixels."""
+    width: int
+    spacing: float
+    top: float
+    left: float
+
+
+class FomMaps(NamedTuple):
+    """All that peaks are found from; the same when read back from disk."""
+
+    fom: Tensor
+    """Best figure of merit over the angles, ``(refs, h, w)``."""
+    psi_deg: Tensor
+    """Angle of the best, degrees, ``(refs, h, w)``."""
+    sd: Tensor
+    """Local sd of the background, ``(h, w)``."""
+    mean: Tensor
+    """Local mean of the background, ``(h, w)``."""
+    expected: Tensor
+    """Ratio of a perfect match, float64 ``(refs,)``."""
+    sampling: Sampling
+
+
+class Background(NamedTuple):
+    """Local mean and sd around the disc, ``(h, w)`` each."""
+
+    mean: Tensor
+    sd: Tensor
+
+
+class _Best(NamedTuple):
+    correlation: Tensor
+    psi_index: Tensor
+
+
+def fom_maps(
+    search: Search, micrograph: Tensor, ctf: CtfParameters | None, first_peak: bool = False
+) -> FomMaps:
+    """Compare all references at all angles with all places of a micrograph.
+
+    Parameters
+    ----------
+    search : Search
+        For micrographs of this size.
+    micrograph : Tensor
+        ``(height, width)``, normalised, device and precision as the search's.
+    ctf : CtfParameters or None
+        Scalars; None when the references are not CTF corrected.
+    first_peak : bool
+        Leave the CTF at 1 up to its first peak.
+    """
+    transform = sampled_transform(micrograph, search.grid)
+    background = local_background(search, micrograph, transform)
+    block = _correlated(search, transform)
+    upright = search.upright
+    if ctf is not None:
+        values = _ctf(search, ctf, first_peak)
+        block, upright = block * values, upright * values
+    sums = template_sums(upright, search.band, _area(search.grid), search.references.radius)
+    best = [_best_over_psi(search, reference, block) for reference in range(len(upright))]
+    correlation = torch.stack([b.correlation for b in best])
+    psi = search.psi_deg.to(micrograph)[torch.stack([b.psi_index for b in best]).long()]
+    pixels = int(search.references.disc.sum())
+    fom = figure_of_merit(correlation / pixels, background, sums)
+    return FomMaps(fom, psi, background.sd, background.mean, sums.expected_ratio, sampling_of(search.grid))
+
+
+def figure_of_merit(correlation: Tensor, background: Background, sums: TemplateSums) -> Tensor:
+    """FOM of correlations per pixel, ``c / n`` of shape ``(refs, h, w)``."""
+    a1, a2 = (value.to(correlation)[:, None, None] for value in sums)
+    exponent = (correlation - background.mean * a1) / background.sd - a2 / 2
+    return torch.expm1(exponent.clamp(max=_LARGEST_EXPONENT)) / torch.expm1(a2 / 2)
+
+
+def local_background(search: Search, micrograph: Tensor, transform: Tensor) -> Background:
+    """Mean and sd at every sample over the box outside the disc; sd 1 where there is no variance."""
+    grid = search.grid
+    # squares are 1 on average: with 1 instead of 0 outside the micrograph its border leaves no ringing
+    squares = sampled_transform(micrograph * micrograph - 1, grid)
+    (h, w), shape = grid.inside, (grid.rows, grid.columns)
+    both = torch.stack((transform, squares)) * (search.background / grid.spacing**2)
+    mean, square = torch.fft.irfft2(both, s=shape)[:, :h, :w]
+    variance = square + 1 - mean * mean
+    return Background(mean, torch.where(variance > _LEAST_VARIANCE, variance, 1).sqrt())
+
+
+def sampling_of(grid: WorkGrid) -> Sampling:
+    """Sampling of the maps of a grid."""
+    shift = grid.correlation_shift
+    return Sampling(grid.height, grid.width, grid.spacing, grid.top + shift, grid.left + shift)
+
+
+def _correlated(search: Search, transform: Tensor) -> Tensor:
+    """The micrograph's transform within the band, moved and scaled so that products give sums over pixels."""
+    band, shift = search.band, search.grid.correlation_shift
+    block = band.cut(transform) / search.grid.spacing**2
+    if shift:
+        angle = 2 * torch.pi * shift * (band.y[:, None] + band.x)
+        block = block * torch.polar(torch.ones_like(angle), angle).to(block.dtype)
+    return block
+
+
+def _ctf(search: Search, ctf: CtfParameters, first_peak: bool) -> Tensor:
+    ky, kx = search.band.y / search.pixel_size_a, search.band.x / search.pixel_size_a
+    parameters = CtfParameters(*(value.to(ky.device) for value in ctf))
+    values = ctf_at(parameters, ky[:, None], kx[None, :], first_peak=first_peak)
+    return values.to(search.upright.real.dtype)
+
+
+def _area(grid: WorkGrid) -> float:
+    return grid.rows * grid.columns * grid.spacing**2
+
+
+def _best_over_psi(search: Search, reference: int, block: Tensor) -> _Best:
+    """Highest correlation and the angle that gives it, at every sample; the first of equals."""
+    shape, batch = search.grid.inside, _batch(search)
+    inverse = BandInverse(search.band, search.grid, batch, block.dtype)
+    best = block.real.new_full(shape, -torch.inf)
+    index = torch.zeros(shape, dtype=torch.int16, device=block.device)
+    for start, stop in _chunks(len(search.psi_deg), search.distinct_psis, batch):
+        maps = inverse.product(search.conjugates(reference, start, stop), block)
+        for psi, values in enumerate(maps, start):
+            better = values > best
+            index = torch.maximum(index, better.to(torch.int16) * psi)  # later angles have higher numbers
+            best = torch.maximum(best, values)
+    return _Best(best, index)
+
+
+def _chunks(psis: int, half: int, batch: int) -> Iterator[tuple[int, int]]:
+    """Ranges of angles that do not cross the half turn."""
+    for begin in range(0, psis, half):
+        for start in range(begin, begin + half, batch):
+            yield start, min(start + batch, begin + half)
+
+
+def _batch(search: Search) -> int:
+    """How many correlations to hold at a time."""
+    grid, device = search.grid, search.upright.device
+    each = 2 * grid.rows * grid.columns * search.upright.element_size()
+    budget = _CPU_BATCH_BYTES
+    if device.type == "cuda":
+        budget = torch.cuda.mem_get_info(device)[0] // 4
+    return max(1, min(search.distinct_psis, budget // each))

@@ -1,0 +1,116 @@
+"""What all micrographs of one size share in a search with references."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.band import Band, band_within
+from cryoflow.compute.partial_dft import centred_transform
+from cryoflow.compute.references import References
+from cryoflow.compute.templates import FineTransform, fine_transform, psi_angles, rotated_templates
+from cryoflow.compute.work_grid import WorkGrid, band_limit, work_grid
+
+_KEPT_BYTES = 3 << 29
+"""Rotated references kept between micrographs; more are worked out again as they are needed."""
+
+
+class Search(NamedTuple):
+    """From `prepare_search`."""
+
+    grid: WorkGrid
+    references: References
+    pixel_size_a: float
+    psi_deg: Tensor
+    """Float64 ``(psis,)``."""
+    band: Band
+    """Frequencies of the references."""
+    background: Tensor
+    """Conjugate transform of the background mask, over its number of pixels, ``(rows, columns // 2 + 1)``."""
+    upright: Tensor
+    """References at psi 0, complex ``(refs, rows, columns)`` of the band's block."""
+    fine: FineTransform
+    rotated: Tensor | None
+    """References at the first half turn (all angles when their number is odd), of the band's block,
+    ``(refs, psis, rows, columns)``; None when they are too large to keep."""
+
+    @property
+    def distinct_psis(self) -> int:
+        """Angles up to half a turn, when the rest are opposite to them; else all."""
+        count = len(self.psi_deg)
+        return count if count % 2 else count // 2
+
+    def conjugates(self, reference: int, start: int, stop: int) -> Tensor:
+        """Conjugates of a reference's transforms at angles ``start`` to ``stop``, within one half turn.
+
+        The transform at psi + 180 degrees is the conjugate of that at psi.
+        """
+        half = self.distinct_psis
+        opposite = start >= half
+        first, last = (start - half, stop - half) if opposite else (start, stop)
+        if self.rotated is not None:
+            values = self.rotated[reference, first:last]
+        else:
+            fine = self.fine._replace(values=self.fine.values[reference : reference + 1])
+            values = rotated_templates(fine, self.psi_deg[first:last], self.band)[0]
+        return values if opposite else values.conj()
+
+
+def prepare_search(
+    references: References,
+    height: int,
+    width: int,
+    pixel_size_a: float,
+    lowpass_a: float | None,
+    shrink: float,
+    psi_step_deg: float,
+) -> Search:
+    """Prepare a search for micrographs of ``height`` x ``width`` pixels.
+
+    Parameters
+    ----------
+    references : References
+        From `cryoflow.compute.references.prepare_references`; device and precision are theirs.
+    height, width : int
+        Micrograph, pixels.
+    pixel_size_a : float
+        A per micrograph pixel.
+    lowpass_a : float or None
+        References are cut at this resolution, A.
+    shrink : float
+        RELION's shrink factor, see `cryoflow.compute.work_grid.work_grid`.
+    psi_step_deg : float
+        In-plane step, degrees.
+    """
+    grid = work_grid(height, width, pixel_size_a, lowpass_a, shrink)
+    limit = band_limit(height, width, pixel_size_a, lowpass_a)
+    band = band_within(grid, limit, references.images.device)
+    upright = centred_transform(references.images, band.y, band.x) * band.inside
+    search = Search(
+        grid,
+        references,
+        pixel_size_a,
+        psi_angles(psi_step_deg),
+        band,
+        _background_mask(references, grid),
+        upright,
+        fine_transform(references.images, limit),
+        None,
+    )
+    kept = search.distinct_psis * upright.numel() * upright.element_size()
+    return search._replace(rotated=_all_rotated(search)) if kept <= _KEPT_BYTES else search
+
+
+def _all_rotated(search: Search) -> Tensor:
+    refs, psis = len(search.upright), search.distinct_psis
+    rotated = search.upright.new_empty(refs, psis, *search.upright.shape[1:])
+    for psi in range(psis):  # one angle at a time, to keep the sampling points of few
+        rotated[:, psi : psi + 1] = rotated_templates(search.fine, search.psi_deg[psi : psi + 1], search.band)
+    return rotated
+
+
+def _background_mask(references: References, grid: WorkGrid) -> Tensor:
+    """Conjugate transform of the box without the disc, normalised so that a product averages over it."""
+    outside = (~references.disc).to(references.images.dtype)
+    transform = centred_transform(outside, *grid.frequencies(outside.device))
+    return torch.conj(transform).resolve_conj() / outside.sum()

@@ -1,0 +1,122 @@
+"""Transforms of references at every in-plane angle, on a micrograph's frequency grid.
+
+RELION samples the transform of each reference in a box of twice the micrograph bilinearly, which is exact
+for all purposes. Here the transform is worked out on a grid fine enough for the same (up to 32-fold
+oversampled, only within the low-pass), divided by the image of the bilinear kernel beforehand, and sampled
+bilinearly.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.band import Band
+from cryoflow.compute.partial_dft import centred_transform, inverse_at
+from cryoflow.compute.references import disc
+
+OVERSAMPLING = 32
+LARGEST_GRID = 2048
+
+
+class FineTransform(NamedTuple):
+    """Transforms of centred images on a fine Cartesian grid around frequency 0."""
+
+    values: Tensor
+    """Real ``(refs, 2, m, m)``: real and imaginary part; frequency ``step * (index - m // 2)``, m odd."""
+    step: float
+    """Cycles per pixel."""
+
+
+class TemplateSums(NamedTuple):
+    """Sums over the disc for the score of references, float64 ``(refs,)``; n pixels lie in the disc."""
+
+    mean: Tensor
+    """``sum(A) / (n + 1)``."""
+    mean_square: Tensor
+    """``sum(A^2) / (n + 1)``."""
+
+    @property
+    def expected_ratio(self) -> Tensor:
+        """Probability ratio of a perfect match: ``exp(sum(A^2) / 2 / (n + 1))``."""
+        return torch.exp(self.mean_square / 2)
+
+
+def psi_angles(step_deg: float) -> Tensor:
+    """Angles of a full turn, float64 ``(psis,)``: the step is rounded so that it divides 360 degrees."""
+    count = max(1, math.floor(360 / step_deg + 0.5))
+    return torch.arange(count, dtype=torch.float64) * (360 / count)
+
+
+def fine_transform(images: Tensor, limit: float) -> FineTransform:
+    """Transform images for `rotated_templates`.
+
+    Parameters
+    ----------
+    images : Tensor
+        ``(refs, n, n)``, centre at ``n // 2``.
+    limit : float
+        Highest frequency that will be asked for, cycles per pixel.
+    """
+    box = images.shape[-1]
+    step = 1 / (box * max(4.0, min(OVERSAMPLING, LARGEST_GRID / (2 * limit * box))))
+    reach = math.ceil(limit / step) + 2
+    frequency = torch.arange(-reach, reach + 1, dtype=torch.float64, device=images.device) * step
+    offset = torch.arange(box, dtype=torch.float64, device=images.device) - box // 2
+    kernel = torch.sinc(offset * step) ** 2
+    corrected = images / (kernel[:, None] * kernel[None, :]).to(images.dtype)
+    transform = centred_transform(corrected, frequency, frequency)
+    return FineTransform(torch.stack((transform.real, transform.imag), 1), step)
+
+
+def rotated_templates(fine: FineTransform, psi_deg: Tensor, band: Band) -> Tensor:
+    """Transforms of rotated references, the centre of the box at the origin.
+
+    Parameters
+    ----------
+    fine : FineTransform
+        Its limit at least the band's.
+    psi_deg : Tensor
+        ``(psis,)`` degrees; the sense of rotation is that of `cryoflow.compute.rotate`.
+    band : Band
+
+    Returns
+    -------
+    Tensor
+        Complex ``(refs, psis, rows, columns)`` of the band's block.
+    """
+    refs, _, size, _ = fine.values.shape
+    psi = torch.deg2rad(psi_deg.to(band.y.device, torch.float64))[:, None, None]
+    y = band.y[:, None] * torch.cos(psi) + band.x * torch.sin(psi)
+    x = band.x * torch.cos(psi) - band.y[:, None] * torch.sin(psi)
+    to_unit = 2 / (fine.step * (size - 1))
+    where = (torch.stack((x, y), -1) * to_unit).to(fine.values.dtype)  # (psis, rows, columns, 2), -1 .. 1
+    sampled = torch.nn.functional.grid_sample(
+        fine.values.reshape(1, 2 * refs, size, size), where.reshape(1, -1, len(band.x), 2), align_corners=True
+    )
+    parts = sampled.reshape(refs, 2, len(psi_deg), len(band.y), len(band.x)) * band.inside
+    return torch.complex(parts[:, 0], parts[:, 1])
+
+
+def template_sums(upright: Tensor, band: Band, area: float, radius: int) -> TemplateSums:
+    """Sums over the disc of references as the micrograph would show them, at full micrograph pixels.
+
+    No full-size transform is needed: the few frequencies of the band give the pixels of the disc directly.
+
+    Parameters
+    ----------
+    upright : Tensor
+        Complex ``(refs, rows, columns)`` of the band's block: references at psi 0, times the CTF.
+    band : Band
+    area : float
+        Pixels of one period of the frequency grid, both axes multiplied.
+    radius : int
+        Of the disc, pixels.
+    """
+    reach = radius - 1
+    offset = torch.arange(-reach, reach + 1, dtype=torch.float64, device=upright.device)
+    images = inverse_at(upright, band.y, band.x, offset, offset) / area
+    values = images[:, disc(2 * reach + 1, radius, upright.device)].double()
+    count = values.shape[1] + 1
+    return TemplateSums(values.sum(1) / count, values.square().sum(1) / count)
