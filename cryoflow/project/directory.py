@@ -62,8 +62,6 @@ def make_job_directory(project: Path, job: str, number: int | None = None, alias
         directory = _make(project, job, number)
         if alias:
             _link(project / job / alias, directory)
-    except FileExistsError:
-        raise _taken(f"{job}/{job_name(number or 0)}") from None
     except OSError as error:
         raise CryoflowError(f"{project / job}: cannot make a job directory: {error.strerror}") from error
     return directory
@@ -111,9 +109,15 @@ def find_job_directory(project: Path, given: str | os.PathLike[str]) -> Path:
 
 def _make(project: Path, job: str, number: int | None) -> Path:
     (project / job).mkdir(exist_ok=True)
-    directory = project / job / job_name(_claim_number(project) if number is None else number)
-    directory.mkdir()
-    return directory
+    while True:
+        directory = project / job / job_name(_claim_number(project) if number is None else number)
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            if number is not None:
+                raise _taken(f"{job}/{directory.name}") from None
+        else:
+            return directory
 
 
 def _claim_number(project: Path) -> int:
