@@ -99,7 +99,6 @@ def test_validate_tells_all_problems_of_all_files(tmp_path: Path, capsys: pytest
         (["picking_threshold=0.1,0.2"], "several values; add --multirun for a job each, or write"),
         (["--continue", "AutoPick/job077"], "no such job directory"),
         (["--multirun", "--launcher", "pigeon"], "no such launcher; there are joblib, local, slurm"),
-        ([], "CtfFind/job003/micrographs_ctf.star: no such file in the project"),
         (["--project", "/nowhere/at/all"], "/nowhere/at/all: no such project directory"),
     ],
 )
@@ -112,6 +111,14 @@ def test_run_refuses_with_one_line(
     assert told in shown.err
     assert shown.err.count("\n") == 1
     assert shown.out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pick.yaml"]
+
+
+def test_every_missing_input_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", _spec(tmp_path, "picking_threshold: 0.8"), "--project", str(tmp_path)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    names = ("CtfFind/job003/micrographs_ctf.star", "Select/job009/class_averages.star")
+    assert [line.partition(": no such file in the project")[0] for line in lines] == list(names)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pick.yaml"]
 
 

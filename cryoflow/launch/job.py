@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from cryoflow.errors import CryoflowError
+from cryoflow.errors import CryoflowError, SpecError
 from cryoflow.jobs import runner
 from cryoflow.launch.device import resolve_device, torch_threads
 from cryoflow.launch.signals import Terminated, stoppable
@@ -78,8 +78,7 @@ def run_job(spec: JobSpec, request: Request) -> Outcome:
     try:
         check_writable(project, spec.job)
         inputs = _input_files(spec)
-        for name in inputs:
-            resolve_in_project(project, name)
+        _check_inputs(project, inputs)
         device = resolve_device(spec.compute.device)
         directory = _directory(project, spec, request.continued)
     except CryoflowError as error:
@@ -240,6 +239,17 @@ def _input_files(spec: JobSpec) -> tuple[str, ...]:
     """Return the files that the spec's first tab names."""
     values: Iterable[Any] = dict(getattr(spec, "io", ())).values()
     return tuple(dict.fromkeys(value for value in values if isinstance(value, str) and _is_file(value)))
+
+
+def _check_inputs(project: Path, names: Iterable[str]) -> None:
+    problems = []
+    for name in names:
+        try:
+            resolve_in_project(project, name)
+        except CryoflowError as error:
+            problems.append(str(error))
+    if problems:
+        raise SpecError(problems)
 
 
 def _is_file(value: str) -> bool:

@@ -47,11 +47,13 @@ def launch_points(plan: Plan, request: Request, launcher: str | None) -> list[Ou
             _main()
     except SystemExit:
         pass  # Hydra has told why; the points without an outcome are counted below
+    except KeyboardInterrupt:
+        _remove(folder)
+        raise
     files = [folder / f"{point}.json" for point in range(len(plan.points))]
     outcomes = [_read(path, point) for point, path in enumerate(files)]
     if all(path.exists() for path in files):  # otherwise a launcher's own logs may tell what happened
-        shutil.rmtree(folder, ignore_errors=True)
-        _remove_empty(folder.parent, folder.parent.parent)
+        _remove(folder)
     return outcomes
 
 
@@ -103,10 +105,11 @@ def _command_line(arguments: Sequence[str]) -> Iterator[None]:
         sys.argv = before
 
 
-def _remove_empty(*folders: Path) -> None:
-    with suppress(OSError):  # not empty: another run's
-        for folder in folders:
-            folder.rmdir()
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # not empty: others use them
+        folder.parent.rmdir()
+        folder.parent.parent.rmdir()
 
 
 def _read(path: Path, point: int) -> Outcome:
