@@ -9,7 +9,8 @@ from torch import Tensor
 
 from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
 from cryoflow.compute.fourier import frequencies, lowpass_mask
-from cryoflow.compute.rotate import PaddedTransform, rotated_transforms
+from cryoflow.compute.rotate import PaddedTransform
+from cryoflow.compute.rotate_each import rotated_each
 
 
 class Poses(NamedTuple):
@@ -60,22 +61,14 @@ def matched_references(references: PaddedTransform, poses: Poses, ctf: CtfOption
     Returns
     -------
     Tensor
-        Complex ``(n, box, box // 2 + 1)``, image centre at the origin, unnormalised. Each pair of reference
-        and angle and each CTF is computed once, however many particles share it.
+        Complex ``(n, box, box // 2 + 1)``, image centre at the origin, unnormalised.
     """
-    pairs, which = torch.unique(
-        torch.stack((poses.reference.double(), poses.psi_deg)), dim=1, return_inverse=True
-    )
-    rotated = references.values.new_empty(pairs.shape[1], references.box, references.box // 2 + 1)
-    for reference in pairs[0].unique().long().tolist():
-        mine = pairs[0] == reference
-        single = references._replace(values=references.values[reference : reference + 1])
-        rotated[mine] = rotated_transforms(single, pairs[1, mine])[0]
-    out = rotated[which]
+    out = rotated_each(references, poses.reference, poses.psi_deg)
     return out if ctf is None else out * _ctf_images(ctf, references.box, out)
 
 
 def _ctf_images(ctf: CtfOptions, box: int, like: Tensor) -> Tensor:
+    """CTF of every particle; particles of one micrograph mostly share it, so each is computed once."""
     distinct, which = torch.unique(torch.stack(tuple(ctf.parameters)), dim=1, return_inverse=True)
     values = ctf_half_plane(CtfParameters(*distinct), box, box, ctf.pixel_size_a, first_peak=ctf.first_peak)
     return values.to(like.real.dtype)[which]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import one_hot, pad
 
 from cryoflow.compute.extract import rescale
 from cryoflow.compute.fourier import shells
@@ -78,48 +78,49 @@ def features(residual: Tensor, inside: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        Over the disc: mean, standard deviation, skewness, excess kurtosis, standard deviation of the
-        standard deviations of the four quadrants (split at > 0 and <= 0 of the centred coordinates); and
+        Over the disc: mean, standard deviation, skewness, excess kurtosis, standard deviation of the standard
+        deviations of the four quadrants (split at > 0 and <= 0 of the centred coordinates); and
         `power_variance` of the residual set to 0 outside the disc.
     """
-    values = residual[:, inside].double()
-    centred = values - values.mean(1, keepdim=True)
+    quadrants = _quadrants(inside)
+    values = residual.flatten(1)[:, torch.cat(quadrants)].double()
+    mean = values.mean(1)
+    centred = values - mean[:, None]
     squared = centred * centred
     variance = squared.mean(1)
-    sd = variance.sqrt()
-    skewness = (squared * centred).mean(1) / (variance * sd)
-    kurtosis = (squared * squared).mean(1) / variance**2 - 3
+    third, fourth = (torch.linalg.vecdot(squared, other) / len(values.T) for other in (centred, squared))
+    sizes = [len(quadrant) for quadrant in quadrants]
+    parts = zip(torch.split(squared, sizes, 1), torch.split(centred, sizes, 1), strict=True)
+    sds = torch.stack([(two.mean(1) - one.mean(1) ** 2).sqrt() for two, one in parts])
     power = power_variance(residual * inside)
-    stacked = (values.mean(1), sd, skewness, kurtosis, _quadrant_sd(residual, inside), power)
-    return torch.stack(stacked, 1)
+    shape = (third / variance**1.5, fourth / variance**2 - 3)
+    return torch.stack((mean, variance.sqrt(), *shape, sds.std(0, correction=0), power), 1)
 
 
-def _quadrant_sd(residual: Tensor, inside: Tensor) -> Tensor:
-    box = residual.shape[-1]
-    low = torch.arange(box, device=residual.device) <= box // 2
-    quadrants = [inside & y[:, None] & x[None, :] for y in (low, ~low) for x in (low, ~low)]
-    sds = [residual[:, quadrant].double().std(1, correction=0) for quadrant in quadrants]
-    return torch.stack(sds).std(0, correction=0)
+def _quadrants(inside: Tensor) -> list[Tensor]:
+    """Flat indices of the disc's pixels in each quadrant."""
+    box = inside.shape[-1]
+    low = torch.arange(box, device=inside.device) <= box // 2
+    masks = [inside & y[:, None] & x[None, :] for y in (low, ~low) for x in (low, ~low)]
+    return [torch.nonzero(mask.flatten()).flatten() for mask in masks]
 
 
 def power_variance(residual: Tensor) -> Tensor:
     """How unevenly power is spread along rings: ``(n,)`` float64.
 
-    Variance, over the stored half-plane of ``n x (n // 2 + 1)`` pixels and rings 0 to ``n // 2 - 1``, of
-    the power (transform divided by the number of pixels) minus its mean on the ring, times ``(n (n // 2 +
-    1))^2``. Column 0 is stored whole, so that its pairs of conjugate pixels count twice.
+    Variance, over the stored half-plane of ``n x (n // 2 + 1)`` pixels and rings 0 to ``n // 2 - 1``, of the
+    power (transform divided by the number of pixels) minus its mean on the ring, times
+    ``(n (n // 2 + 1))^2``. Column 0 is stored whole, so that its pairs of conjugate pixels count twice.
     """
     box = residual.shape[-1]
-    ring = shells(box, residual.device)
-    used = ring < box // 2
-    transform = torch.fft.rfft2(residual) / box**2
-    power = (transform.real.square() + transform.imag.square())[:, used].double()
-    ring = ring[used]
-    count = torch.bincount(ring, minlength=box // 2)
-    total = power.new_zeros(len(power), box // 2).index_add_(1, ring, power)
-    departure = power - (total / count)[:, ring]
-    variance: Tensor = departure.var(1, correction=0)
-    return variance * (box * (box // 2 + 1)) ** 2
+    ring = shells(box, residual.device).flatten()
+    used = torch.nonzero(ring < box // 2).flatten()
+    member = one_hot(ring[used], box // 2).double()  # (used, rings)
+    transform = torch.fft.rfft2(residual, norm="forward").flatten(1)[:, used]
+    power = (transform.real.square() + transform.imag.square()).double()
+    # the departures from the ring means have mean 0, so their squares are what is left of the power's squares
+    within: Tensor = torch.linalg.vecdot(power, power) - ((power @ member) ** 2 / member.sum(0)).sum(1)
+    return within / len(used) * (box * (box // 2 + 1)) ** 2
 
 
 def z_scores(values: Tensor, manual: Tensor) -> Tensor:
