@@ -37,7 +37,7 @@ class Sampling(NamedTuple):
 
 
 class FomMaps(NamedTuple):
-    """All that peaks are found from; the same when read back from disk."""
+    """All that peaks are found from, float32; the same when read back from disk."""
 
     fom: Tensor
     """Best figure of merit over the angles, ``(refs, h, w)``."""
@@ -93,7 +93,15 @@ def fom_maps(
     psi = search.psi_deg.to(micrograph)[torch.stack([b.psi_index for b in best]).long()]
     pixels = int(search.references.disc.sum())
     fom = figure_of_merit(correlation / pixels, background, sums)
-    return FomMaps(fom, psi, background.sd, background.mean, sums.expected_ratio, sampling_of(search.grid))
+    # single precision whatever the search's, as files hold them: picks are then the same from either
+    return FomMaps(
+        fom.float(),
+        psi.float(),
+        background.sd.float(),
+        background.mean.float(),
+        sums.expected_ratio,
+        sampling_of(search.grid),
+    )
 
 
 def figure_of_merit(correlation: Tensor, background: Background, sums: TemplateSums) -> Tensor:

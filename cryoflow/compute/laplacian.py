@@ -18,7 +18,7 @@ _FACTORS = (2, 3, 4, 5)
 
 
 class BlobMaps(NamedTuple):
-    """Best response over the diameters, and the diameter that gave it; each ``(n, n)``.
+    """Best response over the diameters, and the diameter that gave it; float32 ``(n, n)``.
 
     They cover RELION's square of the micrograph's longer side; what lies beyond the micrograph comes last
     along its axis.
@@ -80,7 +80,7 @@ def blob_maps(
         best, diameter = torch.maximum(best, response), diameter.masked_fill(better, size)
     # here nothing is correlated with a reference, so nothing is moved for RELION's sake
     sampling = sampling_of(grid)._replace(top=grid.top, left=grid.left)
-    return BlobMaps(best, diameter, sampling)
+    return BlobMaps(best.float(), diameter.float(), sampling)
 
 
 def find_blobs(maps: BlobMaps, thresholds: BlobThresholds, pixel_size_a: float) -> Picks:

@@ -42,6 +42,14 @@ class WorkGrid(NamedTuple):
         return self._first(self.width)
 
     @property
+    def centre(self) -> tuple[int, int]:
+        """Row and column of the sample on the centre pixel."""
+        return (
+            round((self.height // 2 - self.top) / self.spacing),
+            round((self.width // 2 - self.left) / self.spacing),
+        )
+
+    @property
     def correlation_shift(self) -> int:
         """Pixels by which references are compared beyond each sample, along both axes.
 

@@ -1,0 +1,106 @@
+"""AutoPick: find particles in micrographs, with references or as blobs (steps 10 and 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from cryoflow.errors import CryoflowError
+from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs
+from cryoflow.jobs.autopick.output import Finished, Picked, write_lists
+from cryoflow.jobs.autopick.picker import Picker
+from cryoflow.jobs.autopick.references import read_2d_references
+from cryoflow.jobs.autopick.with_blobs import BlobPicker
+from cryoflow.jobs.autopick.with_references import ReferencePicker
+from cryoflow.jobs.autopick.work import Work
+from cryoflow.project.context import Failure, JobContext, JobResult
+from cryoflow.spec import AutoPick
+
+MOST_LANES = 16
+"""Micrographs worked on at a time, at most: each takes some 0.4 GB at 4096 x 4096 pixels."""
+
+
+def run(spec: AutoPick, context: JobContext) -> JobResult:
+    """Pick from all micrographs; each one's coordinates are written as soon as they are found.
+
+    With ``context.continuing`` micrographs are left alone that were finished with the same settings before.
+
+    Raises
+    ------
+    CryoflowError
+        When the inputs do not fit each other, FOM maps are of other settings, or no micrograph can be done.
+    """
+    listed = list_micrographs(spec, context)
+    picker, files = _picker(spec, context)
+    work = Work(spec, context, picker, listed.style, Finished(context.directory / "finished.txt"))
+    for micrograph in listed.micrographs:
+        if spec.autopicking.read_fom_maps:
+            work.check_maps(micrograph)
+        else:
+            picker.settings(micrograph)  # references that do not fit are told before anything is written
+    results = context.report.progress(
+        _work_all(work, listed.micrographs), "micrographs", len(listed.micrographs)
+    )
+    done = list(results)
+    picked = [one for one in done if isinstance(one, Picked)]
+    failures = tuple(one for one in done if isinstance(one, Failure))
+    if not picked:
+        raise CryoflowError(f"no micrograph could be picked from; {failures[0].item}: {failures[0].message}")
+    lists = write_lists(context, spec.io.input_micrographs_for_autopick, picked, listed.style)
+    _report(spec, context, picked)
+    particles = sum(one.particles for one in picked)
+    read = () if spec.autopicking.read_fom_maps else tuple(one.name for one in picked)
+    return JobResult(
+        inputs=(spec.io.input_micrographs_for_autopick, *files, *read),
+        outputs=(*(name for one in picked for name in one.outputs), *lists),
+        counts={"micrographs": len(picked), "particles": particles, "kept": sum(one.kept for one in picked)},
+        failures=failures,
+        summary=f"{particles} particles on {len(picked)} micrographs",
+        nodes=((lists[1], "MicrographCoordsGroup.star.relion.autopick"),),
+    )
+
+
+def _picker(spec: AutoPick, context: JobContext) -> tuple[Picker, tuple[str, ...]]:
+    """How to pick, and the project-relative names of the files read for it."""
+    if spec.io.use_laplacian_of_gaussian:
+        return BlobPicker(spec, context), ()
+    given = read_2d_references(spec, context)
+    return ReferencePicker(spec, context, given), given.files
+
+
+def _work_all(work: Work, micrographs: Sequence[Micrograph]) -> Iterator[Picked | Failure]:
+    """Results in the order of the micrographs, several of which are worked on at a time.
+
+    Each has one thread of its own, for three reasons: the results do not depend on how many there are, no
+    thread waits for another, and the references are shared.
+    """
+    with ThreadPoolExecutor(_lanes(work), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield from pool.map(work.do, micrographs)
+
+
+def _lanes(work: Work) -> int:
+    """How many micrographs to work on at a time."""
+    wanted = work.spec.compute
+    if work.context.device != "cpu":
+        return wanted.workers
+    lanes = wanted.workers * (wanted.threads or max(1, torch.get_num_threads() // wanted.workers))
+    return min(lanes, MOST_LANES)
+
+
+def _report(spec: AutoPick, context: JobContext, picked: Sequence[Picked]) -> None:
+    kept = sum(one.kept for one in picked)
+    if kept:
+        context.report.say(f"kept the picks of {kept} micrographs that were finished before")
+    empty = [one for one in picked if not one.particles]
+    best = [one.best_fom for one in empty if one.best_fom is not None]
+    if not empty:
+        return
+    line = f"no picks on {len(empty)} of {len(picked)} micrographs, such as {empty[0].name}"
+    if best and not spec.io.use_laplacian_of_gaussian:
+        line += (
+            f"; their best figures of merit are {min(best):.3g} to {max(best):.3g}, "
+            f"the threshold is {spec.autopicking.picking_threshold:g}"
+        )
+    context.report.warn(line)

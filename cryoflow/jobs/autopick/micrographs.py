@@ -1,0 +1,132 @@
+"""The micrographs of a picking job: where they lie, how large a pixel is, their CTF."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cryoflow.compute.ctf import CtfParameters
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.mrc import read_header, read_image
+from cryoflow.files.star import StarStyle
+from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
+from cryoflow.jobs.ctf_columns import CTF_NEEDED, ctf_parameters
+from cryoflow.project.context import JobContext
+from cryoflow.project.paths import below_job
+from cryoflow.spec import AutoPick
+
+SAME_SIZE = 1e-2
+"""Relative difference of pixel sizes below which two say the same."""
+
+
+class Micrograph(NamedTuple):
+    """One row of the input table."""
+
+    name: str
+    """As the table has it, project-relative."""
+    stem: str
+    """Below the job directory, without extension: ``Micrographs/mic001``."""
+    pixel_size_a: float
+    ctf: CtfParameters | None
+    """None when references are not CTF corrected, or this row has no usable values."""
+
+
+class MicrographList(NamedTuple):
+    """All rows, and the style of their table."""
+
+    micrographs: tuple[Micrograph, ...]
+    style: StarStyle
+
+
+def list_micrographs(spec: AutoPick, context: JobContext) -> MicrographList:
+    """Read the table of micrographs.
+
+    Raises
+    ------
+    FileError
+        When it is empty or lacks a column that the spec needs, or two rows would write the same file.
+    """
+    table = read_micrographs(context.resolve(spec.io.input_micrographs_for_autopick))
+    require(table, "rlnMicrographName")
+    if not len(table.rows):
+        raise FileError(table.path, "holds no micrographs")
+    with_ctf = spec.references.are_references_ctf_corrected and not spec.io.use_laplacian_of_gaussian
+    if with_ctf:
+        require(table, *CTF_NEEDED)
+    names = table.rows["rlnMicrographName"].astype(str).tolist()
+    sizes = _pixel_sizes(spec, context, table, names)
+    ctfs = _ctfs(table.rows) if with_ctf else [None] * len(names)
+    stems = [Path(below_job(name)).with_suffix("").as_posix() for name in names]
+    _check_distinct(table.path, names, stems)
+    rows = zip(names, stems, sizes, ctfs, strict=True)
+    style = table.style if spec.star_style == "input" else spec.star_style
+    return MicrographList(tuple(Micrograph(*row) for row in rows), style)
+
+
+def read_micrograph(context: JobContext, micrograph: Micrograph) -> Tensor:
+    """Read the pixels, float32 ``(h, w)``.
+
+    Raises
+    ------
+    CryoflowError
+        When the file is missing, broken, or not a single image.
+    """
+    try:
+        return torch.from_numpy(read_image(context.resolve(micrograph.name)))
+    except FileError as error:
+        raise CryoflowError(error.message) from error  # the failure names the micrograph already
+
+
+def _pixel_sizes(spec: AutoPick, context: JobContext, table: Table, names: list[str]) -> list[float]:
+    given = spec.io.pixel_size_in_micrographs
+    try:
+        told = pixel_size(table).tolist()
+    except FileError:
+        if given is None:
+            return [_header_pixel_size(context, table.path, names)] * len(names)
+        return [given] * len(names)
+    if given is None:
+        return [float(size) for size in told]
+    wrong = next((size for size in told if abs(size - given) > SAME_SIZE * given), None)
+    if wrong is not None:
+        context.report.warn(
+            f"using {given:g} A for pixels in micrographs, as the spec says, although "
+            f"{spec.io.input_micrographs_for_autopick} says {wrong:g} A"
+        )
+    return [given] * len(names)
+
+
+def _header_pixel_size(context: JobContext, table: Path, names: list[str]) -> float:
+    """Pixel size in the first readable micrograph's header, for tables that do not tell it."""
+    for name in names:
+        try:
+            size = read_header(context.resolve(name)).pixel_size
+        except FileError:
+            continue
+        if size > 0:
+            context.report.warn(f"using {size:g} A for pixels, from the header of {name}: the table has none")
+            return size
+    raise FileError(table, "does not tell the pixel size; set 'Pixel size in micrographs (A)'")
+
+
+def _ctfs(rows: pd.DataFrame) -> list[CtfParameters | None]:
+    everything = ctf_parameters(rows)
+    each = [CtfParameters(*values) for values in zip(*(field.unbind() for field in everything), strict=True)]
+    return [ctf if _usable(ctf) else None for ctf in each]
+
+
+def _usable(ctf: CtfParameters) -> bool:
+    return all(math.isfinite(float(value)) for value in ctf) and float(ctf.voltage_kv) > 0
+
+
+def _check_distinct(table: Path, names: list[str], stems: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for name, stem in zip(names, stems, strict=True):
+        if stem in seen:
+            raise FileError(table, f"{seen[stem]} and {name} would write the same coordinates")
+        seen[stem] = name

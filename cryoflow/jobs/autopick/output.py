@@ -1,0 +1,105 @@
+"""What a picking job writes: coordinates, their lists, a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cryoflow.compute.peaks import Picks
+from cryoflow.errors import FileError
+from cryoflow.files.atomic import write_bytes
+from cryoflow.files.coordinates import read_coordinates
+from cryoflow.files.star import StarStyle, write_star
+from cryoflow.project.context import JobContext
+
+SUFFIX = "autopick"
+
+
+class Picked(NamedTuple):
+    """A micrograph that has been picked from."""
+
+    name: str
+    outputs: tuple[str, ...]
+    """Project-relative; the coordinates come first."""
+    particles: int
+    mean_fom: float
+    """0 without picks."""
+    best_fom: float | None
+    """Highest figure of merit there is, picked or not; None when it was not worked out this time."""
+    kept: bool = False
+    """An earlier run of the job had done this micrograph already."""
+
+
+def write_coordinates(path: Path, picks: Picks, style: StarStyle) -> None:
+    """Write the picks of a micrograph as RELION does; without picks, a table of columns only."""
+    table = pd.DataFrame(
+        {
+            "rlnCoordinateX": picks.x.cpu().numpy(),
+            "rlnCoordinateY": picks.y.cpu().numpy(),
+            "rlnClassNumber": picks.reference.cpu().numpy() + 1,
+            "rlnAutopickFigureOfMerit": picks.fom.double().cpu().numpy(),
+            "rlnAnglePsi": picks.psi_deg.double().cpu().numpy(),
+        }
+    )
+    write_star(path, {"": table}, style)
+
+
+def picked_before(path: Path) -> tuple[int, float]:
+    """Count and mean figure of merit of coordinates on disk, whoever wrote them."""
+    table = read_coordinates(path)
+    scores = table.get("rlnAutopickFigureOfMerit", pd.Series(0.0, index=table.index))
+    return len(table), float(np.mean(scores)) if len(table) else 0.0
+
+
+def write_lists(
+    context: JobContext, micrograph_star: str, picked: Sequence[Picked], style: StarStyle
+) -> tuple[str, ...]:
+    """Write RELION 3's and RELION 4's list of coordinates and the summary; return their names.
+
+    RELION 3's is no STAR file but one line, the name of the micrographs' table.
+    """
+    suffix, listed, summary = (
+        context.directory / name for name in ("coords_suffix_autopick.star", "autopick.star", "summary.star")
+    )
+    write_bytes(suffix, f"{micrograph_star}\n".encode("utf-8", "surrogateescape"))
+    names = [one.name for one in picked]
+    files = {"rlnMicrographName": names, "rlnMicrographCoordinates": [one.outputs[0] for one in picked]}
+    write_star(listed, {"coordinate_files": pd.DataFrame(files)}, style)
+    numbers = {
+        "rlnMicrographName": names,
+        "rlnAutopickFigureOfMerit": [one.mean_fom for one in picked],
+        "rlnGroupNrParticles": [one.particles for one in picked],
+    }
+    write_star(summary, {"": pd.DataFrame(numbers)}, style)
+    return tuple(context.relative(path) for path in (suffix, listed, summary))
+
+
+class Finished:
+    """Which micrographs this job has finished, and with which settings; survives a kill.
+
+    One line a micrograph, ``fingerprint name``, appended as soon as its coordinates are there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: dict[str, str] = {}
+        if path.exists():
+            for line in path.read_text("utf-8", "surrogateescape").splitlines():
+                fingerprint, _, name = line.partition(" ")
+                self._known[name] = fingerprint
+
+    def has(self, name: str, fingerprint: str) -> bool:
+        """Whether the micrograph was finished with exactly this."""
+        return self._known.get(name) == fingerprint
+
+    def add(self, name: str, fingerprint: str) -> None:
+        """Note a micrograph as finished."""
+        try:
+            with self.path.open("a", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(f"{fingerprint} {name}\n")
+        except OSError as error:
+            raise FileError(self.path, f"cannot be written: {error.strerror or error}") from error

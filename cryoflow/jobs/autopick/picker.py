@@ -1,0 +1,52 @@
+"""What the two ways of picking have in common, as the job sees them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+from torch import Tensor
+
+from cryoflow.compute.correlate import FomMaps
+from cryoflow.compute.laplacian import BlobMaps
+from cryoflow.compute.peaks import Picks
+from cryoflow.files.fom_maps import StoredMaps
+from cryoflow.jobs.autopick.micrographs import Micrograph
+
+Maps: TypeAlias = FomMaps | BlobMaps
+Settings: TypeAlias = dict[str, Any]
+
+
+class Picker(Protocol):
+    """From a micrograph to maps, to disk and back, and from maps to picks."""
+
+    def settings(self, micrograph: Micrograph) -> Settings:
+        """All that shapes the maps of a micrograph, as JSON values."""
+        ...
+
+    def thresholds(self, micrograph: Micrograph) -> Settings:
+        """All that shapes the picks beyond the maps, as JSON values."""
+        ...
+
+    def compute(self, micrograph: Micrograph, image: Tensor) -> Maps:
+        """Work out the maps of a micrograph, ``(h, w)`` float32 pixels as read."""
+        ...
+
+    def pick(self, micrograph: Micrograph, maps: Maps) -> Picks:
+        """Find picks in maps."""
+        ...
+
+    def best(self, micrograph: Micrograph, maps: Maps) -> float:
+        """Highest figure of merit away from the sides, whatever the gates."""
+        ...
+
+    def store(self, maps: Maps) -> StoredMaps:
+        """Maps as a file holds them; `settings` are added by the job."""
+        ...
+
+    def restore(self, stored: StoredMaps) -> Maps:
+        """Maps as they were before `store`."""
+        ...
+
+    def restore_relion(self, stem: str, micrograph: Micrograph) -> Maps:
+        """Maps that RELION wrote as ``<stem>_*.spi``."""
+        ...

@@ -1,0 +1,167 @@
+"""Picking with references."""
+
+from __future__ import annotations
+
+import math
+from threading import Lock
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.correlate import FomMaps, Sampling, fom_maps, sampling_of
+from cryoflow.compute.micrograph import normalise_micrograph, remove_gradients
+from cryoflow.compute.peaks import Picks, Thresholds, clear_of_sides, find_peaks
+from cryoflow.compute.references import References, prepare_references
+from cryoflow.compute.search import Search, prepare_search
+from cryoflow.compute.work_grid import work_grid
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.fom_maps import StoredMaps, read_relion_maps
+from cryoflow.files.mrc import read_header
+from cryoflow.jobs.autopick.micrographs import Micrograph
+from cryoflow.jobs.autopick.picker import Maps
+from cryoflow.jobs.autopick.references import GivenReferences
+from cryoflow.project.context import JobContext
+from cryoflow.spec import AutoPick
+
+
+class ReferencePicker:
+    """A `Picker`; keeps what micrographs of one size and pixel size share."""
+
+    def __init__(self, spec: AutoPick, context: JobContext, given: GivenReferences) -> None:
+        self.spec, self.context, self.given = spec, context, given
+        self._dtype = torch.float64 if spec.compute.precision == "double" else torch.float32
+        self._digest = given.digest
+        self._lock = Lock()
+        self._references: dict[float, References] = {}
+        self._searches: dict[tuple[int, int, float], Search] = {}
+
+    def references(self, pixel_size_a: float) -> References:
+        """References at a micrograph's pixel size."""
+        with self._lock:
+            if pixel_size_a not in self._references:
+                tab = self.spec.references
+                self._references[pixel_size_a] = prepare_references(
+                    self.given.images.to(self.context.device, self._dtype),
+                    self.given.pixel_size_for(pixel_size_a),
+                    pixel_size_a,
+                    tab.mask_diameter,
+                    tab.references_have_inverted_contrast,
+                )
+            return self._references[pixel_size_a]
+
+    def settings(self, micrograph: Micrograph) -> dict[str, Any]:
+        """See `Picker`."""
+        tab, pixel = self.spec.references, micrograph.pixel_size_a
+        return {
+            "kind": "references",
+            "references": self._digest,
+            "pixel_size_in_micrographs": pixel,
+            "pixel_size_in_references": self.given.pixel_size_for(pixel),
+            "lowpass_filter_references": tab.lowpass_filter_references,
+            "highpass_filter": tab.highpass_filter,
+            "mask_diameter": self.references(pixel).diameter_a,
+            "in_plane_angular_sampling": tab.in_plane_angular_sampling,
+            "references_have_inverted_contrast": tab.references_have_inverted_contrast,
+            "are_references_ctf_corrected": tab.are_references_ctf_corrected,
+            "ignore_ctfs_until_first_peak": tab.ignore_ctfs_until_first_peak,
+            "shrink_factor": self.spec.autopicking.shrink_factor,
+            "ctf": None if micrograph.ctf is None else [float(value) for value in micrograph.ctf],
+            "precision": self.spec.compute.precision,
+        }
+
+    def thresholds(self, micrograph: Micrograph) -> dict[str, Any]:
+        """See `Picker`."""
+        return self._thresholds(micrograph)._asdict()
+
+    def compute(self, micrograph: Micrograph, image: Tensor) -> FomMaps:
+        """See `Picker`."""
+        tab, pixel = self.spec.references, micrograph.pixel_size_a
+        if tab.are_references_ctf_corrected and micrograph.ctf is None:
+            raise CryoflowError("has no usable CTF values, but the references are CTF corrected")
+        box = self.references(pixel).box
+        if min(image.shape) < box:
+            size = f"{image.shape[1]} x {image.shape[0]}"
+            raise CryoflowError(f"{size} pixels are less than the box of the references, {box} pixels")
+        normal = normalise_micrograph(image.to(self.context.device, self._dtype))
+        if tab.highpass_filter is not None:
+            normal = remove_gradients(normal, pixel, tab.highpass_filter)
+        search = self._search(int(image.shape[0]), int(image.shape[1]), pixel)
+        return fom_maps(search, normal, micrograph.ctf, tab.ignore_ctfs_until_first_peak)
+
+    def pick(self, micrograph: Micrograph, maps: Maps) -> Picks:
+        """See `Picker`."""
+        assert isinstance(maps, FomMaps)
+        return find_peaks(maps, self._thresholds(micrograph))
+
+    def best(self, micrograph: Micrograph, maps: Maps) -> float:
+        """See `Picker`."""
+        assert isinstance(maps, FomMaps)
+        rows, columns = maps.sd.shape
+        margin = self.references(micrograph.pixel_size_a).box // 2
+        clear = clear_of_sides(maps.sampling, rows, columns, margin)
+        inside = maps.fom[:, clear.to(maps.fom.device)]
+        return float(inside.max()) if inside.numel() else math.nan
+
+    def store(self, maps: Maps) -> StoredMaps:
+        """See `Picker`: mean, sd, then the FOM maps, then the angles."""
+        assert isinstance(maps, FomMaps)
+        sections = torch.cat((maps.mean[None], maps.sd[None], maps.fom, maps.psi_deg)).float().cpu().numpy()
+        about = {"expected": maps.expected.tolist(), "sampling": maps.sampling._asdict()}
+        return StoredMaps(sections, about)
+
+    def restore(self, stored: StoredMaps) -> FomMaps:
+        """See `Picker`."""
+        maps = torch.from_numpy(stored.maps)
+        expected = torch.tensor(stored.about["expected"], dtype=torch.float64)
+        fom, psi = maps[2 : 2 + len(expected)], maps[2 + len(expected) :]
+        return FomMaps(fom, psi, maps[1], maps[0], expected, Sampling(**stored.about["sampling"]))
+
+    def restore_relion(self, stem: str, micrograph: Micrograph) -> FomMaps:
+        """See `Picker`; the squares are cut to the samples on the micrograph."""
+        header = read_header(self.context.resolve(micrograph.name))
+        tab, pixel = self.spec.references, micrograph.pixel_size_a
+        shrink = self.spec.autopicking.shrink_factor
+        grid = work_grid(header.ny, header.nx, pixel, tab.lowpass_filter_references, shrink)
+        found = read_relion_maps(stem, len(self.given.images))
+        work = round(max(header.ny, header.nx) / grid.spacing)
+        if found.sd.shape != (work, work):
+            raise FileError(
+                f"{stem}_*.spi",
+                f"maps of {found.sd.shape[0]} pixels, but shrink factor and low-pass of the spec make {work}",
+            )
+        (h, w), (row, column) = grid.inside, (work // 2 - centre for centre in grid.centre)
+        window = (..., slice(row, row + h), slice(column, column + w))
+        fom, psi, sd, mean = (torch.from_numpy(part[window].copy()) for part in found[:4])
+        return FomMaps(
+            fom, psi, sd, mean, torch.tensor(found.expected, dtype=torch.float64), sampling_of(grid)
+        )
+
+    def _thresholds(self, micrograph: Micrograph) -> Thresholds:
+        tab = self.spec.autopicking
+        references = self.references(micrograph.pixel_size_a)
+        return Thresholds(
+            tab.picking_threshold,
+            math.floor(tab.minimum_inter_particle_distance / micrograph.pixel_size_a + 0.5),
+            references.radius,
+            references.box // 2,
+            tab.maximum_stddev_noise,
+            tab.minimum_avg_noise,
+        )
+
+    def _search(self, height: int, width: int, pixel_size_a: float) -> Search:
+        references = self.references(pixel_size_a)
+        tab, key = self.spec.references, (height, width, pixel_size_a)
+        with self._lock:
+            if key not in self._searches:
+                self._searches.clear()  # one size at a time: rotated references are large
+                self._searches[key] = prepare_search(
+                    references,
+                    height,
+                    width,
+                    pixel_size_a,
+                    tab.lowpass_filter_references,
+                    self.spec.autopicking.shrink_factor,
+                    tab.in_plane_angular_sampling,
+                )
+            return self._searches[key]

@@ -1,0 +1,126 @@
+"""One micrograph: maps computed or read, picks, files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.fom_maps import (
+    has_relion_maps,
+    read_about,
+    read_fom_maps,
+    write_fom_maps,
+)
+from cryoflow.files.star import StarStyle
+from cryoflow.jobs.autopick.micrographs import Micrograph, read_micrograph
+from cryoflow.jobs.autopick.output import SUFFIX, Finished, Picked, picked_before, write_coordinates
+from cryoflow.jobs.autopick.picker import Maps, Picker
+from cryoflow.project.context import Failure, JobContext
+from cryoflow.spec import AutoPick
+
+
+class Work(NamedTuple):
+    """What is done to every micrograph."""
+
+    spec: AutoPick
+    context: JobContext
+    picker: Picker
+    style: StarStyle
+    finished: Finished
+
+    def do(self, micrograph: Micrograph) -> Picked | Failure:
+        """Pick from one micrograph and write its coordinates; what goes wrong with it alone is a failure."""
+        try:
+            fingerprint = self._fingerprint(micrograph)
+            return self._kept(micrograph, fingerprint) or self._pick(micrograph, fingerprint)
+        except CryoflowError as error:
+            return Failure(micrograph.name, str(error))
+
+    def check_maps(self, micrograph: Micrograph) -> None:
+        """See to it that maps on disk were made with the settings of the spec.
+
+        Raises
+        ------
+        CryoflowError
+            Naming what differs.
+        """
+        path = self._map_file(micrograph)
+        if not path.exists():
+            return
+        about, wanted = read_about(path), self.picker.settings(micrograph)
+        made = about.get("settings")
+        if not isinstance(made, dict):
+            raise FileError(self.context.relative(path), "tells no settings; write the maps again")
+        for name, value in wanted.items():
+            if made.get(name) != value:
+                raise FileError(
+                    self.context.relative(path),
+                    f"made with {name} {_short(made.get(name))}, but now it is {_short(value)}; "
+                    "set 'Read FOM maps?' to No to work the maps out again",
+                )
+
+    def _pick(self, micrograph: Micrograph, fingerprint: str) -> Picked:
+        maps = self._maps(micrograph)
+        path = self._map_file(micrograph)
+        outputs = [self._stem(micrograph).with_suffix(".star")]
+        if self.spec.autopicking.write_fom_maps:
+            stored = self.picker.store(maps)
+            stored.about["settings"] = self.picker.settings(micrograph)
+            write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
+            outputs.append(path)
+        picks = self.picker.pick(micrograph, maps)
+        write_coordinates(outputs[0], picks, self.style)
+        self.finished.add(micrograph.name, fingerprint)
+        count = len(picks.x)
+        mean = float(picks.fom.double().mean()) if count else 0.0
+        names = tuple(self.context.relative(output) for output in outputs)
+        return Picked(micrograph.name, names, count, mean, self.picker.best(micrograph, maps))
+
+    def _maps(self, micrograph: Micrograph) -> Maps:
+        if not self.spec.autopicking.read_fom_maps:
+            return self.picker.compute(micrograph, read_micrograph(self.context, micrograph))
+        path, stem = self._map_file(micrograph), str(self._stem(micrograph))
+        if path.exists():
+            return self.picker.restore(read_fom_maps(path))
+        if has_relion_maps(stem):
+            return self.picker.restore_relion(stem, micrograph)
+        raise CryoflowError(
+            f"no FOM maps at {self.context.relative(path)}; run the job with 'Write FOM maps?' Yes first"
+        )
+
+    def _kept(self, micrograph: Micrograph, fingerprint: str) -> Picked | None:
+        """What an earlier run of this job with the same settings has left."""
+        coordinates = self._stem(micrograph).with_suffix(".star")
+        outputs = [coordinates]
+        if self.spec.autopicking.write_fom_maps:
+            outputs.append(self._map_file(micrograph))
+        if not self.finished.has(micrograph.name, fingerprint) or not all(path.exists() for path in outputs):
+            return None
+        count, mean = picked_before(coordinates)
+        names = tuple(self.context.relative(output) for output in outputs)
+        return Picked(micrograph.name, names, count, mean, None, kept=True)
+
+    def _fingerprint(self, micrograph: Micrograph) -> str:
+        """Hash of all that the coordinates of a micrograph depend on; a changed file counts as another."""
+        source: dict[str, Any] = {"read_fom_maps": self.spec.autopicking.read_fom_maps}
+        if not self.spec.autopicking.read_fom_maps:
+            stat = self.context.resolve(micrograph.name).stat()
+            source |= {"bytes": stat.st_size, "time": stat.st_mtime_ns}
+        settings = self.picker.settings(micrograph)
+        everything = [settings, self.picker.thresholds(micrograph), source, self.style]
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _stem(self, micrograph: Micrograph) -> Path:
+        stem = self.context.directory / micrograph.stem
+        return stem.with_name(f"{stem.name}_{SUFFIX}")
+
+    def _map_file(self, micrograph: Micrograph) -> Path:
+        stem = self._stem(micrograph)
+        return stem.with_name(f"{stem.name}_fom.mrcs")
+
+
+def _short(value: Any) -> str:
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
