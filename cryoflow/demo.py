@@ -23,7 +23,7 @@ OPTIONS = SimulateOptions(
     model="barrel",
     diameter=160.0,
     distance=215.0,
-    snr=0.015,
+    snr=0.03,
     carbon=0.25,
     seed=16,
 )
@@ -155,7 +155,7 @@ def draw_summary(project: Path) -> Path:
     """Put the picks on the first micrograph and the chosen classes side by side into one picture."""
     from cryoflow.view.pictures import beside, open_picture
 
-    parts = [project / "AutoPick/job010/picks_mic001.png", project / "Select/job016/classes.png"]
+    parts = [project / "AutoPick/job011/picks_mic001.png", project / "Select/job016/classes.png"]
     path = project / PICTURE
     beside([open_picture(part) for part in parts], 720).save(path)
     return path

@@ -18,7 +18,7 @@ from cryoflow.simulate.symmetry import symmetry_matrices
 
 Array = npt.NDArray[np.float64]
 
-SLOW_SD, GRADIENT = 0.15, (0.2, 0.8)
+SLOW_SD, GRADIENT = 0.1, (0.2, 0.8)
 """Slowly varying background, and range of the ice gradient across a micrograph, in sds of the white noise."""
 
 BACKGROUND_SD = float(np.sqrt(1 + SLOW_SD**2 + np.mean(GRADIENT) ** 2 / 12))

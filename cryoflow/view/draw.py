@@ -16,12 +16,14 @@ from cryoflow.files.mrc import read_header, read_image, read_images
 from cryoflow.files.star import read_star
 from cryoflow.files.tables import read_micrographs, read_particles
 from cryoflow.project.paths import below_job
+from cryoflow.view.grey import smooth
 from cryoflow.view.pictures import Circles, micrograph_picture, sheet
 
 MICROGRAPHS, PARTICLES = 3, 100
 """Most micrographs and particles that a report shows."""
 
-SMOOTHING_A = 20.0
+SMOOTHING_A, PARTICLE_SMOOTHING = 20.0, 5.0
+"""Waves that lose half of their contrast: A on micrographs, pixels on particles."""
 
 Draw = Callable[[Path, Path], list[Path]]
 
@@ -114,7 +116,8 @@ def _draw_particles(
         return []
     drawn = []
     for name, choose in pictures.items():
-        images = read_images(choose(rows)["rlnImageName"].tolist(), project)
+        noisy = read_images(choose(rows)["rlnImageName"].tolist(), project)
+        images = np.stack([smooth(image, PARTICLE_SMOOTHING) for image in noisy])
         drawn.append(_save(sheet(images, 10, _side(images, 64)), table.parent / name))
     return drawn
 
