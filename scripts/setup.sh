@@ -50,7 +50,7 @@ install_torch() {
         return
     fi
     step "installing uv" "$venv/bin/pip" install --quiet uv
-    UV_PYTHON_DOWNLOADS=never step "installing torch" \
+    UV_PYTHON_DOWNLOADS=never step "installing torch (a build put into .venv by hand is left as it is)" \
         "$venv/bin/uv" pip install --python "$venv/bin/python" --torch-backend=auto torch
 }
 
