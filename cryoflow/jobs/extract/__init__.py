@@ -47,7 +47,7 @@ def run(spec: Extract, context: JobContext) -> JobResult:
         for name in _written(task, context)
     ]
     target = context.directory / "particles.star"
-    write_table(target, Table(rows, tasks[0].style, target, "", tasks[0].frame.optics))
+    write_table(target, Table(rows, tasks[0].frame.style, target, "", tasks[0].frame.optics))
     nodes = [(context.relative(target), "ParticleGroupMetadata.star.relion")]
     if spec.io.re_extract_refined_particles:
         nodes.append((_write_suffix(spec, context), "MicrographCoordsGroup.star.relion"))

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cryoflow.errors import CryoflowError
 from cryoflow.files.mrc import join_image_name
+from cryoflow.files.star import StarStyle
 
 _CTF = (
     "rlnVoltage",
@@ -42,6 +43,8 @@ class Frame(NamedTuple):
     """The pixel size was set by hand."""
     optics: tuple[str, ...]
     """Columns of the micrographs' optics table, empty for RELION 3.0."""
+    style: StarStyle = "3.0"
+    """Version of the tables to be written."""
 
 
 def coordinates(rows: pd.DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -77,6 +80,8 @@ def particle_rows(picks: pd.DataFrame, frame: Frame) -> pd.DataFrame:
         if name in frame.micrograph and name not in new.columns:
             new[name] = frame.micrograph[name]
     _set_origins(new, frame)
+    if frame.style == "3.1" or "rlnImageSize" in new.columns:
+        new["rlnImageSize"], new["rlnImageDimensionality"] = frame.rescaled, 2
     return new
 
 

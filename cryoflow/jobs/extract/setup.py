@@ -119,7 +119,8 @@ def tasks_of(
         root = context.directory / stem_below_job(name)
         stack = context.relative(root.with_name(root.name + ".mrcs"))
         manual = spec.io.manually_set_pixel_size
-        frame = Frame(row, stack, pixels[name], settings.size, settings.rescaled, manual, optics)
+        size, rescaled = settings.size, settings.rescaled
+        frame = Frame(row, stack, pixels[name], size, rescaled, manual, optics, style)
         tasks.append(
             Task(
                 project=context.project,
@@ -130,7 +131,6 @@ def tasks_of(
                 seed=spec.compute.seed,
                 device=context.device,
                 double=spec.compute.precision == "double",
-                style=style,
                 keep=context.continuing,
             )
         )

@@ -19,7 +19,6 @@ from cryoflow.errors import CryoflowError
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.mrc import read_header, read_image, read_stack, write_mrc
 from cryoflow.files.seeds import seed_for
-from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import Table, read_particles, write_table
 from cryoflow.jobs.extract.positions import Source
 from cryoflow.jobs.extract.rows import Frame, coordinates, particle_rows
@@ -40,7 +39,6 @@ class Task(NamedTuple):
     seed: int
     device: str
     double: bool
-    style: StarStyle
     keep: bool
     """Take over a stack and a table that are there already and fit."""
 
@@ -105,7 +103,7 @@ def _extract(task: Task) -> Done:
     chosen = Corners(begin.y[inside], begin.x[inside])
     _write_stack(task, path, chosen, y[inside.numpy()], x[inside.numpy()])
     background = _background(task)
-    write_table(task.table, Table(rows, task.style, task.table, "", task.frame.optics))
+    write_table(task.table, Table(rows, task.frame.style, task.table, "", task.frame.optics))
     return Done(task.name, rows, outside, background=background)
 
 

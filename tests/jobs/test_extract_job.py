@@ -1,0 +1,295 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from particle_project import (
+    PIXEL,
+    Listener,
+    context,
+    extract_spec,
+    make_project,
+    micrograph,
+    micrograph_rows,
+    picks,
+)
+
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.mrc import read_header, read_images, read_stack
+from cryoflow.files.star import read_star, write_star
+from cryoflow.files.tables import Table, pixel_size, read_particles, write_table
+from cryoflow.jobs.extract import run
+from cryoflow.project.context import JobContext
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path)
+
+
+def window(number: int, row: pd.Series, box: int = 24) -> np.ndarray:
+    padded = np.pad(micrograph(number), 2 * box, mode="edge")
+    y, x = (int(row[f"rlnCoordinate{axis}"]) + 2 * box - box // 2 for axis in "YX")
+    return padded[y : y + box, x : x + box]
+
+
+def listener(job: JobContext) -> Listener:
+    assert isinstance(job.report, Listener)
+    return job.report
+
+
+def test_every_particle_is_its_window(project: Path) -> None:
+    job = context(project, "Extract/job012")
+    tab = {"normalize_particles": False, "invert_contrast": False}
+    result = run(extract_spec(tab=tab), job)
+    rows = read_particles(job.directory / "particles.star").rows
+    images = read_images(rows["rlnImageName"].tolist(), project)
+    assert list(rows["rlnMicrographName"].unique()) == micrograph_rows()["rlnMicrographName"].tolist()
+    for index, image in enumerate(images):
+        number, pick = index // 5 + 1, index % 5
+        assert rows["rlnImageName"][index] == f"00000{pick + 1}@Extract/job012/Movies/mic{number}.mrcs"
+        np.testing.assert_array_equal(image, window(number, picks(number).iloc[pick]))
+        assert rows["rlnDefocusU"][index] == 8000 + 1000 * number
+    assert result.counts["particles"] == 15 and not result.failures
+    assert result.nodes == (("Extract/job012/particles.star", "ParticleGroupMetadata.star.relion"),)
+    for name in result.outputs:
+        assert (project / name).is_file()
+    assert read_header(job.directory / "Movies/mic1.mrcs").pixel_size == PIXEL
+
+
+def test_rescaled_particles_carry_their_pixel_size_and_a_clean_background(project: Path) -> None:
+    job = context(project, "Extract/job012")
+    result = run(extract_spec(tab={"rescale_particles": True, "re_scaled_size": 16}), job)
+    table = read_particles(job.directory / "particles.star")
+    assert pixel_size(table).tolist() == [3.0] * 15
+    assert (table.rows[["rlnOriginX", "rlnOriginY"]] == 0).all(axis=None)
+    y, x = np.mgrid[:16, :16] - 8
+    outside = y**2 + x**2 > int(0.75 * 24 / 2 * 16 / 24) ** 2
+    images = read_images(table.rows["rlnImageName"].tolist(), project)[:, outside]
+    np.testing.assert_allclose(images.mean(1), 0, atol=1e-5)
+    np.testing.assert_allclose(images.std(1), 1, atol=1e-5)
+    assert result.counts["background_mean"] < 1e-5 and result.counts["background_sd_error"] < 1e-5
+    assert any("backgrounds as written" in line for line in listener(job).said)
+
+
+def test_workers_write_the_same_bytes(project: Path) -> None:
+    tab = {"stddev_for_white_dust_removal": 1.5, "rescale_particles": True, "re_scaled_size": 16}
+    for job, workers in (("Extract/job001", 1), ("Extract/job002", 2)):
+        run(extract_spec(tab=tab, compute={"workers": workers, "seed": 3}), context(project, job))
+    for name in ("mic1.mrcs", "mic2.mrcs", "mic3.mrcs"):
+        one, two = (project / f"Extract/job00{i}/Movies/{name}" for i in (1, 2))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_dust_noise_follows_the_seed_and_the_particle_not_its_place(project: Path) -> None:
+    def images(job: str, seed: int) -> np.ndarray:
+        tab = {"stddev_for_white_dust_removal": 1.0}
+        run(extract_spec(tab=tab, compute={"seed": seed}), context(project, job))
+        return read_stack(project / job / "Movies/mic1.mrcs")
+
+    first, other = images("Extract/job001", 1), images("Extract/job002", 2)
+    assert (first != other).any()
+    write_star(project / "AutoPick/job011/Movies/mic1_autopick.star", {"": picks(1).iloc[::-1]})
+    np.testing.assert_allclose(images("Extract/job003", 1)[::-1], first, atol=1e-5)
+
+
+@pytest.mark.parametrize("source", ["folder", "autopick"])
+def test_other_ways_to_give_coordinates(project: Path, source: str) -> None:
+    names = micrograph_rows()["rlnMicrographName"]
+    files = [f"AutoPick/job011/Movies/mic{i}_autopick.star" for i in (1, 2, 3)]
+    listed = pd.DataFrame({"rlnMicrographName": names, "rlnMicrographCoordinates": files})
+    write_star(project / "AutoPick/job011/autopick.star", {"coordinate_files": listed})
+    given = "AutoPick/job011" if source == "folder" else "AutoPick/job011/autopick.star"
+    run(extract_spec(), context(project, "Extract/job001"))
+    run(extract_spec(io={"input_coordinates": given}), context(project, "Extract/job002"))
+    one, two = (read_stack(project / f"Extract/job00{i}/Movies/mic2.mrcs") for i in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_bare_coordinates_and_a_bare_micrograph_table(project: Path) -> None:
+    write_star(project / "bare.star", {"": micrograph_rows()[["rlnMicrographName"]]})
+    for number in (1, 2, 3):
+        bare = picks(number)[["rlnCoordinateX", "rlnCoordinateY"]].round()
+        write_star(project / f"AutoPick/job011/Movies/mic{number}_autopick.star", {"": bare})
+    job = context(project, "Extract/job012")
+    run(extract_spec(io={"micrograph_star_file": "bare.star"}), job)
+    rows = read_particles(job.directory / "particles.star").rows
+    expected = ["rlnCoordinateX", "rlnCoordinateY", "rlnImageName", "rlnMicrographName"]
+    assert list(rows.columns) == expected and len(rows) == 15
+    assert any("pixel size" in line for line in listener(job).warned)
+    by_hand = {"micrograph_star_file": "bare.star", "manually_set_pixel_size": True, "pixel_size": 1.5}
+    run(extract_spec(io=by_hand, tab={"rescale_particles": True, "re_scaled_size": 12}), job)
+    assert pixel_size(read_particles(job.directory / "particles.star")).tolist() == [3.0] * 15
+
+
+def test_particles_wholly_outside_are_dropped_and_counted(project: Path) -> None:
+    rows = picks(2)
+    rows.loc[1, "rlnCoordinateX"], rows.loc[3, "rlnCoordinateY"] = -13.0, 74.0
+    write_star(project / "AutoPick/job011/Movies/mic2_autopick.star", {"": rows})
+    job = context(project, "Extract/job012")
+    result = run(extract_spec(), job)
+    assert result.counts["outside"] == 2 and result.counts["particles"] == 13
+    kept = read_particles(job.directory / "Movies/mic2_extract.star").rows
+    np.testing.assert_allclose(kept["rlnCoordinateX"], rows["rlnCoordinateX"][[0, 2, 4]], atol=1e-5)
+    assert any("dropped 2 particles" in line for line in listener(job).warned)
+
+
+@pytest.mark.parametrize("breakage", ["missing", "truncated", "coordinates"])
+def test_a_broken_micrograph_is_a_failure_and_the_others_go_on(project: Path, breakage: str) -> None:
+    path = project / "MotionCorr/job002/Movies/mic2.mrc"
+    if breakage == "missing":
+        path.unlink()
+    elif breakage == "truncated":
+        path.write_bytes(path.read_bytes()[:-100])
+    else:
+        write_star(project / "AutoPick/job011/Movies/mic2_autopick.star", {"": picks(2)[["rlnCoordinateX"]]})
+    job = context(project, "Extract/job012")
+    result = run(extract_spec(), job)
+    assert [failure.item for failure in result.failures] == ["MotionCorr/job002/Movies/mic2.mrc"]
+    assert result.counts["particles"] == 10 and "mic2" in listener(job).warned[0]
+    assert not (job.directory / "Movies/mic2.mrcs").exists()
+
+
+def test_no_micrograph_at_all_is_an_error(project: Path) -> None:
+    for number in (1, 2, 3):
+        (project / f"MotionCorr/job002/Movies/mic{number}.mrc").unlink()
+    with pytest.raises(CryoflowError, match="no micrograph could be extracted"):
+        run(extract_spec(), context(project, "Extract/job012"))
+
+
+def test_continuing_keeps_what_is_finished(project: Path) -> None:
+    job = context(project, "Extract/job012")
+    run(extract_spec(), job)
+    before = (job.directory / "particles.star").read_bytes()
+    stack = job.directory / "Movies/mic1.mrcs"
+    changed = read_stack(stack)
+    stack.write_bytes(stack.read_bytes()[:1024] + (changed * 0).tobytes())
+    (job.directory / "Movies/mic2.mrcs").unlink()
+    (job.directory / "particles.star").unlink()
+    again = context(project, "Extract/job012", continuing=True)
+    result = run(extract_spec(), again)
+    assert result.counts["kept_micrographs"] == 2
+    assert not read_stack(stack).any() and (job.directory / "Movies/mic2.mrcs").exists()
+    assert (job.directory / "particles.star").read_bytes() == before
+    result = run(extract_spec(tab={"particle_box_size": 20}), again)
+    assert result.counts["kept_micrographs"] == 0 and read_header(stack).nx == 20
+
+
+def refined(project: Path, **columns: Any) -> None:
+    job = context(project, "Extract/job007")
+    run(extract_spec(tab={"rescale_particles": True, "re_scaled_size": 12}), job)
+    rows = read_particles(job.directory / "particles.star").rows
+    rng = np.random.default_rng(0)
+    offsets = {f"rlnOrigin{axis}": rng.uniform(-3, 3, len(rows)) for axis in "XY"}
+    write_star(project / "data.star", {"": rows.assign(**{**offsets, **columns}).iloc[::-1]})
+
+
+def again(project: Path, **io: Any) -> pd.DataFrame:
+    given = {
+        "input_coordinates": None,
+        "re_extract_refined_particles": True,
+        "refined_particles_star_file": "data.star",
+        **io,
+    }
+    job = context(project, "Extract/job020")
+    result = run(extract_spec(io=given), job)
+    assert result.outputs[-1] == "Extract/job020/coords_suffix_extract.star"
+    return read_particles(job.directory / "particles.star").rows
+
+
+def test_refined_offsets_kept_reset_or_moved_into_the_coordinates(project: Path) -> None:
+    refined(project)
+    given = read_particles(project / "data.star").rows.iloc[::-1].reset_index(drop=True)
+    given = given.sort_values("rlnMicrographName", kind="stable")
+    order = [i for number in range(3) for i in range(5 * number + 4, 5 * number - 1, -1)]
+    given = given.iloc[order].reset_index(drop=True)
+    kept = again(project)
+    assert pixel_size(kept).tolist() == [PIXEL] * 15
+    for axis in "XY":
+        np.testing.assert_allclose(kept[f"rlnOrigin{axis}"], 2 * given[f"rlnOrigin{axis}"], atol=1e-5)
+        np.testing.assert_allclose(kept[f"rlnCoordinate{axis}"], given[f"rlnCoordinate{axis}"], atol=1e-5)
+    reset = again(project, reset_the_refined_offsets_to_zero=True)
+    assert (reset[["rlnOriginX", "rlnOriginY"]] == 0).all(axis=None)
+    moved = again(project, re_center_refined_coordinates=True)
+    for axis in "XY":
+        truth = given[f"rlnCoordinate{axis}"] - 2 * given[f"rlnOrigin{axis}"]
+        origin = moved[f"rlnOrigin{axis}"]
+        np.testing.assert_allclose(moved[f"rlnCoordinate{axis}"] - origin, truth, atol=1e-5)
+        assert origin.abs().max() <= 0.5 + 1e-6
+
+
+def test_recentring_on_a_point_follows_each_particles_orientation(project: Path) -> None:
+    zero = {"rlnOriginX": 0.0, "rlnOriginY": 0.0}
+    refined(project, rlnAngleRot=30.0, rlnAngleTilt=90.0, rlnAnglePsi=90.0, **zero)
+    plain = again(project, re_center_refined_coordinates=True)
+    moved = again(project, re_center_refined_coordinates=True, re_center_on_z_coordinate=2.0)
+    # tilted by 90 degrees, z of the reference lies along -x; turned by psi = 90 degrees it comes to +y
+    np.testing.assert_allclose(moved["rlnCoordinateX"] - plain["rlnCoordinateX"], 0, atol=1e-5)
+    np.testing.assert_allclose(moved["rlnCoordinateY"] - plain["rlnCoordinateY"], 4, atol=1e-5)
+    refined(project, rlnAnglePsi=90.0, **zero)
+    moved = again(project, re_center_refined_coordinates=True, re_center_on_x_coordinate=2.0)
+    np.testing.assert_allclose(moved["rlnCoordinateY"] - plain["rlnCoordinateY"], -4, atol=1e-5)
+
+
+def test_tables_of_relion_31(project: Path) -> None:
+    job = context(project, "Extract/job012")
+    run(extract_spec(star_style="3.1", tab={"rescale_particles": True, "re_scaled_size": 16}), job)
+    table = read_particles(job.directory / "particles.star")
+    assert table.style == "3.1" and pixel_size(table).tolist() == [3.0] * 15
+    assert set(table.rows["rlnImageSize"]) == {16} and set(table.rows["rlnImageDimensionality"]) == {2}
+    assert "rlnOpticsGroup" in table.rows.columns
+
+
+def test_micrographs_of_relion_31_with_their_optics_groups(project: Path) -> None:
+    rows = micrograph_rows().assign(rlnOpticsGroup=[1, 2, 2], rlnOpticsGroupName=["a", "b", "b"])
+    rows["rlnVoltage"] = [200.0, 300.0, 300.0]
+    table = Table(rows, "3.1", project / "mics.star", "micrographs")
+    write_table(table.path, table)
+    job = context(project, "Extract/job012")
+    run(extract_spec(io={"micrograph_star_file": "mics.star"}), job)
+    blocks = read_star(job.directory / "particles.star")
+    optics, particles = blocks["optics"], blocks["particles"]
+    assert isinstance(optics, pd.DataFrame) and isinstance(particles, pd.DataFrame)
+    assert optics["rlnOpticsGroupName"].tolist() == ["a", "b"]
+    assert optics["rlnVoltage"].tolist() == [200, 300] and optics["rlnImagePixelSize"].tolist() == [PIXEL] * 2
+    assert optics["rlnImageSize"].tolist() == [24, 24]
+    assert particles["rlnOpticsGroup"].tolist() == [1] * 5 + [2] * 10
+    assert not {"rlnVoltage", "rlnMagnification", "rlnMicrographPixelSize"} & set(particles.columns)
+
+
+def test_coordinates_without_rows_give_a_table_without_rows(project: Path) -> None:
+    for number in (1, 2, 3):
+        write_star(project / f"AutoPick/job011/Movies/mic{number}_autopick.star", {"": picks(1).iloc[:0]})
+    job = context(project, "Extract/job012")
+    result = run(extract_spec(), job)
+    assert result.counts["particles"] == 0 and any("no particles" in line for line in listener(job).warned)
+    assert len(read_particles(job.directory / "particles.star").rows) == 0
+
+
+@pytest.mark.parametrize(
+    ("io", "message"),
+    [
+        ({"input_coordinates": "AutoPick/job099"}, "AutoPick/job099"),
+        ({"micrograph_star_file": "empty.star"}, "holds no micrographs"),
+        ({"micrograph_star_file": "others.star", "input_coordinates": "AutoPick/job011"}, "others.star"),
+        ({"micrograph_star_file": "twice.star"}, "would write the same stack"),
+        ({"micrograph_star_file": "novoltage.star"}, "rlnVoltage"),
+    ],
+)
+def test_what_cannot_work_is_told_in_one_line(project: Path, io: dict[str, str], message: str) -> None:
+    rows = micrograph_rows()
+    write_star(project / "empty.star", {"": rows.iloc[:0]})
+    write_star(project / "others.star", {"": rows.assign(rlnMicrographName=["a.mrc", "b.mrc", "c.mrc"])})
+    names = ["MotionCorr/job002/a.mrc", "MotionCorr/job005/a.mrc", "b.mrc"]
+    write_star(project / "twice.star", {"": rows.assign(rlnMicrographName=names)})
+    write_star(project / "novoltage.star", {"": rows.drop(columns="rlnVoltage")})
+    with pytest.raises(FileError, match=message) as caught:
+        run(extract_spec(io=io), context(project, "Extract/job012"))
+    assert "\n" not in str(caught.value)
+
+
+def test_refined_particles_of_other_micrographs_name_both_files(project: Path) -> None:
+    refined(project, rlnMicrographName="elsewhere.mrc")
+    with pytest.raises(FileError, match=r"data.star.*rlnMicrographName.*micrographs_ctf.star"):
+        again(project)
