@@ -1,0 +1,336 @@
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from particle_project import Listener, context, extract_spec, make_project, micrograph_rows
+
+from cryoflow.errors import FileError
+from cryoflow.files.mrc import read_header, read_stack, write_mrc
+from cryoflow.files.star import read_star, write_star
+from cryoflow.files.tables import Table, read_micrographs, read_particles, write_table
+from cryoflow.jobs.extract import run as extract
+from cryoflow.jobs.select import run
+from cryoflow.project.context import JobResult
+from cryoflow.spec import parse_spec
+
+PARTICLES = {"select_from_particles_star": "Extract/job012/particles.star"}
+MODEL = {"select_classes_from_model_star": "Class2D/job015/run_it025_model.star"}
+MICROGRAPHS = "CtfFind/job003/micrographs_ctf.star"
+NOTHING, NAMES = {"rlnNothing": {"min": 0}}, {"rlnImageName": {"min": 0}}
+FOM = "rlnAutopickFigureOfMerit"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    make_project(tmp_path)
+    extract(extract_spec(), context(tmp_path, "Extract/job012"))
+    return tmp_path
+
+
+def select(project: Path, job: str = "Select/job014", **given: Any) -> tuple[JobResult, Listener]:
+    where = context(project, job)
+    result = run(parse_spec({"job": "Select", **given}), where)
+    assert isinstance(where.report, Listener)
+    for name in result.outputs:
+        assert (project / name).is_file()
+    return result, where.report
+
+
+def given_rows(project: Path) -> pd.DataFrame:
+    return read_particles(project / "Extract/job012/particles.star").rows
+
+
+def kept(project: Path, name: str = "particles.star") -> list[str]:
+    return read_particles(project / "Select/job014" / name).rows["rlnImageName"].tolist()
+
+
+def selected(project: Path) -> list[int]:
+    block = read_star(project / "Select/job014/backup_selection.star")[""]
+    assert isinstance(block, pd.DataFrame)
+    return block["rlnSelected"].tolist()
+
+
+def test_nothing_asked_keeps_everything_in_order(project: Path) -> None:
+    result, _ = select(project, io=PARTICLES)
+    assert kept(project) == given_rows(project)["rlnImageName"].tolist()
+    assert result.nodes == (("Select/job014/particles.star", "ParticleGroupMetadata.star.relion"),)
+    assert result.inputs == ("Extract/job012/particles.star",)
+
+
+def test_conditions_are_combined_told_and_inverted(project: Path) -> None:
+    rows = given_rows(project)
+    selection = {
+        "columns": {FOM: {"min": 0.3}, "rlnClassNumber": {"min": 1, "max": 1}},
+        "top": {"n": 9, "by": FOM},
+    }
+    expected = (rows[FOM] >= 0.3) & (rows["rlnClassNumber"] == 1) & rows[FOM].rank(ascending=False).le(9)
+    assert 0 < expected.sum() < 9
+    _, report = select(project, io=PARTICLES, selection=selection)
+    assert kept(project) == rows["rlnImageName"][expected].tolist()
+    assert selected(project) == expected.astype(int).tolist()
+    assert report.said == [
+        f"{FOM} >= 0.3: {int((rows[FOM] >= 0.3).sum())} of 15 particles",
+        "1 <= rlnClassNumber <= 1: 9 of 15 particles",
+        f"the 9 with the highest {FOM}: 9 of 15 particles",
+        f"kept {int(expected.sum())} of 15 particles",
+    ]
+    select(project, io=PARTICLES, selection={**selection, "invert": True})
+    assert kept(project) == rows["rlnImageName"][~expected].tolist()
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_all_above_a_particle_includes_it(project: Path, ascending: bool) -> None:
+    rows = given_rows(project)
+    image = rows["rlnImageName"][6]
+    selection = {"above": image.replace("000002@", "2@"), "sort_by": FOM, "ascending": ascending}
+    select(project, io=PARTICLES, selection=selection)
+    value = rows[FOM][6]
+    expected = rows[FOM] <= value if ascending else rows[FOM] >= value
+    assert kept(project) == rows["rlnImageName"][expected].tolist() and image in kept(project)
+
+
+def test_an_empty_selection_is_a_result_that_can_be_read(project: Path) -> None:
+    path = project / "Extract/job012/particles.star"
+    rows = given_rows(project)
+    for style in ("3.0", "3.1"):
+        write_table(path, Table(rows, "3.0", path, ""), style)  # type: ignore[arg-type]
+        result, report = select(project, io=PARTICLES, selection={"columns": {FOM: {"min": 99}}})
+        table = read_particles(project / "Select/job014/particles.star")
+        assert len(table.rows) == 0 and set(rows.columns) <= set(table.rows.columns) and table.style == style
+        assert result.counts == {"particles": 0} and any("kept 0 of 15" in line for line in report.warned)
+        again = {"select_from_particles_star": "Select/job014/particles.star"}
+        result, report = select(project, "Select/job020", io=again)
+        assert result.counts == {"particles": 0} and any("no particles" in line for line in report.warned)
+
+
+def test_values_of_micrographs_include_both_ends(project: Path) -> None:
+    io = {"select_from_micrographs_star": "CtfFind/job003/micrographs_ctf.star"}
+    subsets = {
+        "select_based_on_metadata_values": True,
+        "metadata_label_for_subset_selection": "_rlnDefocusU",
+        "minimum_metadata_value": 9000,
+        "maximum_metadata_value": 10000,
+    }
+    result, _ = select(project, io=io, subsets=subsets)
+    rows = read_micrographs(project / "Select/job014/micrographs.star").rows
+    assert rows["rlnDefocusU"].tolist() == [9000, 10000]
+    assert result.nodes[0][1] == "MicrographGroupMetadata.star.relion"
+
+
+def test_image_statistics_drop_the_strange_and_report_the_unreadable(project: Path) -> None:
+    stack = project / "Extract/job012/Movies/mic2.mrcs"
+    images = read_stack(stack)
+    images[3] *= 40
+    write_mrc(stack, images, 2.0)
+    subsets = {"select_on_image_statistics": True, "sigma_value_for_discarding_images": 2.5}
+    select(project, io=PARTICLES, subsets=subsets)
+    names = given_rows(project)["rlnImageName"].tolist()
+    assert kept(project) == [name for name in names if name != "000004@Extract/job012/Movies/mic2.mrcs"]
+    (project / "Extract/job012/Movies/mic3.mrcs").unlink()
+    result, _ = select(project, io=PARTICLES, subsets=subsets)
+    assert [failure.item for failure in result.failures] == ["Extract/job012/Movies/mic3.mrcs"]
+    assert not any("mic3" in name for name in kept(project)) and len(kept(project)) == 9
+
+
+@pytest.mark.parametrize(
+    ("size", "number", "sizes"),
+    [(4, -1, [4, 4, 4, 3]), (-1, 4, [4, 4, 4, 3]), (4, 2, [4, 4]), (-1, 20, [1] * 15 + [0] * 5)],
+)
+def test_split(project: Path, size: int, number: int, sizes: list[int]) -> None:
+    subsets = {"split_into_subsets": True, "subset_size": size, "number_of_subsets": number}
+    result, report = select(project, io=PARTICLES, subsets=subsets)
+    parts = [kept(project, Path(name).name) for name in result.outputs]
+    assert [len(part) for part in parts] == sizes
+    assert list(chain(*parts)) == given_rows(project)["rlnImageName"].tolist()[: sum(sizes)]
+    assert Path(result.outputs[0]).name == "particles_split001.star"
+    assert bool(report.warned) == (sum(sizes) < 15)
+
+
+def test_shuffling_depends_on_the_seed_and_on_names_only(project: Path) -> None:
+    def parts(seed: int) -> list[str]:
+        tab = {
+            "split_into_subsets": True,
+            "randomise_order_before_making_subsets": True,
+            "subset_size": -1,
+            "number_of_subsets": 2,
+        }
+        result, _ = select(project, io=PARTICLES, subsets=tab, compute={"seed": seed})
+        return list(chain(*(kept(project, Path(name).name) for name in result.outputs)))
+
+    names = given_rows(project)["rlnImageName"].tolist()
+    first = parts(1)
+    assert first != names and sorted(first) == sorted(names) and parts(2) != first
+    path = project / "Extract/job012/particles.star"
+    write_star(path, {"": given_rows(project).iloc[::-1]})
+    assert parts(1) == first
+
+
+@pytest.mark.parametrize(
+    ("pixel", "distance", "removed"), [(None, 30, [0, 1]), (None, 29, [0]), (1, 10, [0, 1]), (1, 9, [0])]
+)
+def test_duplicates_count_offsets_and_both_pixel_sizes(
+    project: Path, pixel: float | None, distance: float, removed: list[int]
+) -> None:
+    rows = given_rows(project)
+    rows["rlnCoordinateX"], rows["rlnCoordinateY"] = np.arange(15) * 100.0, 0.0
+    rows["rlnOriginX"], rows["rlnOriginY"] = 0.0, 0.0
+    rows.loc[0, "rlnCoordinateX"] = 200.0  # as row 2
+    rows.loc[1, ["rlnCoordinateX", "rlnOriginX"]] = [220.0, 5.0]  # 5 pixels of 2 A: 10 A off
+    rows.loc[5, "rlnCoordinateX"] = 400.0  # as row 4, on another micrograph
+    write_star(project / "Extract/job012/particles.star", {"": rows})
+    duplicates = {
+        "remove_duplicates": True,
+        "minimum_inter_particle_distance": distance,
+        "pixel_size_before_extraction": pixel,
+    }
+    select(project, io=PARTICLES, duplicates=duplicates)
+    assert kept(project, "particles_removed.star") == rows["rlnImageName"][removed].tolist()
+    assert kept(project) == rows["rlnImageName"].drop(removed).tolist()
+
+
+def classified(project: Path, groups: bool = True) -> None:
+    y, x = np.mgrid[:16, :16] - 8
+    spots = [np.exp(-((y - dy) ** 2 + (x - dx) ** 2) / 6) for dy, dx in ((0, 2), (3, 0), (-1, -2))]
+    folder = project / "Class2D/job015"
+    write_mrc(folder / "run_it025_classes.mrcs", np.array(spots, np.float32), 0)
+    names = [f"00000{i}@Class2D/job015/run_it025_classes.mrcs" for i in (1, 2, 3)]
+    classes = pd.DataFrame({"rlnReferenceImage": names, "rlnClassDistribution": [0.5, 0.2, 0.3]})
+    blocks: dict[str, Any] = {"model_general": {"rlnPixelSize": 3.54}, "model_classes": classes}
+    if groups:
+        scales = {"rlnGroupNumber": [1, 2, 3], "rlnGroupScaleCorrection": [1.1, 0.9, 1.0]}
+        blocks["model_groups"] = pd.DataFrame(scales)
+    write_star(folder / "run_it025_model.star", blocks)
+    rows = given_rows(project).assign(rlnClassNumber=[1, 2, 3] * 5, rlnGroupNumber=np.repeat([1, 2, 3], 5))
+    write_star(folder / "run_it025_data.star", {"": rows})
+
+
+def test_classes_give_their_particles_and_centred_averages(project: Path) -> None:
+    classified(project)
+    result, report = select(project, io=MODEL, selection={"classes": [3, 1]})
+    rows = read_particles(project / "Class2D/job015/run_it025_data.star").rows
+    assert kept(project) == rows["rlnImageName"][rows["rlnClassNumber"] != 2].tolist()
+    assert selected(project) == [1, 0, 1] and "chosen classes: 1, 3" in report.said
+    averages = read_star(project / "Select/job014/class_averages.star")[""]
+    assert isinstance(averages, pd.DataFrame)
+    assert averages["rlnReferenceImage"].tolist() == [
+        f"00000{i}@Select/job014/class_averages.mrcs" for i in (1, 2)
+    ]
+    assert averages["rlnClassNumber"].tolist() == [1, 3]
+    stack = project / "Select/job014/class_averages.mrcs"
+    assert read_header(stack).pixel_size == pytest.approx(3.54)
+    for image in read_stack(stack):
+        assert np.unravel_index(image.argmax(), image.shape) == (8, 8)
+    assert dict(result.nodes)["Select/job014/class_averages.star"].startswith("Image2DGroupMetadata")
+
+
+def test_classes_as_they_are_keep_their_names(project: Path) -> None:
+    classified(project)
+    options = {"re_center_the_class_averages": False}
+    select(project, io=MODEL, class_options=options, selection={"classes": {"top": 2}})
+    averages = read_star(project / "Select/job014/class_averages.star")[""]
+    assert isinstance(averages, pd.DataFrame)
+    assert averages["rlnReferenceImage"].tolist() == [
+        f"00000{i}@Class2D/job015/run_it025_classes.mrcs" for i in (1, 3)
+    ]
+    assert not (project / "Select/job014/class_averages.mrcs").exists()
+
+
+def test_conditions_on_classes_and_on_particles_together(project: Path) -> None:
+    classified(project)
+    rows = read_particles(project / "Class2D/job015/run_it025_data.star").rows
+    columns = {"rlnClassDistribution": {"min": 0.25}, FOM: {"max": 0.7}}
+    expected = rows["rlnClassNumber"].isin([1, 3]) & (rows[FOM] <= 0.7)
+    select(project, io=MODEL, selection={"columns": columns})
+    assert kept(project) == rows["rlnImageName"][expected].tolist() and selected(project) == [1, 0, 1]
+    select(project, io=MODEL, selection={"columns": columns, "invert": True})
+    assert kept(project) == rows["rlnImageName"][~expected].tolist() and selected(project) == [0, 1, 0]
+
+
+def test_no_class_at_all_leaves_tables_without_rows(project: Path) -> None:
+    classified(project)
+    selection = {"columns": {"rlnClassDistribution": {"min": 0.9}}}
+    result, report = select(project, io=MODEL, selection=selection)
+    assert result.counts == {"classes": 0, "particles": 0} and report.warned
+    averages = read_star(project / "Select/job014/class_averages.star")[""]
+    assert len(averages) == 0 and not (project / "Select/job014/class_averages.mrcs").exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"), [(3, [2, 1, 1]), (2, [2, 1, 1]), (1, [1, 1, 1]), (15, [3, 1, 2])]
+)
+def test_regrouping_goes_by_rising_scale(project: Path, wanted: int, numbers: list[int]) -> None:
+    """Scales 1.1, 0.9, 1.0 and five particles each: a group is full once it has more than 15 / wanted."""
+    classified(project)
+    options = {"regroup_the_particles": True, "approximate_nr_of_groups": wanted}
+    select(project, io=MODEL, class_options=options)
+    rows = read_particles(project / "Select/job014/particles.star").rows
+    assert rows["rlnGroupNumber"].tolist() == list(np.repeat(numbers, 5))
+    digits = 2 if wanted > 10 else 1
+    assert rows["rlnGroupName"].tolist() == [f"group_{i:0{digits}d}" for i in np.repeat(numbers, 5)]
+
+
+def test_micrographs_of_picked_coordinates(project: Path) -> None:
+    io = {"select_from_picked_coords": "AutoPick/job011/coords_suffix_autopick.star"}
+    (project / "AutoPick/job011/Movies/mic3_autopick.star").unlink()
+    selection = {"columns": {"rlnDefocusU": {"min": 9500}}}
+    result, report = select(project, io=io, selection=selection)
+    rows = read_micrographs(project / "Select/job014/micrographs_selected.star").rows
+    assert rows["rlnDefocusU"].tolist() == [10000, 11000] and list(rows) == list(micrograph_rows())
+    assert "2 of 3 micrographs have coordinates, 10 in all" in report.said
+    assert result.inputs[:2] == (io["select_from_picked_coords"], "CtfFind/job003/micrographs_ctf.star")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"io": PARTICLES, "selection": {"columns": NOTHING}}, "lacks the column rlnNothing"),
+        (
+            {"io": PARTICLES, "selection": {"columns": {"rlnImageName": {"min": 0}}}},
+            "not a column of numbers",
+        ),
+        ({"io": PARTICLES, "selection": {"above": "1@a.mrcs", "sort_by": FOM}}, "has no image 1@a.mrcs"),
+        ({"io": PARTICLES, "selection": {"above": "1@a.mrcs"}}, "has no image|rlnParticleSelectZScore"),
+        ({"io": MODEL, "selection": {"classes": [4]}}, "there is no class 4"),
+        (
+            {"io": MODEL, "selection": {"columns": {"rlnNothing": {"min": 0}}}},
+            "model.star.*data.star.*rlnNothing",
+        ),
+        (
+            {"io": {"select_classes_from_model_star": "CtfFind/job003/micrographs_ctf.star"}},
+            "not a model.star",
+        ),
+        ({"io": {"select_from_picked_coords": "AutoPick/job011"}}, "is a folder"),
+    ],
+)
+def test_what_cannot_be_selected_is_named(project: Path, given: dict[str, Any], message: str) -> None:
+    classified(project)
+    with pytest.raises(FileError, match=message) as caught:
+        select(project, **given)
+    assert "\n" not in str(caught.value)
+
+
+def test_joins_that_fail_name_both_files(project: Path) -> None:
+    classified(project, groups=False)
+    regroup = {"regroup_the_particles": True, "approximate_nr_of_groups": 2}
+    with pytest.raises(FileError, match=r"run_it025_model.star.*data_model_groups"):
+        select(project, io=MODEL, class_options=regroup)
+    data = project / "Class2D/job015/run_it025_data.star"
+    rows = read_particles(data).rows
+    write_star(data, {"": rows.assign(rlnClassNumber=7)})
+    with pytest.raises(FileError, match=r"run_it025_data.star: .*rlnClassNumber 7.*run_it025_model.star"):
+        select(project, io=MODEL)
+    write_star(data, {"": rows.drop(columns="rlnClassNumber")})
+    with pytest.raises(FileError, match=r"run_it025_data.star: lacks the column rlnClassNumber"):
+        select(project, io=MODEL)
+    data.unlink()
+    with pytest.raises(FileError, match=r"run_it025_data.star"):
+        select(project, io=MODEL)
+
+
+def test_an_empty_table_cannot_be_split(project: Path) -> None:
+    write_star(project / "none.star", {"": given_rows(project).iloc[:0]})
+    with pytest.raises(FileError, match=r"none.star: has no rows to split"):
+        select(project, io={"select_from_particles_star": "none.star"}, subsets={"split_into_subsets": True})
