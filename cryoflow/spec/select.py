@@ -110,7 +110,7 @@ class Subsets(Section):
         100,
         off=NOT_POSITIVE,
         low=1,
-        help="Rows a subset; not used when the number of subsets is given.",
+        help="Rows a subset; off: the rows are shared out among the given number of subsets.",
     )
     number_of_subsets: int | None = field(
         "OR: number of subsets:",

@@ -52,7 +52,11 @@ def run(spec: Extract, context: JobContext) -> JobResult:
     if spec.io.re_extract_refined_particles:
         nodes.append((_write_suffix(spec, context), "MicrographCoordsGroup.star.relion"))
     return JobResult(
-        inputs=(spec.io.micrograph_star_file, *positions.inputs, *(one.name for one in done if not one.problem)),
+        inputs=(
+            spec.io.micrograph_star_file,
+            *positions.inputs,
+            *(one.name for one in done if not one.problem),
+        ),
         outputs=(*outputs, *(name for name, _ in nodes)),
         counts=_counts(done, rows),
         failures=failures,
