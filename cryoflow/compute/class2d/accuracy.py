@@ -41,7 +41,8 @@ MOVES = _steps((0.1, 1), (0.2, 2), (0.5, 5), (1, 10))
 
 
 def pose_accuracy(search: Search, particles: Particles) -> Accuracy:
-    """Estimate for each class over a few particles' angles, CTFs and noise; unknown for (nearly) empty classes."""
+    """Estimate for each class over a few particles' angles, CTFs and noise; unknown for (nearly) empty
+    classes."""
     model, shells = search.model, search.options.shells
     out = Accuracy(
         torch.full_like(model.share, UNKNOWN), torch.full_like(model.share, UNKNOWN),
@@ -55,7 +56,9 @@ def pose_accuracy(search: Search, particles: Particles) -> Accuracy:
     psi = particles.psi_deg[trial]
     turned = _Turned(search, good, psi, weight)
     place = turned.first_crossing()
-    out.psi_deg[search.classes[good]] = (TURNS[place.clamp(max=len(TURNS) - 1)] + 0.1 * (place >= len(TURNS))).mean(1)
+    out.psi_deg[search.classes[good]] = (
+        TURNS[place.clamp(max=len(TURNS) - 1)] + 0.1 * (place >= len(TURNS))
+    ).mean(1)
     out.orientability[search.classes[good]] = turned.by_shell(place)
     out.offset_px[search.classes[good]] = _move_accuracy(search, turned.still, weight, trial)
     return out
@@ -96,7 +99,8 @@ class _Turned:
         return (other - self.still).abs().square() * self.weight
 
     def first_crossing(self) -> Tensor:
-        """Index of the smallest turn that can be told apart, by bisection; the number of turns if none can."""
+        """Index of the smallest turn that can be told apart, by bisection; the number of turns if none
+        can."""
         low = torch.zeros(self.still.shape[:2], dtype=torch.int64)
         high = torch.full_like(low, len(TURNS))
         while bool((low < high).any()):
@@ -110,7 +114,9 @@ class _Turned:
         """Share of each shell in the log odds, ``(K', S)``; zeros where no turn can be told apart."""
         told = place < len(TURNS)
         odds = (self.odds(place.clamp(max=len(TURNS) - 1)) * told[..., None]).sum(1)
-        out = odds.new_zeros(len(odds), self.search.options.shells).index_add_(1, self.search.points.shell, odds)
+        out = odds.new_zeros(len(odds), self.search.options.shells).index_add_(
+            1, self.search.points.shell, odds
+        )
         return out / out.sum(1, keepdim=True).clamp_min(1e-300)
 
 

@@ -22,13 +22,14 @@ class Block(NamedTuple):
     phases: Tensor
     """Complex ``(T, P)``: factors that move an image by each offset."""
     log_prior: Tensor
-    """``(B, T, R)``: logarithm of the prior; -inf for what is not looked at."""
+    """``(B, S, 1, O, 1)``: logarithm of the prior, -inf for what is not looked at; T = t S, and R = r O."""
     points: int
     """Points, from the first, that the likelihood looks at; the origin never counts."""
     shell: Tensor
     """One-hot ``(P, S)``."""
     determined: Tensor
-    """``(R, P')``: where the reference of a row is well determined, for the first P' points; for the scale."""
+    """``(R, P')``: where the reference of a row is well determined, for the first P' points; for the
+    scale."""
 
 
 class Posterior(NamedTuple):
@@ -37,10 +38,11 @@ class Posterior(NamedTuple):
     weight: Tensor
     """``(B, T, R)``: posterior probabilities, zero for the last 0.1 %."""
     log_evidence: Tensor
-    """float64 ``(B,)``: logarithm of the sum over samples, without the part that depends on the image only."""
+    """float64 ``(B,)``: logarithm of the sum over samples, without the part that depends on the image
+    only."""
     kept: Tensor
     """float64 ``(B,)``: sum of the weights kept."""
-    count: Tensor
+    samples: Tensor
     """int64 ``(B,)``: number of samples kept."""
 
 
@@ -64,22 +66,26 @@ def shifted(transforms: Tensor, phases: Tensor) -> Tensor:
 def log_weights(images: Tensor, block: Block) -> Tensor:
     """``log prior + log likelihood`` ``(B, T, R)``, without what depends on the image only.
 
-    The cross terms are one product of the images (``(B * T, 2 P)``, from `shifted`) and the rows; the norms another one, without offsets.
+    The cross terms are one product of the images (``(B * T, 2 P)``, from `shifted`) and the rows; the norms
+    another one, without offsets.
     """
     first, last = 1, block.points
-    dots = images[:, 2 * first : 2 * last] @ block.rows.values[:, 2 * first : 2 * last].T
+    prior = block.log_prior
     norms = block.images.weight[:, first:last] @ block.rows.power[:, first:last].T
-    out = dots.view(block.log_prior.shape)
-    out += block.log_prior
-    out -= norms[:, None] / 2
+    dots = images[:, 2 * first : 2 * last] @ block.rows.values[:, 2 * first : 2 * last].T
+    out = dots.view(len(prior), -1, norms.shape[1]).sub_(norms[:, None], alpha=0.5)
+    out.view(len(prior), prior.shape[1], -1, prior.shape[3], norms.shape[1] // prior.shape[3]).add_(prior)
     return out
 
 
 def posterior(log_weight: Tensor, fraction: float) -> Posterior:
-    """Normalise over all samples of each particle and drop the lightest that carry ``1 - fraction``."""
+    """Normalise over all samples of each particle and drop the lightest that carry ``1 - fraction``.
+
+    Overwrites ``log_weight``.
+    """
     flat = log_weight.flatten(1)
     top = flat.max(1, keepdim=True).values
-    weight = (flat - top).exp_()
+    weight = flat.sub_(top).exp_()
     total = weight.sum(1, dtype=torch.float64)
     threshold = significant_threshold(weight.float(), fraction)
     keep = weight >= threshold[:, None]
@@ -91,8 +97,8 @@ def posterior(log_weight: Tensor, fraction: float) -> Posterior:
 def add_rows(block: Block, weight: Tensor, sums: RowSums, place: Tensor) -> None:
     """Add the weighted images of a block to the rows ``place`` of ``sums``."""
     flat = weight.flatten(0, 1)
-    sums.data.index_add_(0, place, (flat.T @ shifted(block.images.unmasked, block.phases)).double())
-    sums.weight.index_add_(0, place, (weight.sum(1).T @ block.images.weight).double())
+    sums.data.index_add_(0, place, flat.T @ shifted(block.images.unmasked, block.phases))
+    sums.weight.index_add_(0, place, weight.sum(1).T @ block.images.weight)
 
 
 def residuals(images: Tensor, block: Block, weight: Tensor) -> Residuals:

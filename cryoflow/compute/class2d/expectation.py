@@ -1,6 +1,7 @@
 """The E-step: posterior over class, angle and offset of every particle, and the sums for the M-step.
 
-CTF and noise stand on the image side (`prepare`), so that the cross terms of all samples are matrix products. A
+CTF and noise stand on the image side (`prepare`), so that the cross terms of all samples are matrix products.
+A
 coarse pass at low resolution finds the samples with 99.9 % of the weight; the fine pass goes around these, in
 blocks of particles that have much in common.
 """
@@ -13,14 +14,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.block import Block, log_weights, posterior, shifted
+from cryoflow.compute.class2d.block import Block, log_weights, shifted
 from cryoflow.compute.class2d.grid import Sampling
 from cryoflow.compute.class2d.plan import Part, chunk_size, machine, plan_blocks
 from cryoflow.compute.class2d.prepare import Prepared, prepare
 from cryoflow.compute.class2d.project import Rows, turned_rows
 from cryoflow.compute.class2d.record import Assignment, Record
 from cryoflow.compute.class2d.search import Search, log_prior, shift_phases
-from cryoflow.compute.class2d.sums import RowSums, Sums
+from cryoflow.compute.class2d.sums import RowSums
 from cryoflow.compute.class2d.types import Particles
 from cryoflow.compute.class2d.weights import significant_threshold
 
@@ -80,20 +81,24 @@ def _make_grid(search: Search, sampling: Sampling) -> Grid:
     )
 
 
-def _search_poses(search: Search, particles: Particles, sampling: Sampling, order: Tensor, record: Record) -> None:
+def _search_poses(
+    search: Search, particles: Particles, sampling: Sampling, order: Tensor, record: Record
+) -> None:
     grid = _make_grid(search, sampling)
     device = search.like.device
-    rows = RowSums.zeros(len(grid.fine.values), len(search.points.x), device)
+    rows = RowSums.zeros(len(grid.fine.values), len(search.points.x), search.like)
+    total = RowSums.zeros(len(grid.fine.values), len(search.points.x), search.like.double())
     samples = len(grid.coarse.values) * len(sampling.offset_coarse)
     size = chunk_size(samples, grid.coarse_phases.numel(), machine(device))
-    for index in order.split(size):
+    for index in torch.split(order, size):
         images = prepare(index, search.data, search.model, particles, search.options, search.where)
         prior = log_prior(search, images.shift, sampling.offset_prior)
         significant = coarse_pass(grid, images, prior)
         record.particles.significant[index] = significant.flatten(1).sum(1).cpu()
         for part in plan_blocks(significant, len(search.points.x), machine(device)):
             _fine_pass(search, grid, images, prior, significant, part, rows, record)
-    record.sums.add_grids(search.classes, rows, search.options.box, sampling.psi_fine, search.points)
+        rows.pour_into(total)
+    record.sums.add_grids(search.classes, total, search.options.box, sampling.psi_fine, search.points)
 
 
 def coarse_pass(grid: Grid, images: Prepared, prior: Tensor, fraction: float = 0.999) -> Tensor:
@@ -103,24 +108,32 @@ def coarse_pass(grid: Grid, images: Prepared, prior: Tensor, fraction: float = 0
     """
     points = grid.coarse_phases.shape[1]
     near = images._replace(masked=images.masked[:, :points], weight=images.weight[:, :points])
-    angles = len(grid.sampling.psi_coarse)
-    full_prior = prior.repeat_interleave(angles, 2)
-    empty = full_prior.new_zeros(0)
-    block = Block(near, grid.coarse, grid.coarse_phases, full_prior, points, empty, empty)
-    values = log_weights(shifted(near.masked, grid.coarse_phases), block).flatten(1)
-    weights = (values - values.max(1, keepdim=True).values).exp_().float()
-    return (weights >= significant_threshold(weights, fraction)[:, None]).view(full_prior.shape)
+    empty = prior.new_zeros(0)
+    block = Block(near, grid.coarse, grid.coarse_phases, prior[:, :, None, :, None], points, empty, empty)
+    values = log_weights(shifted(near.masked, grid.coarse_phases), block)
+    flat = values.flatten(1)
+    weights = flat.sub_(flat.max(1, keepdim=True).values).exp_().float()
+    return (weights >= significant_threshold(weights, fraction)[:, None]).view(values.shape)
 
 
 def _fine_pass(
-    search: Search, grid: Grid, chunk: Prepared, prior: Tensor, significant: Tensor, part: Part, rows: RowSums, record: Record
+    search: Search,
+    grid: Grid,
+    chunk: Prepared,
+    prior: Tensor,
+    significant: Tensor,
+    part: Part,
+    rows: RowSums,
+    record: Record,
 ) -> None:
     """One block of the fine pass around the significant samples of its particles."""
     images = Prepared(*(field[part.particles] for field in chunk))
     angles = len(grid.sampling.psi_coarse)
     offsets, coarse_rows = part.offsets.to(prior.device), part.rows.to(prior.device)
     chosen = significant[part.particles][:, offsets][:, :, coarse_rows]
-    chosen_prior = prior[part.particles][:, offsets][:, :, coarse_rows // angles].masked_fill(~chosen, -math.inf)
+    chosen_prior = prior[part.particles][:, offsets][:, :, coarse_rows // angles].masked_fill(
+        ~chosen, -math.inf
+    )
     fine_offsets = (4 * part.offsets[:, None] + torch.arange(4)).flatten()
     fine_rows = (2 * part.rows[:, None] + torch.arange(2)).flatten()
     place = fine_rows.to(prior.device)
@@ -129,7 +142,7 @@ def _fine_pass(
         images,
         Rows(grid.fine.values[place], grid.fine.power[place]),
         grid.fine_phases[fine_offsets.to(prior.device)],
-        chosen_prior.repeat_interleave(4, 1).repeat_interleave(2, 2),
+        chosen_prior[:, :, None, :, None],
         search.e_points,
         search.shell,
         search.determined[class_row.to(prior.device)],
@@ -142,12 +155,14 @@ def _fine_pass(
 
 def _keep_poses(search: Search, particles: Particles, subset: Tensor, record: Record) -> None:
     """Only classes: each particle at its own angle and offset."""
-    size = chunk_size(len(search.classes), 2 * len(search.points.x) * len(search.classes), machine(search.like.device))
-    for index in subset.split(size):
+    size = chunk_size(
+        len(search.classes), 2 * len(search.points.x) * len(search.classes), machine(search.like.device)
+    )
+    for index in torch.split(subset, size):
         images = prepare(index, search.data, search.model, particles, search.options, search.where)
         psi = particles.psi_deg[index]
         turned = turned_rows(search.transform, psi, search.points, search.like)
-        rows = RowSums.zeros(len(turned.values), len(search.points.x), search.like.device)
+        rows = RowSums.zeros(len(turned.values), len(search.points.x), search.like)
         for i in range(len(index)):
             _one_pose(search, particles, images, turned, i, rows, record)
         record.sums.add_grids(search.classes, rows, search.options.box, psi, search.points)
@@ -157,19 +172,19 @@ def _one_pose(
     search: Search, particles: Particles, chunk: Prepared, turned: Rows, i: int, rows: RowSums, record: Record
 ) -> None:
     images = Prepared(*(field[i : i + 1] for field in chunk))
-    place = torch.arange(len(search.classes)) * len(chunk.index) + i
+    place = torch.arange(len(search.classes)) * len(chunk.numbers) + i
     here = place.to(search.like.device)
-    offset = particles.offset_px[images.index] - images.shift
+    offset = particles.offset_px[images.numbers] - images.shift
     prior = log_prior(search, images.shift, offset)
     block = Block(
         images,
         Rows(turned.values[here], turned.power[here]),
         shift_phases(offset, search.points, search.options.box, search.like),
-        prior,
+        prior[:, :, None, :, None],
         search.e_points,
         search.shell,
         search.determined,
     )
-    psi = particles.psi_deg[images.index].expand(len(search.classes))
+    psi = particles.psi_deg[images.numbers].expand(len(search.classes))
     kept = record.add(search, block, Assignment(torch.arange(len(search.classes)), psi, offset), rows, here)
-    record.particles.significant[images.index] = kept.count.cpu()
+    record.particles.significant[images.numbers] = kept.samples.cpu()

@@ -13,7 +13,8 @@ from cryoflow.compute.fourier import frequencies, shells
 
 
 class Points(NamedTuple):
-    """Points of the half-plane inside a radius, each conjugate pair once, from the origin outwards: ``(P,)`` each."""
+    """Points of the half-plane inside a radius, each conjugate pair once, from the origin outwards: ``(P,)``
+    each."""
 
     position: Tensor
     """Place in a flattened half-plane ``n * (n // 2 + 1)``; point 0 is the origin."""
@@ -54,7 +55,8 @@ class ImageSizes(NamedTuple):
 def image_sizes(shell: int, options: Options) -> ImageSizes:
     """Image sizes for a current resolution of ``shell`` Fourier pixels.
 
-    The fine pass looks ``size_increment`` shells further; the coarse pass only as far as its angular step can tell
+    The fine pass looks ``size_increment`` shells further; the coarse pass only as far as its angular step can
+    tell
     apart at the rim of the particle. An explicit limit of the E-step takes the place of the latter.
     """
     current = min(2 * (shell + options.size_increment), options.box)
@@ -73,13 +75,13 @@ class PsiGrid(NamedTuple):
     """Even grid of angles from 0."""
 
     step: float
-    count: int
+    number: int
 
 
 def coarse_psi(options: Options) -> PsiGrid:
     """Coarse angles: the smallest number of them whose step does not exceed the one asked for."""
-    count = math.ceil(360 / options.psi_step_deg - 1e-9)
-    return PsiGrid(360 / count, count)
+    number = math.ceil(360 / options.psi_step_deg - 1e-9)
+    return PsiGrid(360 / number, number)
 
 
 class Sampling(NamedTuple):
@@ -98,8 +100,8 @@ class Sampling(NamedTuple):
 
 def make_sampling(options: Options, perturbation: float) -> Sampling:
     """The grids of one iteration."""
-    step, count = coarse_psi(options)
-    psi = torch.arange(count, dtype=torch.float64) * step
+    step, number = coarse_psi(options)
+    psi = torch.arange(number, dtype=torch.float64) * step
     fine = (psi[:, None] + torch.tensor([-0.25, 0.25], dtype=torch.float64) * step).flatten()
     fine = torch.where(fine > 180, fine - 360, fine)
     offsets = _offset_disc(options.offset_range_px, options.offset_step_px)
@@ -119,7 +121,8 @@ def _offset_disc(radius: float, step: float) -> Tensor:
 
 
 def next_perturbation(previous: float, uniform: float) -> float:
-    """Perturbation of the next iteration: grows by 0.25 to 0.5 (``uniform`` in 0 to 1), wrapped into +-0.5."""
+    """Perturbation of the next iteration: grows by 0.25 to 0.5 (``uniform`` in 0 to 1), wrapped into
+    +-0.5."""
     grown = previous + 0.25 + 0.25 * uniform
     return (grown + 0.5) % 1 - 0.5
 

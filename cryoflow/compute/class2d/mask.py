@@ -7,7 +7,8 @@ from torch import Tensor
 
 
 def outside_weight(box: int, radius_px: float, edge_px: float) -> Tensor:
-    """0 inside ``radius_px``, 1 beyond ``radius_px + edge_px``, a raised cosine between: float64 ``(box, box)``."""
+    """0 inside ``radius_px``, 1 beyond ``radius_px + edge_px``, a raised cosine between: float64 ``(box,
+    box)``."""
     offset = torch.arange(box, dtype=torch.float64) - box // 2
     radius = torch.hypot(offset[:, None], offset[None, :])
     phase = ((radius - radius_px) / edge_px).clamp(0, 1)
@@ -15,7 +16,8 @@ def outside_weight(box: int, radius_px: float, edge_px: float) -> Tensor:
 
 
 def mask_with_mean(images: Tensor, outside: Tensor) -> Tensor:
-    """Blend images ``(..., n, n)`` outside of a disc into the mean of that region, weighted by ``outside``."""
+    """Blend images ``(..., n, n)`` outside of a disc into the mean of that region, weighted by
+    ``outside``."""
     weight = outside.sum().clamp_min(1e-12)
     mean = (images * outside).sum((-2, -1), keepdim=True) / weight
     return images + outside * (mean - images)
@@ -47,4 +49,5 @@ def noise_image(generator: torch.Generator, spectrum: Tensor) -> Tensor:
     shell = (torch.hypot(k[:, None], k[None, : box // 2 + 1].abs()) + 0.5).floor().long()
     padded = torch.cat((spectrum, spectrum.new_zeros(box)))  # corners beyond the last shell stay empty
     amplitude = (2 * padded[shell]).sqrt() * box  # white noise has |F|^2 = n^2 on average
-    return torch.fft.irfft2(torch.fft.rfft2(white) * amplitude, s=(box, box))
+    image: Tensor = torch.fft.irfft2(torch.fft.rfft2(white) * amplitude, s=(box, box))
+    return image

@@ -15,7 +15,8 @@ from cryoflow.compute.class2d.types import Model, Options
 
 
 def maximization(search: Search, sums: Sums) -> Model:
-    """The model that is most probable given the sums (and the spectra of the previous references as prior)."""
+    """The model that is most probable given the sums (and the spectra of the previous references as
+    prior)."""
     total = float(sums.share.sum())
     model = _new_averages(search, sums)
     used = (sums.share > 0)[:, None]
@@ -64,13 +65,15 @@ def solvent_mask(options: Options) -> Tensor:
 
 
 def resolution_shell(ssnr: Tensor, options: Options) -> int:
-    """Last shell, of any class, up to which data outweigh the prior; never below the first shell with a prior."""
+    """Last shell, of any class, up to which data outweigh the prior; never below the first shell with a
+    prior."""
     resolved = (ssnr[:, 1 : options.box // 2] >= 1).long().cumprod(1).sum(1)
     return max(int(resolved.max()), options.first_prior_shell)
 
 
 def _new_noise(search: Search, sums: Sums) -> Tensor:
-    """Residual variance of one of the two parts of a Fourier component; groups without particles keep theirs."""
+    """Residual variance of one of the two parts of a Fourier component; groups without particles keep
+    theirs."""
     box = search.options.box
     count = shell_sums(box, box // 2).sum(0)
     seen = sums.group_weight > 0

@@ -31,9 +31,10 @@ class Geometry(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """B particles, P points, S shells; ``c`` is the CTF times the scale of the group, ``s2`` the noise variance."""
+    """B particles, P points, S shells; ``c`` is the CTF times the scale of the group, ``s2`` the noise
+    variance."""
 
-    index: Tensor
+    numbers: Tensor
     """``(B,)`` into the particles, CPU."""
     masked: Tensor
     """Complex ``(B, P)``: transform of the masked image, times ``c / s2``."""
@@ -62,7 +63,8 @@ def geometry(options: Options, points: Points, size: int, device: torch.device) 
 def shell_sums(box: int, radius: int) -> Tensor:
     """Indicator of shells over the half-plane ``(n * (n // 2 + 1), S)``, each conjugate pair once.
 
-    A transform cropped to ``2 * radius`` has no row ``-radius``: the few points of its last shell that lie there
+    A transform cropped to ``2 * radius`` has no row ``-radius``: the few points of its last shell that lie
+    there
     are left out, as RELION does.
     """
     shell = shells(box)
@@ -71,7 +73,8 @@ def shell_sums(box: int, radius: int) -> Tensor:
     x = torch.arange(box // 2 + 1).expand_as(shell)
     once = ~((x == 0) & (y < 0)) & (shell <= box // 2) & ~((y == -radius) & (shell == radius))
     indicator = torch.nn.functional.one_hot(shell.clamp(max=box // 2), box // 2 + 1)
-    return (indicator * once[..., None]).flatten(0, 1).double()
+    sums: Tensor = (indicator * once[..., None]).flatten(0, 1).double()
+    return sums
 
 
 def prepare(
@@ -87,9 +90,13 @@ def prepare(
     unmasked_ft, masked_ft = (torch.fft.rfft2(stack).flatten(1) / box**2 for stack in (images, masked))
     power = masked_ft.abs().double().square() @ where.shell_sums
     noise = model.noise[data.group[index]].to(images.device)
-    ctf = ctf_values(index, data, options, where).to(images) * model.scale[data.group[index]].to(images)[:, None].clamp_min(1e-3)
+    ctf = ctf_values(index, data, options, where).to(images) * model.scale[data.group[index]].to(images)[
+        :, None
+    ].clamp_min(1e-3)
     inverse = (1 / noise)[:, where.points.shell.to(images.device)].to(images)
-    take = [(ft[:, where.position] * where.sign.to(images)) * (ctf * inverse) for ft in (masked_ft, unmasked_ft)]
+    take = [
+        (ft[:, where.position] * where.sign.to(images)) * (ctf * inverse) for ft in (masked_ft, unmasked_ft)
+    ]
     return Prepared(index, take[0], take[1], ctf.square() * inverse, power, noise, shift.double())
 
 
@@ -104,7 +111,9 @@ def translate(images: Tensor, shift: Tensor) -> Tensor:
     return moved * inside
 
 
-def _mask(images: Tensor, index: Tensor, data: Data, model: Model, options: Options, outside: Tensor) -> Tensor:
+def _mask(
+    images: Tensor, index: Tensor, data: Data, model: Model, options: Options, outside: Tensor
+) -> Tensor:
     outside = outside.to(images)
     if options.zero_mask:
         return mask_with_mean(images, outside)
@@ -118,7 +127,8 @@ def _mask(images: Tensor, index: Tensor, data: Data, model: Model, options: Opti
 
 
 def ctf_values(index: Tensor, data: Data, options: Options, where: Geometry) -> Tensor:
-    """CTF of the particles ``index`` at all points, ``(B, P)`` float64 on the CPU; ones without correction."""
+    """CTF of the particles ``index`` at all points, ``(B, P)`` float64 on the CPU; ones without
+    correction."""
     if not options.correct_ctf:
         return torch.ones(len(index), len(where.points.x), dtype=torch.float64)
     extent = options.box * options.pixel_size_a

@@ -69,7 +69,9 @@ def ring_counts(ring: Tensor, inside: Tensor) -> Tensor:
     return torch.bincount(ring[inside], minlength=int(ring.max()) + 1).double()
 
 
-def grid_back(data: Tensor, weight: Tensor, box: int, psi_deg: Tensor, points: Points) -> tuple[Tensor, Tensor]:
+def grid_back(
+    data: Tensor, weight: Tensor, box: int, psi_deg: Tensor, points: Points
+) -> tuple[Tensor, Tensor]:
     """Put turned data back onto the padded grids of their classes: the transpose of `turned_rows`.
 
     Parameters
@@ -93,7 +95,9 @@ def grid_back(data: Tensor, weight: Tensor, box: int, psi_deg: Tensor, points: P
     columns = parts.permute(1, 2, 0, 3).reshape(-1, 3 * classes)  # (psis * points, classes * 3)
     grid = columns.new_zeros(size * size, 3 * classes)
     for i in range(4):
-        grid.index_add_(0, samples.position[..., i].flatten(), columns * samples.weight[..., i].reshape(-1, 1))
+        grid.index_add_(
+            0, samples.position[..., i].flatten(), columns * samples.weight[..., i].reshape(-1, 1)
+        )
     full = grid.view(size, size, classes, 3).permute(2, 0, 1, 3)
     mirrored = torch.roll(full.flip(1, 2), (1, 1), (1, 2))
     summed = (full + mirrored * full.new_tensor([1, -1, 1]))[:, :, : box + 1]

@@ -9,7 +9,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.block import Block, Posterior, Residuals, add_rows, log_weights, posterior, residuals, shifted
+from cryoflow.compute.class2d.block import (
+    Block,
+    Posterior,
+    Residuals,
+    add_rows,
+    log_weights,
+    posterior,
+    residuals,
+    shifted,
+)
 from cryoflow.compute.class2d.prepare import Prepared
 from cryoflow.compute.class2d.search import Search
 from cryoflow.compute.class2d.sums import RowSums, Sums
@@ -43,9 +52,15 @@ class Record:
         inside = torch.arange(len(count)) <= search.where.radius
         inside[0] = False
         constant = ((2 * math.pi * search.model.noise).log() * (count * inside)).sum(1)
-        return cls(Sums.zeros(search.model, search.options), Particles(*(field.clone() for field in particles)), constant)
+        return cls(
+            Sums.zeros(search.model, search.options),
+            Particles(*(field.clone() for field in particles)),
+            constant,
+        )
 
-    def add(self, search: Search, block: Block, assignment: Assignment, rows: RowSums, place: Tensor) -> Posterior:
+    def add(
+        self, search: Search, block: Block, assignment: Assignment, rows: RowSums, place: Tensor
+    ) -> Posterior:
         """Weigh the samples of a block and add everything that follows."""
         images = shifted(block.images.masked, block.phases)
         found = posterior(log_weights(images, block), search.options.significant_fraction)
@@ -56,11 +71,12 @@ class Record:
         return found
 
     def _add_noise(self, search: Search, images: Prepared, found: Posterior, parts: Residuals) -> Tensor:
-        """Residuals by group, products for the scale of groups; returns the total residual of each particle."""
+        """Residuals by group, products for the scale of groups; returns the total residual of each
+        particle."""
         beyond = torch.arange(images.power.shape[1], device=images.power.device) > search.where.radius
         inside = images.power * found.kept[:, None] - 2 * parts.cross + parts.power
         residual = torch.where(beyond, images.power, inside).cpu()
-        group = search.data.group[images.index]
+        group = search.data.group[images.numbers]
         self.sums.noise.index_add_(0, group, residual)
         self.sums.group_weight.index_add_(0, group, found.kept.cpu())
         scale = search.model.scale[group][:, None]
@@ -80,10 +96,16 @@ class Record:
         return weight.flatten(1).argmax(1).cpu()
 
     def _update_particles(
-        self, search: Search, images: Prepared, assignment: Assignment, found: Posterior, best: Tensor, spread: Tensor
+        self,
+        search: Search,
+        images: Prepared,
+        assignment: Assignment,
+        found: Posterior,
+        best: Tensor,
+        spread: Tensor,
     ) -> None:
-        index, rows = images.index, len(assignment.class_row)
-        out, group = self.particles, search.data.group[images.index]
+        index, rows = images.numbers, len(assignment.class_row)
+        out, group = self.particles, search.data.group[images.numbers]
         out.class_index[index] = search.classes[assignment.class_row[best % rows]]
         out.psi_deg[index] = assignment.psi_deg[best % rows]
         out.offset_px[index] = images.shift + assignment.offset_px[best // rows]
@@ -97,8 +119,11 @@ class Record:
 
 
 def _image_part(search: Search, images: Prepared) -> Tensor:
-    """Half the squared image: over the noise inside, as it is beyond the current size (as RELION counts it)."""
+    """Half the squared image: over the noise inside, as it is beyond the current size (as RELION counts
+    it)."""
     shell = torch.arange(images.power.shape[1], device=images.power.device)
     inside = (shell > 0) & (shell <= search.e_radius)
-    value = torch.where(inside, images.power / images.noise, 0) + torch.where(shell > search.where.radius, images.power, 0)
+    value = torch.where(inside, images.power / images.noise, 0) + torch.where(
+        shell > search.where.radius, images.power, 0
+    )
     return value.sum(1).cpu() / 2

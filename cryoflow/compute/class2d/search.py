@@ -68,7 +68,9 @@ def shift_phases(offsets: Tensor, points: Points, box: int, like: Tensor) -> Ten
     """Factors that move an image by ``offsets`` ``(T, 2)`` (y, x) pixels: complex ``(T, P)``."""
     angle = -2 * torch.pi / box * (offsets[:, :1] * points.y + offsets[:, 1:] * points.x)
     phases = torch.polar(torch.ones_like(angle), angle)
-    return phases.to(device=like.device, dtype=torch.complex128 if like.dtype == torch.float64 else torch.complex64)
+    return phases.to(
+        device=like.device, dtype=torch.complex128 if like.dtype == torch.float64 else torch.complex64
+    )
 
 
 def log_prior(search: Search, shift: Tensor, offsets: Tensor) -> Tensor:

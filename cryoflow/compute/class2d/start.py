@@ -42,7 +42,7 @@ def start(data: Data, classes: int, seeds: Tensor, options: Options, particles: 
     power = torch.zeros(group_count, options.shells, dtype=torch.float64)
     mean = torch.zeros(options.box, options.box, dtype=torch.float64)
     grids = _Grids(classes, options.box)
-    for index in torch.arange(len(data.group)).split(CHUNK):
+    for index in torch.split(torch.arange(len(data.group)), CHUNK):
         images = _masked(index, data, options)
         mean += images.sum(0)
         transform = torch.fft.rfft2(images) / options.box**2
@@ -51,7 +51,15 @@ def start(data: Data, classes: int, seeds: Tensor, options: Options, particles: 
     sizes = data.group_sizes.double()
     noise = _first_noise(power / sizes[:, None], mean / sizes.sum(), options)
     references = _first_references(grids, where, options)
-    return State(0, _first_model(references, noise, sizes, shell, options), particles, 0.0, 0, 0, Changes(999, 999, 9999999))
+    return State(
+        0,
+        _first_model(references, noise, sizes, shell, options),
+        particles,
+        0.0,
+        0,
+        0,
+        Changes(999, 999, 9999999),
+    )
 
 
 def _random_poses(seeds: Tensor, classes: int) -> tuple[Tensor, Tensor]:
@@ -75,7 +83,8 @@ def shell_means(transform: Tensor) -> Tensor:
     keep = shell <= box // 2
     sums = torch.zeros(len(transform), box // 2 + 1, dtype=torch.float64)
     sums.index_add_(1, shell[keep], transform.abs().square().flatten(1)[:, keep])
-    return sums / torch.bincount(shell[keep])
+    means: Tensor = sums / torch.bincount(shell[keep])
+    return means
 
 
 class _Grids:
@@ -87,13 +96,19 @@ class _Grids:
         self.count = torch.zeros(classes, dtype=torch.float64)
 
     def add(
-        self, index: Tensor, transform: Tensor, data: Data, random: tuple[Tensor, Tensor], options: Options, where: Geometry
+        self,
+        index: Tensor,
+        transform: Tensor,
+        data: Data,
+        random: tuple[Tensor, Tensor],
+        options: Options,
+        where: Geometry,
     ) -> None:
         """Grid each transform at its random angle into its random class."""
         values = transform.flatten(1)[:, where.position] * where.sign
         ctf = ctf_values(index, data, options, where)
         classes, psi = random[0][index], random[1][index]
-        for k in classes.unique():
+        for k in torch.unique(classes).tolist():
             mine = classes == k
             parts = torch.view_as_real((values * ctf)[mine]).flatten(1)
             gridded = grid_back(parts, ctf[mine].square(), options.box, psi[mine], where.points)
@@ -105,17 +120,20 @@ class _Grids:
 def _first_references(grids: _Grids, where: Geometry, options: Options) -> Tensor:
     """Averages, low-passed with an edge two Fourier pixels wide; zeros for a class that got no particle."""
     used = (grids.count > 0).nonzero()[:, 0]
-    average = reconstruct(grids.data[used], grids.weight[used], None, torch.ones(len(used)).double(), where.radius, options)
+    average = reconstruct(
+        grids.data[used], grids.weight[used], None, torch.ones(len(used)).double(), where.radius, options
+    )
     radius = frequencies(options.box, options.box, dtype=torch.float64).radius
     soft = lowpass_mask(radius, where.radius / options.box, 2 / options.box)
     images = torch.fft.irfft2(torch.fft.rfft2(average.images) * soft, s=(options.box, options.box))
-    out = images.new_zeros(len(grids.count), options.box, options.box)
+    out: Tensor = images.new_zeros(len(grids.count), options.box, options.box)
     out[used] = images
     return out
 
 
 def _first_noise(power: Tensor, mean: Tensor, options: Options) -> Tensor:
-    """Half the mean power of the images less that of their mean; what is not positive takes its neighbour's value."""
+    """Half the mean power of the images less that of their mean; what is not positive takes its neighbour's
+    value."""
     of_mean = shell_means(torch.fft.rfft2(mean)[None] / options.box**2)[0]
     noise = (power - of_mean) / 2
     for spectrum in noise:

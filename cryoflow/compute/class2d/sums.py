@@ -55,20 +55,16 @@ class Sums:
             norm=0.0, log_likelihood=0.0, pmax=0.0,
         )  # fmt: skip
 
-    def add_grids(
-        self, classes: Tensor, rows: RowSums, box: int, psi_deg: Tensor, points: Points
-    ) -> None:
-        """Grid what was summed for the classes ``classes`` at the angles ``psi_deg``, and empty ``rows``."""
-        data, weight = grid_back(rows.data.cpu(), rows.weight.cpu(), box, psi_deg, points)
+    def add_grids(self, classes: Tensor, rows: RowSums, box: int, psi_deg: Tensor, points: Points) -> None:
+        """Grid what was summed for the classes ``classes`` at the angles ``psi_deg``."""
+        data, weight = grid_back(rows.data.double().cpu(), rows.weight.double().cpu(), box, psi_deg, points)
         self.data[classes] += data
         self.weight[classes] += weight
-        rows.data.zero_()
-        rows.weight.zero_()
 
 
 @dataclass
 class RowSums:
-    """Sums for each row (class and angle) before gridding, float64 on the device of the images."""
+    """Sums for each row (class and angle) before gridding, on the device of the images."""
 
     data: Tensor
     """``(R, 2 P)``"""
@@ -76,9 +72,12 @@ class RowSums:
     """``(R, P)``"""
 
     @classmethod
-    def zeros(cls, rows: int, points: int, device: torch.device) -> RowSums:
-        """Nothing added yet."""
-        return cls(
-            torch.zeros(rows, 2 * points, dtype=torch.float64, device=device),
-            torch.zeros(rows, points, dtype=torch.float64, device=device),
-        )
+    def zeros(cls, rows: int, points: int, like: Tensor) -> RowSums:
+        """Nothing added yet, with the device and precision of ``like``."""
+        return cls(like.new_zeros(rows, 2 * points), like.new_zeros(rows, points))
+
+    def pour_into(self, other: RowSums) -> None:
+        """Add everything to ``other`` and be empty."""
+        for own, its in ((self.data, other.data), (self.weight, other.weight)):
+            its += own
+            own.zero_()

@@ -77,7 +77,8 @@ class Model(NamedTuple):
     log_likelihood: float
     mean_pmax: float
     accuracy_deg: Tensor
-    """``(K,)``, smallest rotation that the data could tell apart (P = 0.01); 999 for (nearly) empty classes."""
+    """``(K,)``, smallest rotation that the data could tell apart (P = 0.01); 999 for (nearly) empty
+    classes."""
     accuracy_px: Tensor
     """``(K,)``, the same for offsets."""
     orientability: Tensor
@@ -103,7 +104,8 @@ class Particles(NamedTuple):
 
 
 class Data(NamedTuple):
-    """The particles as they were measured. Device and precision of the images decide where and how it is computed."""
+    """The particles as they were measured. Device and precision of the images decide where and how it is
+    computed."""
 
     images: Callable[[Tensor], Tensor]
     """Takes int64 indices ``(m,)`` and gives images ``(m, n, n)``."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SORT_LIMIT = 4096
-"""Above so many candidates a radix search is faster than sorting (on the CPU)."""
+FEW = 512
+"""So many samples are sorted; a larger number is narrowed down first."""
+ROUNDS = 40
 
 
 def significant_threshold(weights: Tensor, fraction: float) -> Tensor:
@@ -15,7 +16,7 @@ def significant_threshold(weights: Tensor, fraction: float) -> Tensor:
     Parameters
     ----------
     weights : Tensor
-        float32 ``(B, M)``, not negative, each row with a positive sum.
+        float32 ``(B, M)``, between 0 and 1, each row with a 1.
     fraction : float
         Share of the sum of a row.
 
@@ -25,38 +26,28 @@ def significant_threshold(weights: Tensor, fraction: float) -> Tensor:
         float32 ``(B,)``; the samples to keep are those with a weight of at least this.
     """
     target = fraction * weights.sum(1, dtype=torch.float64)
-    # samples below floor could all go without losing 1 - fraction of the sum
-    floor = ((1 - fraction) / fraction * target / weights.shape[1]).float()
-    candidates = int((weights >= floor[:, None]).sum(1).max())
-    if weights.is_cuda or candidates <= SORT_LIMIT:
-        return _by_sorting(weights, target, max(candidates, 1))
-    return _by_radix(weights, target)
+    # samples below low could all go without losing 1 - fraction of the sum
+    low = ((1 - fraction) / fraction * target / weights.shape[1]).float()
+    high = torch.full_like(low, 1.0).nextafter(torch.full_like(low, 2.0))
+    low, high = _narrow(weights, target.float(), low, high)
+    above = torch.where(weights >= high[:, None], weights, 0).sum(1, dtype=torch.float64)
+    between = torch.where((weights >= low[:, None]) & (weights < high[:, None]), weights, 0)
+    count = max(1, int((between > 0).sum(1).max()))
+    heaviest = between.topk(count, dim=1).values
+    reached = heaviest.double().cumsum(1) + above[:, None] > target[:, None]
+    missing = ~reached.any(1)
+    found = heaviest.gather(1, reached.byte().argmax(1, keepdim=True))[:, 0]
+    return torch.where(missing, low, found)
 
 
-def _by_sorting(weights: Tensor, target: Tensor, candidates: int) -> Tensor:
-    heaviest = weights.topk(candidates, dim=1).values
-    reached = heaviest.double().cumsum(1) > target[:, None]
-    reached[:, -1] = True
-    return heaviest.gather(1, reached.byte().argmax(1, keepdim=True))[:, 0]
-
-
-def _by_radix(weights: Tensor, target: Tensor) -> Tensor:
-    """The bits of a positive float order like an integer: find the upper half of the threshold, then the lower."""
-    bits = weights.contiguous().view(torch.int32)
-    above, high = _crossing(weights, (bits >> 16).long(), 1 << 15, target)
-    same = (bits >> 16) == high[:, None]
-    rest = torch.where(same, weights, 0)
-    _, low = _crossing(rest, torch.where(same, bits & 0xFFFF, 0).long(), 1 << 16, target - above)
-    return ((high << 16) | low).int().view(torch.float32)
-
-
-def _crossing(weights: Tensor, key: Tensor, keys: int, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Largest key at which the weight of it and of all larger keys exceeds target, and the weight above it."""
-    histogram = torch.zeros(len(weights), keys, dtype=torch.float64)
-    histogram.scatter_add_(1, key, weights.double())
-    reached = histogram.flip(1).cumsum(1)
-    hit = (reached > target[:, None]) & (histogram.flip(1) > 0)
-    hit[:, -1] |= ~hit.any(1)
-    place = hit.byte().argmax(1, keepdim=True)
-    above = (reached - histogram.flip(1)).gather(1, place)[:, 0]
-    return above, keys - 1 - place[:, 0]
+def _narrow(weights: Tensor, target: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Bisect, on a logarithmic scale, until few samples lie between; the sum from ``low`` up exceeds
+    ``target``."""
+    for _ in range(ROUNDS):
+        count = ((weights >= low[:, None]) & (weights < high[:, None])).sum(1)
+        if int(count.max()) <= FEW:
+            break
+        middle = (low * high).sqrt()
+        enough = torch.where(weights >= middle[:, None], weights, 0).sum(1) > target
+        low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)
+    return low, high

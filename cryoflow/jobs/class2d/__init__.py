@@ -1,0 +1,116 @@
+"""Class2D: group particles into classes and average each (step 15)."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.class2d import State, iterate, start
+from cryoflow.compute.class2d.grid import next_perturbation
+from cryoflow.files.seeds import seed_for
+from cryoflow.jobs.class2d.output import Run, iteration_path, write_iteration
+from cryoflow.jobs.class2d.resume import Begin, find_begin
+from cryoflow.jobs.class2d.saved import read_poses
+from cryoflow.jobs.class2d.setup import Input, prepare_input
+from cryoflow.jobs.class2d.subsets import subset_of
+from cryoflow.jobs.class2d.tell import Teller
+from cryoflow.project.context import JobContext, JobResult
+from cryoflow.spec import Class2D
+
+
+def run(spec: Class2D, context: JobContext) -> JobResult:
+    """Classify, writing every iteration; go on from an earlier iteration where asked to."""
+    torch.set_num_threads(spec.compute.threads or torch.get_num_threads())
+    begin = find_begin(spec, context)
+    given = prepare_input(spec, context, begin.table)
+    files = _files(spec, context, given, begin)
+    state, written = _first_state(spec, begin, given, files)
+    teller = Teller(context.report, given.options, spec.optimization.number_of_iterations - state.iteration)
+    todo = range(state.iteration + 1, spec.optimization.number_of_iterations + 1)
+    for iteration in context.report.progress(todo, "iterations", len(todo)):
+        began = time.monotonic()
+        state = iterate(
+            state,
+            given.data,
+            given.options,
+            _perturbation(spec, state),
+            subset_of(spec, given.data.seed, iteration),
+        )
+        written += [context.relative(path) for path in write_iteration(files, state)]
+        teller.iteration(state, time.monotonic() - began)
+    return _result(context, given, begin, files, state, written)
+
+
+def _files(spec: Class2D, context: JobContext, given: Input, begin: Begin) -> Run:
+    style = given.table.style if spec.star_style == "input" else spec.star_style
+    return Run(
+        context.directory,
+        begin.root,
+        context.relative(context.directory),
+        given.table,
+        given.groups,
+        given.data.group,
+        given.options,
+        spec.optimization.number_of_iterations,
+        spec.compute.seed,
+        spec.optimization.use_fast_subsets,
+        style,
+    )
+
+
+def _first_state(spec: Class2D, begin: Begin, given: Input, files: Run) -> tuple[State, list[str]]:
+    """The state to go on from, or that of a new start, which is written."""
+    if begin.state is not None:
+        return begin.state, []
+    seeds = _seeds(spec, given)
+    state = start(
+        given.data, spec.optimization.number_of_classes, seeds, given.options, read_poses(given.table.rows)
+    )
+    return state, [f"{files.relative}/{path.name}" for path in write_iteration(files, state)]
+
+
+def _seeds(spec: Class2D, given: Input) -> Tensor:
+    names = given.table.rows["rlnImageName"]
+    return torch.tensor([seed_for(spec.compute.seed, "class2d start", str(name)) for name in names])
+
+
+def _perturbation(spec: Class2D, state: State) -> float:
+    """How the grid of the next iteration is moved; a function of seed and iteration."""
+    if not spec.sampling.perform_image_alignment:
+        return 0.0
+    number = seed_for(spec.compute.seed, "class2d perturbation", str(state.iteration + 1))
+    return next_perturbation(state.perturbation, number / 2**63)
+
+
+def _result(
+    context: JobContext, given: Input, begin: Begin, files: Run, state: State, written: list[str]
+) -> JobResult:
+    data, optimiser, model = (
+        context.relative(iteration_path(files, state.iteration, what))
+        for what in ("data.star", "optimiser.star", "model.star")
+    )
+    resolution = given.options.box * given.options.pixel_size_a / state.model.shell
+    used = int((state.model.share > 0).sum())
+    return JobResult(
+        inputs=begin.inputs,
+        outputs=tuple(written),
+        counts={
+            "particles": len(given.table.rows),
+            "classes": len(state.model.share),
+            "classes_used": used,
+            "iterations": state.iteration,
+            "resolution_a": round(resolution, 3),
+        },
+        failures=given.failures,
+        summary=(
+            f"{len(given.table.rows)} particles in {used} classes, {resolution:.1f} A after "
+            f"{state.iteration} iterations"
+        ),
+        nodes=(
+            (data, "ParticleGroupMetadata.star.relion.class2d"),
+            (optimiser, "OptimiserData.star.relion.class2d"),
+            (model, "ModelData.star.relion.class2d"),
+        ),
+    )

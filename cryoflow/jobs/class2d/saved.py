@@ -20,7 +20,12 @@ from cryoflow.files.mrc import read_images
 from cryoflow.files.star import read_star
 from cryoflow.files.tables import Table, pixel_size, read_particles
 
-SPECTRA = {"ssnr": "rlnSsnrMap", "tau2": "rlnReferenceTau2", "sigma2": "rlnReferenceSigma2", "coverage": "rlnFourierCompleteness"}
+SPECTRA = {
+    "ssnr": "rlnSsnrMap",
+    "tau2": "rlnReferenceTau2",
+    "sigma2": "rlnReferenceSigma2",
+    "coverage": "rlnFourierCompleteness",
+}
 
 
 class Saved(NamedTuple):
@@ -52,7 +57,10 @@ def read_saved(path: Path, project: Path) -> Saved:
         When a file is missing or lacks what is needed.
     """
     optimiser = _simple(path, "optimiser_general")
-    names = {key: _find(str(_value(optimiser, key, path)), path, project) for key in ("rlnModelStarFile", "rlnExperimentalDataStarFile")}
+    names = {
+        key: _find(str(_value(optimiser, key, path)), path, project)
+        for key in ("rlnModelStarFile", "rlnExperimentalDataStarFile")
+    }
     model_path = names["rlnModelStarFile"]
     table = read_particles(names["rlnExperimentalDataStarFile"])
     blocks = read_star(model_path)
@@ -65,7 +73,8 @@ def read_saved(path: Path, project: Path) -> Saved:
     state = State(
         iteration, model, read_poses(table.rows), float(sampling.get("rlnSamplingPerturbInstance", 0.0)),
         int(general["rlnCurrentImageSize"]), int(optimiser["rlnCoarseImageSize"]),
-        Changes(*(float(optimiser[f"rlnChangesOptimal{what}"]) for what in ("Orientations", "Offsets", "Classes"))),
+        Changes(*(float(optimiser[f"rlnChangesOptimal{what}"]) for what in ("Orientations", "Offsets",
+        "Classes"))),
     )  # fmt: skip
     groups = tuple(str(name) for name in _loop(blocks, "model_groups", model_path)["rlnGroupName"])
     paths = (path, model_path, table.path, *([sampling_path] if sampling else []))
@@ -73,7 +82,11 @@ def read_saved(path: Path, project: Path) -> Saved:
 
 
 def read_options(
-    optimiser: Mapping[str, Any], general: Mapping[str, Any], sampling: Mapping[str, Any], pixel_size_a: float, path: Path
+    optimiser: Mapping[str, Any],
+    general: Mapping[str, Any],
+    sampling: Mapping[str, Any],
+    pixel_size_a: float,
+    path: Path,
 ) -> Options:
     """What stays fixed in the run that was saved."""
     offset = 1 if "rlnOffsetStep" in sampling else pixel_size_a  # later versions count in A
@@ -89,8 +102,10 @@ def read_options(
         zero_mask=bool(optimiser["rlnDoZeroMask"]),
         align=not bool(optimiser["rlnDoSkipAlign"]),
         psi_step_deg=float(sampling.get("rlnPsiStep", 12.0)),
-        offset_range_px=float(sampling.get("rlnOffsetRange", sampling.get("rlnOffsetRangeAngst", 5 * offset))) / offset,
-        offset_step_px=float(sampling.get("rlnOffsetStep", sampling.get("rlnOffsetStepAngst", 2 * offset))) / offset,
+        offset_range_px=float(sampling.get("rlnOffsetRange", sampling.get("rlnOffsetRangeAngst", 5 * offset)))
+        / offset,
+        offset_step_px=float(sampling.get("rlnOffsetStep", sampling.get("rlnOffsetStepAngst", 2 * offset)))
+        / offset,
         e_step_limit_a=limit if limit > 0 else None,
         mask_edge_px=float(optimiser.get("rlnWidthMaskEdge", 5)),
     )
@@ -116,20 +131,32 @@ def read_poses(rows: pd.DataFrame) -> Particles:
 
 
 def _model(
-    blocks: Mapping[str, Any], general: Mapping[str, Any], iteration: int, options: Options, path: Path, project: Path
+    blocks: Mapping[str, Any],
+    general: Mapping[str, Any],
+    iteration: int,
+    options: Options,
+    path: Path,
+    project: Path,
 ) -> Model:
     classes = _loop(blocks, "model_classes", path)
     groups = _loop(blocks, "model_groups", path)
     tables = [_loop(blocks, f"model_class_{k + 1}", path) for k in range(len(classes))]
-    spectra = {key: torch.stack([_column(table, label) for table in tables]) for key, label in SPECTRA.items()}
+    spectra = {
+        key: torch.stack([_column(table, label) for table in tables]) for key, label in SPECTRA.items()
+    }
     start = round_away(START_FREQUENCY * options.box)
     offset_scale = 1.0 if "rlnClassPriorOffsetX" in classes.columns else options.pixel_size_a
     suffix = "" if "rlnClassPriorOffsetX" in classes.columns else "Angst"
-    sigma_offset = float(general["rlnSigmaOffsets"]) if "rlnSigmaOffsets" in general else float(general["rlnSigmaOffsetsAngst"]) / options.pixel_size_a
+    sigma_offset = (
+        float(general["rlnSigmaOffsets"])
+        if "rlnSigmaOffsets" in general
+        else float(general["rlnSigmaOffsetsAngst"]) / options.pixel_size_a
+    )
     return Model(
         references=_references(classes, path, project),
         share=_column(classes, "rlnClassDistribution"),
-        class_offset=torch.stack([_column(classes, f"rlnClassPriorOffset{axis}{suffix}") for axis in "YX"], 1) / offset_scale,
+        class_offset=torch.stack([_column(classes, f"rlnClassPriorOffset{axis}{suffix}") for axis in "YX"], 1)
+        / offset_scale,
         **spectra,
         noise=torch.stack([_noise(blocks, g + 1, options, path) for g in range(len(groups))]),
         scale=_column(groups, "rlnGroupScaleCorrection"),
@@ -139,7 +166,10 @@ def _model(
         log_likelihood=float(general["rlnLogLikelihood"]),
         mean_pmax=float(general["rlnAveragePmax"]),
         accuracy_deg=_column(classes, "rlnAccuracyRotations"),
-        accuracy_px=_column(classes, "rlnAccuracyTranslations" if not suffix else "rlnAccuracyTranslationsAngst") / offset_scale,
+        accuracy_px=_column(
+            classes, "rlnAccuracyTranslations" if not suffix else "rlnAccuracyTranslationsAngst"
+        )
+        / offset_scale,
         orientability=torch.zeros_like(spectra["ssnr"]),
     )
 
@@ -157,7 +187,9 @@ def _references(classes: pd.DataFrame, path: Path, project: Path) -> Tensor:
 def _noise(blocks: Mapping[str, Any], group: int, options: Options, path: Path) -> Tensor:
     table = _loop(blocks, f"model_group_{group}", path)
     out = torch.full((options.shells,), 1e-12, dtype=torch.float64)
-    out[torch.as_tensor(table["rlnSpectralIndex"].to_numpy(dtype=int, copy=True))] = _column(table, "rlnSigma2Noise")
+    out[torch.as_tensor(table["rlnSpectralIndex"].to_numpy(dtype=int, copy=True))] = _column(
+        table, "rlnSigma2Noise"
+    )
     return out
 
 

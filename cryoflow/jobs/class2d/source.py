@@ -13,23 +13,18 @@ from cryoflow.compute.class2d import Data
 from cryoflow.compute.ctf import CtfParameters
 from cryoflow.files.mrc import read_images
 from cryoflow.files.seeds import seed_for
+from cryoflow.jobs.ctf_columns import ctf_parameters
 from cryoflow.project.paths import below_job
 
-CTF_COLUMNS = {
-    "defocus_u_a": ("rlnDefocusU", None),
-    "defocus_v_a": ("rlnDefocusV", "rlnDefocusU"),
-    "defocus_angle_deg": ("rlnDefocusAngle", 0.0),
-    "voltage_kv": ("rlnVoltage", None),
-    "cs_mm": ("rlnSphericalAberration", None),
-    "amplitude_contrast": ("rlnAmplitudeContrast", None),
-    "phase_shift_deg": ("rlnPhaseShift", 0.0),
-    "b_factor_a2": ("rlnCtfBfactor", 0.0),
-    "scale": ("rlnCtfScalefactor", 1.0),
-}
-"""Field of `CtfParameters`: column, and what stands in where it is missing (None: it is needed)."""
 
-
-def make_data(rows: pd.DataFrame, project: Path, seed: int, like: Tensor, groups: tuple[str, ...]) -> Data:
+def make_data(
+    rows: pd.DataFrame,
+    project: Path,
+    seed: int,
+    like: Tensor,
+    groups: tuple[str, ...],
+    correct_ctf: bool = True,
+) -> Data:
     """Describe particles to the classification.
 
     Parameters
@@ -44,6 +39,8 @@ def make_data(rows: pd.DataFrame, project: Path, seed: int, like: Tensor, groups
         Images get its device and precision.
     groups : tuple of str
         Names of the groups, from `group_names`; particles of other groups are not allowed.
+    correct_ctf : bool
+        Whether the table has to have CTF values.
     """
     names = [str(name) for name in rows["rlnImageName"]]
 
@@ -54,7 +51,7 @@ def make_data(rows: pd.DataFrame, project: Path, seed: int, like: Tensor, groups
     number = {name: i for i, name in enumerate(groups)}
     group = torch.tensor([number[name] for name in group_of(rows)])
     seeds = torch.tensor([seed_for(seed, "class2d", name) for name in names])
-    return Data(images, ctf_parameters(rows), group, seeds)
+    return Data(images, _ctf(rows, correct_ctf), group, seeds)
 
 
 def group_of(rows: pd.DataFrame) -> list[str]:
@@ -75,14 +72,8 @@ def group_names(rows: pd.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys(groups[i] for i in order))
 
 
-def ctf_parameters(rows: pd.DataFrame) -> CtfParameters:
-    """CTF values of each particle; zeros where the table has none (without CTF correction)."""
-
-    def column(name: str, fallback: str | float | None) -> Tensor:
-        if name in rows.columns:
-            return torch.as_tensor(rows[name].to_numpy(dtype=float, copy=True), dtype=torch.float64)
-        if isinstance(fallback, str):
-            return column(fallback, None)
-        return torch.full((len(rows),), fallback or 0.0, dtype=torch.float64)
-
-    return CtfParameters(**{field: column(*source) for field, source in CTF_COLUMNS.items()})
+def _ctf(rows: pd.DataFrame, correct: bool) -> CtfParameters:
+    """CTF values of each particle, of scale 1 as RELION takes them; zeros without CTF correction."""
+    if correct:
+        return ctf_parameters(rows)._replace(scale=torch.ones(len(rows), dtype=torch.float64))
+    return CtfParameters(*(torch.zeros(len(rows), dtype=torch.float64) for _ in CtfParameters._fields))

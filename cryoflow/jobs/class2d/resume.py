@@ -1,0 +1,76 @@
+"""Where a job begins: at its particles, or at an iteration of this or of an earlier run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from cryoflow.compute.class2d import State
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.tables import Table, read_particles
+from cryoflow.jobs.class2d.saved import read_saved
+from cryoflow.project.context import JobContext
+from cryoflow.spec import Class2D
+
+_OPTIMISER = re.compile(r"(run(?:_ct\d+)?)_it(\d+)_optimiser\.star")
+
+
+class Begin(NamedTuple):
+    """The particles, and the state to go on from, if any."""
+
+    table: Table
+    state: State | None
+    root: str
+    """First part of the names of the output."""
+    inputs: tuple[str, ...]
+    """Project-relative."""
+
+
+def find_begin(spec: Class2D, context: JobContext) -> Begin:
+    """Find out where to begin.
+
+    An earlier run named in the spec is gone on from under ``run_ctNNN``; a directory that is continued goes
+    on
+    from its last whole iteration.
+
+    Raises
+    ------
+    CryoflowError
+        When the state does not go with the spec, or nothing is left to do.
+    """
+    given = spec.io.continue_from_here
+    own = _last_whole(context.directory) if context.continuing else None
+    if own is not None:
+        return _go_on(spec, context, own, _OPTIMISER.fullmatch(own.name)[1])  # type: ignore[index]
+    if given is not None:
+        path = context.resolve(given)
+        iteration = _OPTIMISER.fullmatch(path.name)
+        return _go_on(spec, context, path, f"run_ct{int(iteration[2]) if iteration else 0}")
+    name = spec.io.input_images_star_file
+    assert name is not None
+    return Begin(read_particles(context.resolve(name)), None, "run", (name,))
+
+
+def _go_on(spec: Class2D, context: JobContext, path: Path, root: str) -> Begin:
+    saved = read_saved(path, context.project)
+    state, wanted = saved.state, spec.optimization.number_of_classes
+    name = context.relative(path)
+    if len(state.model.share) != wanted:
+        raise FileError(
+            name, f"has {len(state.model.share)} classes; set the number of classes to that, not {wanted}"
+        )
+    if state.iteration >= spec.optimization.number_of_iterations:
+        raise CryoflowError(
+            f"{name}: iteration {state.iteration} is done already; ask for more than "
+            f"{spec.optimization.number_of_iterations} iterations"
+        )
+    return Begin(saved.table, state, root, tuple(context.relative(file) for file in saved.paths))
+
+
+def _last_whole(directory: Path) -> Path | None:
+    """Optimiser file of the last iteration that was written whole; it is always the last of its files."""
+    found = [
+        (int(m[2]), p) for p in directory.glob("run*_optimiser.star") if (m := _OPTIMISER.fullmatch(p.name))
+    ]
+    return max(found)[1] if found else None

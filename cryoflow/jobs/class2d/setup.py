@@ -1,0 +1,201 @@
+"""The particles of a job: read, checked, and made ready for the classification."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cryoflow.compute.class2d import Data, Options
+from cryoflow.compute.class2d.mask import outside_weight
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.image_names import split_image_name
+from cryoflow.files.mrc import read_header, read_images
+from cryoflow.files.tables import Table, pixel_size, require
+from cryoflow.jobs.class2d.source import group_names, make_data
+from cryoflow.jobs.ctf_columns import CTF_NEEDED
+from cryoflow.project.context import Failure, JobContext
+from cryoflow.spec import Class2D
+
+PIXEL_TOLERANCE = 1e-3
+"""Relative difference of pixel sizes within one table that is let pass."""
+SMALL_GROUP = 10
+"""Particles below which a group's noise is poorly known."""
+CACHE_BYTES = 1 << 29
+"""Images that take no more than this together are kept in memory."""
+SCAN = 512
+
+
+class Input(NamedTuple):
+    """Particles that can be classified."""
+
+    table: Table
+    """Without those set aside."""
+    groups: tuple[str, ...]
+    data: Data
+    options: Options
+    failures: tuple[Failure, ...]
+
+
+class Scan(NamedTuple):
+    """Background of each image, ``(N,)``; NaN for images with values that are no numbers."""
+
+    mean: Tensor
+    deviation: Tensor
+
+
+def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
+    """Check the table and all images; set broken images aside.
+
+    Raises
+    ------
+    FileError, CryoflowError
+        When nothing could be classified.
+    """
+    name = context.relative(table.path)
+    if len(table.rows) == 0:
+        raise FileError(name, "holds no particles to classify")
+    require(table, "rlnImageName", *(CTF_NEEDED if spec.ctf.do_ctf_correction else ()))
+    options = _options(spec, name, _pixel_size(table, name), _box(context, table))
+    scan = _scan(context, table, options)
+    table, failures = _without_broken(table, scan)
+    good = ~torch.isnan(scan.mean)
+    _warn_background(context, Scan(scan.mean[good], scan.deviation[good]), options)
+    if spec.optimization.number_of_classes > len(table.rows):
+        raise FileError(
+            name,
+            f"{len(table.rows)} particles cannot fill {spec.optimization.number_of_classes} classes; "
+            "ask for fewer classes",
+        )
+    groups = group_names(table.rows)
+    dtype = torch.float64 if spec.compute.precision == "double" else torch.float32
+    like = torch.zeros(1, dtype=dtype, device=context.device)
+    data = _cached(
+        make_data(table.rows, context.project, spec.compute.seed, like, groups, spec.ctf.do_ctf_correction),
+        options,
+    )
+    _warn_groups(context, data, groups)
+    return Input(table, groups, data, options, failures)
+
+
+def _options(spec: Class2D, name: str, pixel_size_a: float, box: int) -> Options:
+    if spec.optimization.mask_diameter > box * pixel_size_a:
+        raise FileError(
+            name,
+            f"boxes of {box} px are {box * pixel_size_a:.4g} A wide, less than the mask diameter of "
+            f"{spec.optimization.mask_diameter:g} A; give a smaller one",
+        )
+    sampling = spec.sampling
+    return Options(
+        box=box,
+        pixel_size_a=pixel_size_a,
+        mask_diameter_a=spec.optimization.mask_diameter,
+        tau_fudge=spec.optimization.regularisation_parameter_t,
+        correct_ctf=spec.ctf.do_ctf_correction,
+        phase_flipped=spec.ctf.have_data_been_phase_flipped,
+        first_peak=spec.ctf.ignore_ctfs_until_first_peak,
+        zero_mask=spec.optimization.mask_individual_particles_with_zeros,
+        align=sampling.perform_image_alignment,
+        psi_step_deg=2 * sampling.in_plane_angular_sampling,
+        offset_range_px=sampling.offset_search_range,
+        offset_step_px=2 * sampling.offset_search_step,
+        e_step_limit_a=spec.optimization.limit_resolution_e_step_to,
+    )
+
+
+def _pixel_size(table: Table, name: str) -> float:
+    sizes = pixel_size(table)
+    if np.ptp(sizes) > PIXEL_TOLERANCE * sizes[0]:
+        raise FileError(
+            name,
+            f"particles of several pixel sizes ({sizes.min():g} to {sizes.max():g} A); rescale them to one",
+        )
+    return float(sizes[0])
+
+
+def _box(context: JobContext, table: Table) -> int:
+    """Side of the images; looks at the header of every stack."""
+    boxes: dict[int, str] = {}
+    for stack in dict.fromkeys(split_image_name(str(name))[1] for name in table.rows["rlnImageName"]):
+        header = read_header(context.resolve(stack))
+        if header.nx != header.ny or header.nx % 2:
+            raise FileError(
+                stack, f"images of {header.nx} x {header.ny} px; classification needs square, even boxes"
+            )
+        boxes.setdefault(header.nx, stack)
+    if len(boxes) > 1:
+        (first, one), (second, other), *_ = boxes.items()
+        raise FileError(
+            other, f"boxes of {second} px where {one} has {first} px; extract all with one box size"
+        )
+    return next(iter(boxes))
+
+
+def _scan(context: JobContext, table: Table, options: Options) -> Scan:
+    """Look at every image once: mean and standard deviation outside of the particle."""
+    names = [str(name) for name in table.rows["rlnImageName"]]
+    radius = options.mask_diameter_a / (2 * options.pixel_size_a)
+    outside = (outside_weight(options.box, radius, 1e-6) > 0.5).flatten()
+    outside = outside if outside.any() else torch.ones_like(outside)
+    means, deviations = [], []
+    for first in range(0, len(names), SCAN):
+        images = torch.from_numpy(read_images(names[first : first + SCAN], context.project)).flatten(1)
+        background = images[:, outside].double()
+        bad = ~torch.isfinite(images).all(1)
+        means.append(background.mean(1).masked_fill(bad, torch.nan))
+        deviations.append(background.std(1, correction=0))
+    return Scan(torch.cat(means), torch.cat(deviations))
+
+
+def _without_broken(table: Table, scan: Scan) -> tuple[Table, tuple[Failure, ...]]:
+    broken = torch.isnan(scan.mean).numpy()
+    names = table.rows["rlnImageName"][broken]
+    if len(names) == len(table.rows):
+        raise CryoflowError(
+            f"{names.iloc[0]}: holds values that are no numbers, as do all other images; extract them again"
+        )
+    failures = tuple(
+        Failure(str(name), "holds values that are no numbers (NaN or infinite)") for name in names
+    )
+    return table._replace(rows=table.rows[~broken].reset_index(drop=True)), failures
+
+
+def _warn_background(context: JobContext, scan: Scan, options: Options) -> None:
+    """RELION's test: backgrounds should have a mean near 0 and a standard deviation near 1."""
+    wrong = (
+        ((scan.mean / scan.deviation).abs() > 0.5)
+        | (scan.deviation < 0.5)
+        | (scan.deviation > 2)
+        | (scan.deviation == 0)
+    )
+    if not wrong.any():
+        return
+    mean, deviation = scan.mean[wrong], scan.deviation[wrong]
+    context.report.warn(
+        f"{int(wrong.sum())} of {len(wrong)} images are not normalised: outside of "
+        f"{options.mask_diameter_a:g} A their means go from {mean.min():.3g} to {mean.max():.3g} and their "
+        f"standard deviations from {deviation.min():.3g} to {deviation.max():.3g} (0 and 1 are expected); "
+        "extract them with 'Normalize particles?'"
+    )
+
+
+def _warn_groups(context: JobContext, data: Data, groups: tuple[str, ...]) -> None:
+    small = (data.group_sizes < SMALL_GROUP).nonzero()[:, 0]
+    if len(small) and len(groups) > 1:
+        first = int(small[0])
+        context.report.warn(
+            f"{len(small)} of {len(groups)} groups have fewer than {SMALL_GROUP} particles, e.g. "
+            f"{groups[first]} with {int(data.group_sizes[first])}; their noise estimates are poor (see "
+            "'Regroup the particles?' in Select)"
+        )
+
+
+def _cached(data: Data, options: Options) -> Data:
+    """Keep images in memory when they are few."""
+    count = len(data.group)
+    if count * options.box**2 * 4 > CACHE_BYTES:
+        return data
+    images = data.images(torch.arange(count))
+    return data._replace(images=lambda index: images[index.to(images.device)])

@@ -1,0 +1,50 @@
+"""What the user hears about each iteration."""
+
+from __future__ import annotations
+
+from cryoflow.compute.class2d import Options, State
+from cryoflow.project.context import Reporter
+
+COLLAPSED = 0.9
+"""Share of the particles in one class that is worth a warning."""
+
+
+class Teller:
+    """Tells a line an iteration, and warns once of a collapse.
+
+    Parameters
+    ----------
+    report : Reporter
+        Takes the lines.
+    options : Options
+        Box and pixel size.
+    iterations : int
+        How many are to come.
+    """
+
+    def __init__(self, report: Reporter, options: Options, iterations: int) -> None:
+        self._report, self._options, self._left = report, options, iterations
+        self._collapsed = False
+
+    def iteration(self, state: State, seconds: float) -> None:
+        """Tell about an iteration that took ``seconds``."""
+        self._left -= 1
+        model, extent = state.model, self._options.box * self._options.pixel_size_a
+        largest = int(model.share.argmax())
+        empty = int((model.share == 0).sum())
+        self._report.say(
+            f"iteration {state.iteration}: {extent / model.shell:.1f} A, largest class {largest + 1} with "
+            f"{100 * float(model.share[largest]):.0f} %, {empty} empty, "
+            f"{100 * state.changes.classes:.0f} % changed class, {seconds:.1f} s, "
+            f"about {_duration(self._left * seconds)} left"
+        )
+        if float(model.share[largest]) > COLLAPSED and len(model.share) > 1 and not self._collapsed:
+            self._collapsed = True
+            self._report.warn(
+                f"class {largest + 1} holds {100 * float(model.share[largest]):.0f} % of the particles; the "
+                "classification has collapsed. Try a smaller T, fewer classes, or a limited E-step"
+            )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
