@@ -99,7 +99,7 @@ def test_job_leaves_everything_in_its_directory(project: Path, capsys: pytest.Ca
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "Select/job014/"
     assert lines[-2].startswith("Select in Select/job014: 7 particles; ")
-    assert _listing(project) == {"Extract", "Select", "spec.yaml"}  # no outputs/, no multirun/
+    assert _listing(project) == {".cryoflow", "Extract", "Select", "spec.yaml"}  # no outputs/, no multirun/
 
 
 def test_record(project: Path) -> None:
@@ -434,4 +434,4 @@ def test_sweep_in_processes_of_joblib(tmp_path: Path, capsys: pytest.CaptureFixt
         text = (tmp_path / "Select" / name / "particles.star").read_text()
         kept[record["spec"]["subsets"]["maximum_metadata_value"]] = text.count("@Extract/job012/a.mrcs")
     assert kept == {0.2: 1, 0.5: 2}
-    assert _listing(tmp_path / ".cryoflow") == {"numbers"}
+    assert _listing(tmp_path / ".cryoflow") == {"hashes", "numbers"}

@@ -14,17 +14,25 @@ from typing import Any, NamedTuple
 from cryoflow.errors import CryoflowError, SpecError
 from cryoflow.jobs import runner
 from cryoflow.launch.device import resolve_device, torch_threads
+from cryoflow.launch.recording import first_record, full_record
 from cryoflow.launch.signals import Terminated, stoppable
 from cryoflow.project.context import Failure, JobContext, JobResult
-from cryoflow.project.directory import check_writable, find_job_directory, make_job_directory
+from cryoflow.project.directory import (
+    alias_of,
+    check_writable,
+    find_job_directory,
+    link_alias,
+    make_job_directory,
+)
+from cryoflow.project.lock import holding
 from cryoflow.project.markers import add_note, clear_markers, mark
 from cryoflow.project.paths import resolve_in_project
 from cryoflow.project.pipeline import JobEntry, register_job
 from cryoflow.project.pipeline_nodes import Node, guess_node
-from cryoflow.project.record import fingerprints, versions, write_record
+from cryoflow.project.record import write_record
 from cryoflow.project.relion_job import write_output_nodes, write_run_job
 from cryoflow.project.report import JobReporter
-from cryoflow.spec import JobSpec, spec_dump
+from cryoflow.spec import JobSpec
 from cryoflow.spec.relion import relion_job_options
 
 #: Failures shown on the screen; the record has them all.
@@ -46,12 +54,15 @@ class Request(NamedTuple):
         Job directory to run in again; empty for a new one.
     beside : bool
         Whether other jobs run at the same time and write on the same screen.
+    pictures : bool
+        Whether to draw the job's pictures.
     """
 
     project: str
     command: str
     continued: str = ""
     beside: bool = False
+    pictures: bool = True
 
 
 class Outcome(NamedTuple):
@@ -80,13 +91,21 @@ def run_job(spec: JobSpec, request: Request) -> Outcome:
         inputs = _input_files(spec)
         _check_inputs(project, inputs)
         device = resolve_device(spec.compute.device)
-        directory = _directory(project, spec, request.continued)
+        with stoppable():
+            directory = _directory(project, spec, request, device)
+            with holding(directory):
+                return _run_in(directory, spec, request, device, inputs)
     except CryoflowError as error:
         print_error(str(error))
         return Outcome("", 2, str(error))
-    name = directory.relative_to(project).as_posix()
-    prefix = f"{name}: " if request.beside else ""
-    with stoppable(), JobReporter(directory, prefix, bars=not request.beside) as report:
+
+
+def _run_in(
+    directory: Path, spec: JobSpec, request: Request, device: str, inputs: tuple[str, ...]
+) -> Outcome:
+    project = Path(request.project)
+    prefix = f"{directory.relative_to(project).as_posix()}: " if request.beside else ""
+    with JobReporter(directory, prefix, bars=not request.beside) as report:
         context = JobContext(project, directory, device, report, bool(request.continued))
         return _Job(spec, request, context, report).run(inputs)
 
@@ -130,6 +149,8 @@ class _Job:
 
     def _begin(self, inputs: tuple[str, ...]) -> None:
         directory = self.context.directory
+        if self.context.continuing:
+            write_record(directory, first_record(self.spec, self.request.command, self.context.device))
         clear_markers(directory)
         add_note(directory, self.request.command, self.started)
         write_run_job(directory, self.spec.job, relion_job_options(self.spec), self.context.continuing)
@@ -146,7 +167,7 @@ class _Job:
         from cryoflow import view
 
         report = getattr(view, "report", None)
-        if not callable(report):
+        if not callable(report) or not self.request.pictures:
             return
         start = time.monotonic()
         try:
@@ -188,51 +209,32 @@ class _Job:
     def _register(self, state: str, inputs: tuple[str, ...]) -> None:
         nodes = tuple(guess_node(name) for name in inputs)
         outputs = tuple(Node(*node) for node in self.result.nodes)
-        entry = JobEntry(self.spec.job, self.name, _alias_of(self.context.directory), state, nodes, outputs)
+        entry = JobEntry(self.spec.job, self.name, alias_of(self.context.directory), state, nodes, outputs)
         try:
             register_job(self.context.project, entry)
         except CryoflowError as error:
             self.report.warn(str(error))
 
     def _write_record(self, status: str, error: str | None = None) -> None:
-        start = time.monotonic()
-        project, result = self.context.project, self.result
-        record: dict[str, Any] = {
-            "command": self.request.command,
-            "counts": result.counts,
-            "device": self.context.device,
-            "error": error,
-            "failures": [failure._asdict() for failure in result.failures],
-            "inputs": fingerprints(project, result.inputs, self.threads),
-            "outputs": fingerprints(project, result.outputs, self.threads),
-            "seed": self.spec.compute.seed,
-            "spec": spec_dump(self.spec),
-            "status": status,
-            "threads": self.threads,
-            "versions": versions(),
-        }
-        self.seconds["hashes"] = time.monotonic() - start
-        record["timings"] = {
-            "started": self.started.isoformat(timespec="seconds"),
-            "seconds": {what: round(seconds, 3) for what, seconds in self.seconds.items()},
-        }
-        write_record(self.context.directory, record)
+        first = first_record(self.spec, self.request.command, self.context.device, self.started)
+        done = first | {"error": error, "status": status, "threads": self.threads}
+        write_record(self.context.directory, full_record(done, self.context, self.result, self.seconds))
 
 
-def _directory(project: Path, spec: JobSpec, continued: str) -> Path:
-    if not continued:
-        return make_job_directory(project, spec.job, spec.number, spec.alias)
-    directory = find_job_directory(project, continued)
+def _directory(project: Path, spec: JobSpec, request: Request, device: str) -> Path:
+    if not request.continued:
+
+        def fill(new: Path) -> None:
+            write_record(new, first_record(spec, request.command, device))
+
+        return make_job_directory(project, spec.job, spec.number, spec.alias, fill)
+    directory = find_job_directory(project, request.continued)
     if directory.parent.name != spec.job:
         name = directory.relative_to(project).as_posix()
         raise CryoflowError(f"{name}: cannot be continued by a job of type {spec.job}")
+    if spec.alias and not (directory.parent / spec.alias).exists():
+        link_alias(directory, spec.alias)  # a run that was killed between the two
     return directory
-
-
-def _alias_of(directory: Path) -> str | None:
-    """Return the alias of a job directory, the link beside it, if it has one."""
-    links = sorted(path for path in directory.parent.iterdir() if path.is_symlink())
-    return next((link.name for link in links if link.resolve() == directory.resolve()), None)
 
 
 def _input_files(spec: JobSpec) -> tuple[str, ...]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import secrets
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from cryoflow.errors import CryoflowError
@@ -37,7 +41,13 @@ def job_name(number: int) -> str:
     return f"job{number:03d}"
 
 
-def make_job_directory(project: Path, job: str, number: int | None = None, alias: str | None = None) -> Path:
+def make_job_directory(
+    project: Path,
+    job: str,
+    number: int | None = None,
+    alias: str | None = None,
+    fill: Callable[[Path], None] | None = None,
+) -> Path:
     """Make ``<project>/<job>/jobNNN`` and its alias.
 
     Parameters
@@ -50,6 +60,9 @@ def make_job_directory(project: Path, job: str, number: int | None = None, alias
         A fixed number; without it the next one that no job of any type has.
     alias : str, optional
         Name of a link beside the directory that points to it.
+    fill : callable, optional
+        Puts first files into the directory, which appears with them: killed at any moment, there is either no
+        directory or one that says whose it is.
 
     Raises
     ------
@@ -59,9 +72,9 @@ def make_job_directory(project: Path, job: str, number: int | None = None, alias
     check_writable(project, job)
     check_free(project, job, number, alias)
     try:
-        directory = _make(project, job, number)
+        directory = _make(project, job, number, fill)
         if alias:
-            _link(project / job / alias, directory)
+            link_alias(directory, alias)
     except OSError as error:
         raise CryoflowError(f"{project / job}: cannot make a job directory: {error.strerror}") from error
     return directory
@@ -107,17 +120,51 @@ def find_job_directory(project: Path, given: str | os.PathLike[str]) -> Path:
     return project / real.relative_to(root)
 
 
-def _make(project: Path, job: str, number: int | None) -> Path:
+def link_alias(directory: Path, alias: str) -> None:
+    """Let an alias mean a job directory, whatever it meant before."""
+    link = directory.parent / alias
+    new = link.with_name(f".{secrets.token_hex(4)}")
+    new.symlink_to(directory.name)
+    new.replace(link)
+
+
+def alias_of(directory: Path) -> str | None:
+    """Return the alias of a job directory, the link beside it, if it has one."""
+    links = sorted(path for path in directory.parent.glob("[!.]*") if path.is_symlink())
+    return next((link.name for link in links if link.readlink().name == directory.name), None)
+
+
+def _make(project: Path, job: str, number: int | None, fill: Callable[[Path], None] | None) -> Path:
     (project / job).mkdir(exist_ok=True)
     while True:
         directory = project / job / job_name(_claim_number(project) if number is None else number)
+        if _appears(directory, fill):
+            return directory
+        if number is not None:
+            raise _taken(f"{job}/{directory.name}")
+
+
+def _appears(directory: Path, fill: Callable[[Path], None] | None) -> bool:
+    """Make a directory with its first files, unless there is one already."""
+    if fill is None:
         try:
             directory.mkdir()
         except FileExistsError:
-            if number is not None:
-                raise _taken(f"{job}/{directory.name}") from None
-        else:
-            return directory
+            return False
+        return True
+    new = directory.with_name(f".{secrets.token_hex(4)}")
+    new.mkdir()
+    try:
+        fill(new)
+        if not directory.exists():  # an empty one would be replaced without a word
+            new.rename(directory)
+    except OSError as error:
+        if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+            raise
+    finally:
+        made = not new.exists()
+        shutil.rmtree(new, ignore_errors=True)
+    return made
 
 
 def _claim_number(project: Path) -> int:
@@ -145,8 +192,3 @@ def _taken(name: str) -> CryoflowError:
         f"{name}: this job directory exists already; give another number, none (the next free one), "
         f"or --continue {name}"
     )
-
-
-def _link(link: Path, directory: Path) -> None:
-    link.unlink(missing_ok=True)  # one that points nowhere: its job was deleted
-    link.symlink_to(directory.name)

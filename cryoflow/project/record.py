@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -30,34 +28,12 @@ def versions() -> dict[str, str]:
     return found
 
 
-def fingerprints(project: Path, names: Iterable[str], threads: int = 1) -> list[dict[str, str | int | None]]:
-    """Return path, size and sha256 of files, sorted by path.
-
-    Parameters
-    ----------
-    project : Path
-        Absolute project root.
-    names : iterable of str
-        Project-relative names; one that does not exist gets ``None`` for size and sha256.
-    threads : int
-        Files read at the same time.
-    """
-    ordered = sorted(set(names))
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        return list(pool.map(lambda name: _fingerprint(project, name), ordered))
-
-
-def _fingerprint(project: Path, name: str) -> dict[str, str | int | None]:
-    path = project / name
-    if not path.is_file():
-        return {"path": name, "size": None, "sha256": None}
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"path": name, "size": path.stat().st_size, "sha256": digest}
-
-
 def write_record(directory: Path, record: Mapping[str, Any]) -> None:
-    """Write the record as sorted YAML; ``timings`` is the part that differs from run to run."""
+    """Write the record as sorted YAML; ``timings`` is the part that differs from run to run.
+
+    Its ``status`` is ``running`` from the start of the job to its end, then ``succeeded``, ``partial`` (some
+    items failed) or ``failed``; a killed job is still ``running`` there, though no process holds its lock.
+    """
     text = yaml.safe_dump(dict(record), sort_keys=True, allow_unicode=True, width=4096)
     with replacing(directory / RECORD) as temporary:
         temporary.write_text(text, encoding="utf-8")

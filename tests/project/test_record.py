@@ -1,6 +1,5 @@
 """Records, markers and notes."""
 
-import hashlib
 import re
 from datetime import datetime
 from pathlib import Path
@@ -10,16 +9,7 @@ import yaml
 
 from cryoflow.errors import FileError
 from cryoflow.project.markers import FAILURE, SUCCESS, add_note, clear_markers, mark
-from cryoflow.project.record import RECORD, fingerprints, read_record, write_record
-
-
-def test_fingerprints_are_sorted_by_name_each_once(tmp_path: Path) -> None:
-    (tmp_path / "b.star").write_bytes(b"bee\n")
-    (tmp_path / "a.star").write_bytes(b"")
-    found = fingerprints(tmp_path, ["b.star", "a.star", "b.star", "gone.star"], threads=3)
-    assert [entry["path"] for entry in found] == ["a.star", "b.star", "gone.star"]
-    assert found[1] == {"path": "b.star", "size": 4, "sha256": hashlib.sha256(b"bee\n").hexdigest()}
-    assert found[2] == {"path": "gone.star", "size": None, "sha256": None}
+from cryoflow.project.record import RECORD, read_record, write_record
 
 
 def test_record_is_sorted_yaml_and_comes_back(tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""What a job's record says, when it begins and when it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cryoflow.project.context import JobContext, JobResult
+from cryoflow.project.fingerprints import fingerprints
+from cryoflow.project.record import versions
+from cryoflow.spec import JobSpec, spec_dump
+
+Record = dict[str, Any]
+
+
+def first_record(spec: JobSpec, command: str, device: str, started: datetime | None = None) -> Record:
+    """Return the record of a job that begins; it has its final keys, so that readers need not ask."""
+    started = started or datetime.now().astimezone()
+    return {
+        "command": command,
+        "counts": {},
+        "device": device,
+        "error": None,
+        "failures": [],
+        "inputs": [],
+        "outputs": [],
+        "seed": spec.compute.seed,
+        "spec": spec_dump(spec),
+        "status": "running",
+        "threads": None,
+        "timings": {"seconds": {}, "started": started.isoformat(timespec="seconds")},
+        "versions": versions(),
+    }
+
+
+def full_record(
+    first: Mapping[str, Any], context: JobContext, result: JobResult, seconds: Mapping[str, float]
+) -> Record:
+    """Return the record of a job that has ended, with the hashes of its files."""
+    start, threads = time.monotonic(), int(first["threads"] or 1)
+    record = dict(first) | {
+        "counts": result.counts,
+        "failures": [failure._asdict() for failure in result.failures],
+        "inputs": fingerprints(context.project, result.inputs, threads),
+        "outputs": fingerprints(context.project, result.outputs, threads),
+    }
+    spent = {**seconds, "hashes": time.monotonic() - start}
+    record["timings"] = dict(first["timings"]) | {
+        "seconds": {what: round(value, 3) for what, value in spent.items()}
+    }
+    return record

@@ -1,0 +1,45 @@
+"""One process a job directory: held by a lock that ends with its process, however that ends."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryoflow.errors import CryoflowError
+
+#: The file that is locked; every job has it.
+_FILE = "run.out"
+
+
+@contextmanager
+def holding(directory: Path) -> Iterator[None]:
+    """Keep other processes out of a job directory.
+
+    Raises
+    ------
+    CryoflowError
+        If another process runs the job.
+    """
+    with (directory / _FILE).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            name = f"{directory.parent.name}/{directory.name}"
+            raise CryoflowError(f"{name}: another process is running this job; wait for it to end") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
+def is_running(directory: Path) -> bool:
+    """Return whether a process of this program runs the job."""
+    try:
+        with (directory / _FILE).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,78 @@
+"""Hashes, and when a file is read again."""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from cryoflow.project.fingerprints import fingerprints
+
+OLD = 1_000_000_000_000_000_000
+
+
+def test_fingerprints_are_sorted_by_name_each_once(tmp_path: Path) -> None:
+    (tmp_path / "b.star").write_bytes(b"bee\n")
+    (tmp_path / "a.star").write_bytes(b"")
+    found = fingerprints(tmp_path, ["b.star", "a.star", "b.star", "gone.star"], threads=3)
+    assert [entry["path"] for entry in found] == ["a.star", "b.star", "gone.star"]
+    assert found[1] == {"path": "b.star", "size": 4, "sha256": hashlib.sha256(b"bee\n").hexdigest()}
+    assert found[2] == {"path": "gone.star", "size": None, "sha256": None}
+
+
+def _write(path: Path, content: bytes, mtime_ns: int = OLD) -> None:
+    path.write_bytes(content)
+    os.utime(path, ns=(mtime_ns, mtime_ns))
+
+
+def _sha(project: Path, **options: bool) -> str:
+    return str(fingerprints(project, ["a.star"], **options)[0]["sha256"])  # type: ignore[arg-type]
+
+
+def test_file_that_stays_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(tmp_path / "a.star", b"one")
+    first = _sha(tmp_path)
+    monkeypatch.setattr(hashlib, "file_digest", None)  # whoever reads again fails
+    assert _sha(tmp_path) == first == hashlib.sha256(b"one").hexdigest()
+
+
+def test_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.star"
+    seen = []
+    for content, mtime in ((b"one", OLD), (b"three", OLD), (b"seven", OLD + 1)):
+        _write(path, content, mtime)
+        seen.append(_sha(tmp_path))
+    _write(tmp_path / "new", b"eight", OLD + 1)  # another inode, everything else the same
+    (tmp_path / "new").replace(path)
+    seen.append(_sha(tmp_path))
+    assert seen == [hashlib.sha256(content).hexdigest() for content in (b"one", b"three", b"seven", b"eight")]
+
+
+def test_file_that_has_just_changed_may_change_once_more_unseen(tmp_path: Path) -> None:
+    now = time.time_ns() + 10**9
+    for content in (b"one", b"two"):
+        _write(tmp_path / "a.star", content, now)
+        assert _sha(tmp_path) == hashlib.sha256(content).hexdigest()
+
+
+def test_fresh_reads_what_looks_the_same(tmp_path: Path) -> None:
+    _write(tmp_path / "a.star", b"one")
+    known = _sha(tmp_path)
+    _write(tmp_path / "a.star", b"0ne")
+    assert _sha(tmp_path) == known
+    assert _sha(tmp_path, fresh=True) == hashlib.sha256(b"0ne").hexdigest() == _sha(tmp_path)
+
+
+def test_half_a_line_is_no_hash(tmp_path: Path) -> None:
+    _write(tmp_path / "a.star", b"one")
+    first = _sha(tmp_path)
+    store = tmp_path / ".cryoflow" / "hashes"
+    store.write_text(store.read_text()[:40])
+    assert _sha(tmp_path) == first
+
+
+def test_read_only_project_is_hashed_all_the_same(tmp_path: Path) -> None:
+    _write(tmp_path / "a.star", b"one")
+    (tmp_path / ".cryoflow").write_text("a file where a folder should be")
+    assert _sha(tmp_path) == hashlib.sha256(b"one").hexdigest()
