@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -53,7 +53,12 @@ def rescale(images: Tensor, size: int) -> Tensor:
 
 
 def extract(
-    micrograph: Tensor, begin: Corners, settings: ExtractSettings, seeds: Sequence[int], batch: int = 256
+    micrograph: Tensor,
+    begin: Corners,
+    settings: ExtractSettings,
+    seeds: Sequence[int],
+    batch: int = 64,
+    spread: Callable[..., Iterable[Tensor]] = map,
 ) -> Tensor:
     """Particle images of one micrograph.
 
@@ -69,19 +74,25 @@ def extract(
         One a window, for the noise that replaces dust.
     batch : int
         Windows worked on at a time.
+    spread : callable
+        As `map`, to work on several batches side by side.
 
     Returns
     -------
     Tensor
-        ``(n, rescaled, rescaled)`` with the dtype and device of ``micrograph``. A window's result depends on its
-        neighbours by rounding alone, on the CPU on ``batch`` and the number of threads.
+        ``(n, rescaled, rescaled)`` with the dtype and device of ``micrograph``. Each window's
+        result is its own, but for rounding, which may depend on ``batch`` and torch's threads.
     """
     padded = pad_edges(micrograph, settings.size)
     out = micrograph.new_empty(len(begin.y), settings.rescaled, settings.rescaled)
-    for first in range(0, len(begin.y), batch):
-        part = slice(first, first + batch)
+    parts = [slice(first, first + batch) for first in range(0, len(begin.y), batch)]
+
+    def work(part: slice) -> Tensor:
         windows = cut(padded, Corners(begin.y[part], begin.x[part]), settings.size)
-        out[part] = _finish(rescale(windows, settings.rescaled), settings, seeds[part])
+        return _finish(rescale(windows, settings.rescaled), settings, seeds[part])
+
+    for part, images in zip(parts, spread(work, parts), strict=True):
+        out[part] = images
     return out
 
 

@@ -14,7 +14,7 @@ from cryoflow.files.mrc import read_images, write_mrc
 from cryoflow.files.star import write_star
 from cryoflow.files.tables import Table, read_particles, write_table
 from cryoflow.jobs.extract import run as extract
-from cryoflow.jobs.sort import run
+from cryoflow.jobs.sort import BATCH_PIXELS, run
 from cryoflow.project.context import JobResult
 from cryoflow.spec import parse_spec
 
@@ -108,7 +108,7 @@ def test_scores_follow_from_the_definition(project: Path) -> None:
 
 def test_batches_and_order_do_not_matter(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = sort(project)
-    monkeypatch.setattr("cryoflow.jobs.sort.BATCH_PIXELS", 4 * BOX * BOX)
+    monkeypatch.setitem(BATCH_PIXELS, "cpu", 4 * BOX * BOX)
     np.testing.assert_allclose(sort(project)[0], whole, atol=1e-6)
     path = project / "Extract/job012/particles.star"
     write_star(path, {"": read_particles(path).rows.iloc[::-1]})

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pandas as pd
+import torch
 
 from cryoflow.errors import CryoflowError
 from cryoflow.files.atomic import write_bytes
@@ -15,7 +16,7 @@ from cryoflow.jobs.extract.positions import find_positions
 from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of
 from cryoflow.jobs.extract.stack import Done, Task, work
 from cryoflow.project.context import Failure, JobContext, JobResult
-from cryoflow.spec import Extract
+from cryoflow.spec import Compute, Extract
 
 BACKGROUND_TOLERANCE = 1e-3
 """Departure of a written background from mean 0 and standard deviation 1 that is worth a warning."""
@@ -33,7 +34,7 @@ def run(spec: Extract, context: JobContext) -> JobResult:
     pixels = pixel_sizes(spec, context, micrographs)
     positions = find_positions(spec, context, micrographs, pixels)
     tasks = tasks_of(spec, context, micrographs, pixels, positions)
-    results = _work_all(tasks, spec.compute.workers)
+    results = _work_all(tasks, spec.compute)
     done = list(context.report.progress(results, "micrographs", len(tasks)))
     failures = tuple(Failure(one.name, one.problem) for one in done if one.problem)
     if len(failures) == len(done):
@@ -65,12 +66,14 @@ def run(spec: Extract, context: JobContext) -> JobResult:
     )
 
 
-def _work_all(tasks: Sequence[Task], workers: int) -> Iterator[Done]:
-    if min(workers, len(tasks)) <= 1:
+def _work_all(tasks: Sequence[Task], compute: Compute) -> Iterator[Done]:
+    workers = min(compute.workers, len(tasks))
+    if workers <= 1:
         yield from map(work, tasks)
         return
+    threads = compute.threads or max(1, torch.get_num_threads() // workers)
     # spawned, not forked: torch's threads do not survive a fork
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
         yield from pool.map(work, tasks)
 
 

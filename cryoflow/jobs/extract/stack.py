@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +12,7 @@ import torch
 
 from cryoflow.compute.extract import ExtractSettings, extract
 from cryoflow.compute.normalize import background_mask, background_statistics
-from cryoflow.compute.windows import Corners, corners, touching
+from cryoflow.compute.windows import corners, touching
 from cryoflow.errors import CryoflowError
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.mrc import read_header, read_image, read_stack, write_mrc
@@ -22,8 +20,10 @@ from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import Table, read_particles, write_table
 from cryoflow.jobs.extract.positions import Source
 from cryoflow.jobs.extract.rows import Frame, coordinates, particle_rows
+from cryoflow.jobs.threads import Mapper, one_thread_each
 
-CHECKED_AT_ONCE = 512
+Floats = npt.NDArray[np.float64]
+CHECKED_AT_ONCE = 128
 """Images read back at a time."""
 
 
@@ -70,24 +70,13 @@ class Done(NamedTuple):
 def work(task: Task) -> Done:
     """Extract the particles of one micrograph; what the user can mend comes back as ``problem``."""
     try:
-        with one_thread():
-            return _extract(task)
+        with one_thread_each(task.device) as spread:
+            return _extract(task, spread)
     except CryoflowError as error:
         return Done(task.name, pd.DataFrame(), problem=str(error))
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: sums do not depend on how many workers and cores there are."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _extract(task: Task) -> Done:
+def _extract(task: Task, spread: Mapper) -> Done:
     picks = task.source if isinstance(task.source, pd.DataFrame) else read_coordinates(task.source)
     path = task.project / task.name
     header = read_header(path)
@@ -99,10 +88,10 @@ def _extract(task: Task) -> Done:
     if len(rows) == 0:
         return Done(task.name, rows, outside)
     if task.keep and (earlier := _finished(task, rows)) is not None:
-        return Done(task.name, earlier, outside, kept=True, background=_background(task))
-    chosen = Corners(begin.y[inside], begin.x[inside])
-    _write_stack(task, path, chosen, y[inside.numpy()], x[inside.numpy()])
-    background = _background(task)
+        return Done(task.name, earlier, outside, kept=True, background=_background(task, spread))
+    here = inside.numpy()
+    write_mrc(_stack(task), _images(task, path, y[here], x[here], spread), _pixel(task))
+    background = _background(task, spread)
     write_table(task.table, Table(rows, task.frame.style, task.table, "", task.frame.optics))
     return Done(task.name, rows, outside, background=background)
 
@@ -111,18 +100,17 @@ def _stack(task: Task) -> Path:
     return task.project / task.frame.stack
 
 
-def _write_stack(
-    task: Task, path: Path, begin: Corners, y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]
-) -> None:
+def _images(task: Task, path: Path, y: Floats, x: Floats, spread: Mapper) -> npt.NDArray[np.float32]:
     dtype = torch.float64 if task.double else torch.float32
     micrograph = torch.from_numpy(read_image(path)).to(task.device, dtype)
+    rows, columns = (torch.from_numpy(values).to(task.device) for values in (y, x))
     seeds = [
         seed_for(task.seed, task.name, f"{row:.2f} {column:.2f}")
         for row, column in zip(y.tolist(), x.tolist(), strict=True)
     ]
-    moved = Corners(begin.y.to(task.device), begin.x.to(task.device))
-    images = extract(micrograph, moved, task.settings, seeds)
-    write_mrc(_stack(task), images.cpu().numpy().astype(np.float32, copy=False), _pixel(task))
+    begin = corners(rows, columns, task.settings.size)
+    images = extract(micrograph, begin, task.settings, seeds, spread=spread)
+    return images.cpu().numpy().astype(np.float32, copy=False)
 
 
 def _pixel(task: Task) -> float:
@@ -131,19 +119,20 @@ def _pixel(task: Task) -> float:
     return task.frame.pixel_size * task.frame.size / task.frame.rescaled
 
 
-def _background(task: Task) -> Background:
+def _background(task: Task, spread: Mapper) -> Background:
     """Read the stack back and measure its backgrounds."""
     if not task.settings.normalize:
         return Background()
-    box, number = task.settings.rescaled, read_header(_stack(task)).nz
-    mask = background_mask(box, task.settings.radius)
-    worst = torch.zeros(2)
-    for first in range(0, number, CHECKED_AT_ONCE):
-        part = read_stack(_stack(task), list(range(first, min(first + CHECKED_AT_ONCE, number))))
-        found = background_statistics(torch.from_numpy(part), mask)
-        departures = torch.stack((found.mean.abs().max(), (found.sd - 1).abs().max()))
-        worst = torch.maximum(worst, departures)
-    return Background(float(worst[0]), float(worst[1]))
+    number = read_header(_stack(task)).nz
+    mask = background_mask(task.settings.rescaled, task.settings.radius)
+
+    def departures(first: int) -> Background:
+        indices = range(first, min(first + CHECKED_AT_ONCE, number))
+        found = background_statistics(torch.from_numpy(read_stack(_stack(task), indices)), mask)
+        return Background(float(found.mean.abs().max()), float((found.sd - 1).abs().max()))
+
+    worst = list(spread(departures, range(0, number, CHECKED_AT_ONCE)))
+    return Background(max(one.mean for one in worst), max(one.sd for one in worst))
 
 
 def _finished(task: Task, rows: pd.DataFrame) -> pd.DataFrame | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -13,13 +14,14 @@ from cryoflow.compute.sort import disc, features, z_scores
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_images
 from cryoflow.files.tables import write_table
-from cryoflow.jobs.sort.particles import Particles, ctf_options, poses, read
+from cryoflow.jobs.sort.particles import Particles, ctf_options, poses_of, read
 from cryoflow.jobs.sort.references import prepare, read_references
+from cryoflow.jobs.threads import one_thread_each
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Sort
 
-BATCH_PIXELS = 1 << 21
-"""Pixels of particles worked on at a time."""
+BATCH_PIXELS = {"cpu": 1 << 19, "gpu": 1 << 24}
+"""Pixels of particles worked on at a time; on the CPU by each thread."""
 COLUMN = "rlnParticleSelectZScore"
 
 
@@ -54,23 +56,27 @@ def _features(
     spec: Sort, context: JobContext, particles: Particles, references: PaddedTransform, inside: Tensor
 ) -> Tensor:
     rows, device = particles.table.rows, context.device
-    step = max(1, BATCH_PIXELS // particles.box**2)
+    step = max(1, BATCH_PIXELS["cpu" if device == "cpu" else "gpu"] // particles.box**2)
     batches = [slice(first, first + step) for first in range(0, len(rows), step)]
-    found = []
-    for batch in context.report.progress(batches, "batches of particles", len(batches)):
+
+    def work(batch: slice) -> Tensor:
         part = rows.iloc[batch]
-        images = torch.from_numpy(read_images(part["rlnImageName"].tolist(), context.project))
-        if images.shape[-2:] != (particles.box, particles.box):
-            first = part["rlnImageName"].iloc[0]
-            raise FileError(first, f"is not of {particles.box} x {particles.box} px as the particles before")
-        residual = residuals(
-            images.to(device, references.values.real.dtype),
-            references,
-            poses(part, particles.classes[batch], device),
-            ctf_options(spec, part, particles.pixel_size_a, device),
-        )
-        found.append(features(residual, inside).cpu())
-    return torch.cat(found)
+        images = _images(part, particles.box, context).to(device, references.values.real.dtype)
+        poses = poses_of(part, particles.classes[batch], device)
+        ctf = ctf_options(spec, part, particles.pixel_size_a, device)
+        return features(residuals(images, references, poses, ctf), inside).cpu()
+
+    with one_thread_each(device) as spread:
+        found = context.report.progress(spread(work, batches), "batches of particles", len(batches))
+        return torch.cat(list(found))
+
+
+def _images(rows: pd.DataFrame, box: int, context: JobContext) -> Tensor:
+    names = rows["rlnImageName"].astype(str).tolist()
+    images = torch.from_numpy(read_images(names, context.project))
+    if images.shape[-2:] != (box, box):
+        raise FileError(names[0], f"is not of {box} x {box} px as the particles before")
+    return images
 
 
 def _summary(scores: npt.NDArray[np.float64]) -> str:

@@ -85,7 +85,7 @@ def _classes(table: Table, references: int) -> npt.NDArray[np.int64]:
     return classes
 
 
-def poses(rows: pd.DataFrame, classes: npt.NDArray[np.int64], device: str) -> Poses:
+def poses_of(rows: pd.DataFrame, classes: npt.NDArray[np.int64], device: str) -> Poses:
     """Reference, angle and origin of each row; particles picked by hand count as of the first reference."""
     zero = pd.Series(np.zeros(len(rows)), index=rows.index)
     columns = (rows["rlnAnglePsi"], rows.get("rlnOriginY", zero), rows.get("rlnOriginX", zero))

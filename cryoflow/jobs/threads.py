@@ -1,0 +1,33 @@
+"""Share independent pieces of work among threads, one torch thread each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+Mapper = Callable[..., Iterator[Any]]
+"""As the built-in `map`: results come in the order of the items."""
+
+
+@contextmanager
+def one_thread_each(device: str) -> Iterator[Mapper]:
+    """Give a `map` that works on as many items at a time as torch has threads.
+
+    Every piece is computed on one thread, so that no sum depends on how many there are; and many small
+    operations gain more from this than from threads that wait for one another inside each of them. On a GPU
+    it is `map`.
+    """
+    threads = torch.get_num_threads()
+    if device != "cpu":
+        yield map
+        return
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            yield pool.map
+    finally:
+        torch.set_num_threads(threads)
