@@ -25,6 +25,8 @@ from cryoflow.jobs.threads import Mapper, one_thread_each
 Floats = npt.NDArray[np.float64]
 CHECKED_AT_ONCE = 128
 """Images read back at a time."""
+SAME_PLACE = 1e-3
+"""Coordinates of an earlier run may differ by so many pixels, as written tables round."""
 
 
 class Task(NamedTuple):
@@ -139,12 +141,11 @@ def _finished(task: Task, rows: pd.DataFrame) -> pd.DataFrame | None:
     """Rows of an earlier run, if its stack and table are whole and of the same particles."""
     if not (task.table.exists() and _stack(task).exists()):
         return None
-    header = read_header(_stack(task))
-    if (header.nz, header.ny, header.nx) != (len(rows), task.settings.rescaled, task.settings.rescaled):
+    try:
+        header, earlier = read_header(_stack(task)), read_particles(task.table).rows
+        apart = np.abs(np.stack(coordinates(earlier)) - np.stack(coordinates(rows)))
+    except (CryoflowError, KeyError, ValueError):  # not what this job writes: make it anew
         return None
-    earlier = read_particles(task.table).rows
-    same = len(earlier) == len(rows) and list(earlier["rlnImageName"]) == list(rows["rlnImageName"])
-    if not same:
-        return None
-    apart = np.abs(np.stack(coordinates(earlier)) - np.stack(coordinates(rows)))
-    return rows if apart.max() < 1e-3 else None
+    box = task.settings.rescaled
+    same = (header.nz, header.ny, header.nx) == (len(rows), box, box)
+    return rows if same and apart.max() < SAME_PLACE else None
