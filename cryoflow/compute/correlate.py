@@ -15,6 +15,7 @@ from torch import Tensor
 
 from cryoflow.compute.band import BandInverse
 from cryoflow.compute.ctf import CtfParameters, ctf_at
+from cryoflow.compute.micrograph import remove_gradients
 from cryoflow.compute.search import Search
 from cryoflow.compute.templates import TemplateSums, template_sums
 from cryoflow.compute.work_grid import WorkGrid, sampled_transform
@@ -78,16 +79,22 @@ def fom_maps(
     ctf : CtfParameters or None
         Scalars; None when the references are not CTF corrected.
     first_peak : bool
-        Leave the CTF at 1 up to its first peak.
+        Put the CTF at 1 up to its first peak.
     """
     transform = sampled_transform(micrograph, search.grid)
+    if search.gradients is not None:
+        y, x = search.grid.frequencies(transform.device)
+        transform = transform * (1 - search.gradients.removed(y, x)).to(micrograph.dtype)
+        micrograph = remove_gradients(micrograph, search.gradients)
     background = local_background(search, micrograph, transform)
     block = _correlated(search, transform)
     upright = search.upright
     if ctf is not None:
         values = _ctf(search, ctf, first_peak)
         block, upright = block * values, upright * values
-    sums = template_sums(upright, search.band, _area(search.grid), search.references.radius)
+    grid = search.grid
+    radius = search.references.radius
+    sums = template_sums(upright, search.band, _area(grid), radius, grid.correlation_shift)
     best = [_best_over_psi(search, reference, block) for reference in range(len(upright))]
     correlation = torch.stack([b.correlation for b in best])
     psi = search.psi_deg.to(micrograph)[torch.stack([b.psi_index for b in best]).long()]
@@ -100,7 +107,7 @@ def fom_maps(
         background.sd.float(),
         background.mean.float(),
         sums.expected_ratio,
-        sampling_of(search.grid),
+        sampling_of(grid),
     )
 
 

@@ -1,6 +1,7 @@
 """A micrograph made ready for the search: mean 0, sd 1, outliers gone, gradients removed."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,32 +27,46 @@ def normalise_micrograph(image: Tensor) -> Tensor:
     CryoflowError
         When pixels are not finite, or all the same.
     """
-    broken = int((~torch.isfinite(image)).sum())
-    if broken:
+    mean = float(image.mean(dtype=torch.float64))
+    if not math.isfinite(mean):
+        broken = int((~torch.isfinite(image)).sum())
         raise CryoflowError(f"{broken} of {image.numel()} pixels are not finite numbers")
-    wide = image.double()
-    sd, mean = (float(value) for value in torch.std_mean(wide))
-    if not sd > 1e-12 * max(abs(mean), 1e-30):
+    if bool((image == image[0, 0]).all()):
         raise CryoflowError(f"all pixels are {mean:g}: nothing to pick from")
-    scaled = (image - mean) / sd
-    return scaled.masked_fill_(scaled.abs() > OUTLIER_SD, 0)
+    centred = image - mean
+    sd = float(torch.linalg.vector_norm(centred, dtype=torch.float64)) / math.sqrt(image.numel())
+    return centred.div_(sd).masked_fill_(centred.abs() > OUTLIER_SD, 0)
 
 
-def remove_gradients(image: Tensor, pixel_size_a: float, cutoff_a: float) -> Tensor:
-    """High-pass a micrograph: what is larger than ``cutoff_a`` (A) goes.
+class Gradients(NamedTuple):
+    """Which low frequencies a high-pass filter removes: a raised cosine, in shells of a square."""
 
-    The filter is RELION's, a raised cosine two shells wide around shell ``round(size * pixel / cutoff)`` of a
-    square of ``size``, the longer side; outside the micrograph the square is 0. Only the few low frequencies
-    are transformed, and what they make up is taken off.
-    """
-    size = max(image.shape)
+    size: int
+    """Side of the square: the longer side of the micrograph, pixels."""
+    low: int
+    """All below this shell is removed."""
+    high: int
+    """Nothing above this shell is."""
+
+    def removed(self, y: Tensor, x: Tensor) -> Tensor:
+        """Share removed at frequencies ``(h,)`` and ``(w,)``, cycles per pixel, ``(h, w)``."""
+        shell = torch.hypot(y[:, None], x[None, :]) * self.size
+        return lowpass_mask(shell, (self.low + self.high) / 2, self.high - self.low)
+
+
+def gradients(height: int, width: int, pixel_size_a: float, cutoff_a: float) -> Gradients:
+    """RELION's high-pass: two shells wide around shell ``round(size * pixel / cutoff)``, cutoff in A."""
+    size = max(height, width)
     shell = math.floor(size * pixel_size_a / cutoff_a + 0.5)
-    # RELION's edge cannot begin below frequency 0
-    low, high = max(0, shell - 1), shell + 1
+    return Gradients(size, max(0, shell - 1), shell + 1)
+
+
+def remove_gradients(image: Tensor, gradients: Gradients) -> Tensor:
+    """High-pass a micrograph, 0 outside; only the few low frequencies are transformed, and taken off."""
+    size, high = gradients.size, gradients.high
     numbers = torch.arange(-high, high + 1, dtype=torch.float64, device=image.device)
     y, x = numbers / size, numbers[high:] / size
     bases = (folded_basis(n, f, image.dtype) for n, f in zip(image.shape, (y, x), strict=True))
-    kept = lowpass_mask(torch.hypot(y[:, None], x[None, :]) * size, (low + high) / 2, high - low)
-    slow = forward(image, *bases) * kept.to(image.dtype) / size**2
+    slow = forward(image, *bases) * gradients.removed(y, x).to(image.dtype) / size**2
     positions = (torch.arange(n, dtype=torch.float64, device=image.device) for n in image.shape)
     return image - inverse_at(slow, y, x, *positions)

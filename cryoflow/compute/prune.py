@@ -38,8 +38,8 @@ def keep_best_of_clusters(points: Points, rank: Indices, radius: float, distance
     near = _pairs(points, max(radius, distance))
     apart = _squared_distance(points, near)
     cluster = _components(len(points), near[apart < radius**2])
-    conflict = near[(apart < distance**2) & (cluster[near[:, 0]] == cluster[near[:, 1]])]
-    return _greedy(rank, conflict)
+    conflict = near[apart < distance**2]
+    return _greedy(rank, conflict[cluster[conflict[:, 0]] == cluster[conflict[:, 1]]])
 
 
 def keep_lonely(points: Points, distance: float) -> Flags:
@@ -59,8 +59,9 @@ def _pairs(points: Points, reach: float) -> Indices:
 
 def _squared_distance(points: Points, pairs: Indices) -> npt.NDArray[np.int64]:
     """In whole numbers, so that equality with a limit is exact."""
-    difference = points[pairs[:, 0]] - points[pairs[:, 1]]
-    return np.asarray((difference**2).sum(1))
+    y, x = points.T
+    first, second = pairs.T
+    return np.asarray((y[first] - y[second]) ** 2 + (x[first] - x[second]) ** 2)
 
 
 def _components(count: int, edges: Indices) -> npt.NDArray[np.int32]:

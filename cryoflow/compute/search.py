@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.band import Band, band_within
+from cryoflow.compute.micrograph import Gradients, gradients
 from cryoflow.compute.partial_dft import centred_transform
 from cryoflow.compute.references import References
 from cryoflow.compute.templates import FineTransform, fine_transform, psi_angles, rotated_templates
@@ -29,6 +30,8 @@ class Search(NamedTuple):
     """Conjugate transform of the background mask, over its number of pixels, ``(rows, columns // 2 + 1)``."""
     upright: Tensor
     """References at psi 0, complex ``(refs, rows, columns)`` of the band's block."""
+    gradients: Gradients | None
+    """What a high-pass filter removes from micrographs."""
     fine: FineTransform
     rotated: Tensor | None
     """References at the first half turn (all angles when their number is odd), of the band's block,
@@ -64,6 +67,7 @@ def prepare_search(
     lowpass_a: float | None,
     shrink: float,
     psi_step_deg: float,
+    highpass_a: float | None = None,
 ) -> Search:
     """Prepare a search for micrographs of ``height`` x ``width`` pixels.
 
@@ -81,6 +85,8 @@ def prepare_search(
         RELION's shrink factor, see `cryoflow.compute.work_grid.work_grid`.
     psi_step_deg : float
         In-plane step, degrees.
+    highpass_a : float or None
+        Micrographs lose what is larger than this, A.
     """
     grid = work_grid(height, width, pixel_size_a, lowpass_a, shrink)
     limit = band_limit(height, width, pixel_size_a, lowpass_a)
@@ -94,7 +100,8 @@ def prepare_search(
         band,
         _background_mask(references, grid),
         upright,
-        fine_transform(references.images, limit),
+        None if highpass_a is None else gradients(height, width, pixel_size_a, highpass_a),
+        fine_transform(references.images, limit, max(height, width)),
         None,
     )
     kept = search.distinct_psis * upright.numel() * upright.element_size()

@@ -1,9 +1,8 @@
 """Transforms of references at every in-plane angle, on a micrograph's frequency grid.
 
-RELION samples the transform of each reference in a box of twice the micrograph bilinearly, which is exact
-for all purposes. Here the transform is worked out on a grid fine enough for the same (up to 32-fold
-oversampled, only within the low-pass), divided by the image of the bilinear kernel beforehand, and sampled
-bilinearly.
+RELION puts each reference into a box of twice the micrograph and samples its transform bilinearly,
+neighbours ``1 / (2 size)`` apart. The same grid of frequencies is worked out here, but only within the
+low-pass, and without the box.
 """
 
 import math
@@ -16,8 +15,8 @@ from cryoflow.compute.band import Band
 from cryoflow.compute.partial_dft import centred_transform, inverse_at
 from cryoflow.compute.references import disc
 
-OVERSAMPLING = 32
 LARGEST_GRID = 2048
+"""Points a side of the grid of frequencies, beyond which it is made coarser."""
 
 
 class FineTransform(NamedTuple):
@@ -49,7 +48,7 @@ def psi_angles(step_deg: float) -> Tensor:
     return torch.arange(count, dtype=torch.float64) * (360 / count)
 
 
-def fine_transform(images: Tensor, limit: float) -> FineTransform:
+def fine_transform(images: Tensor, limit: float, size: int) -> FineTransform:
     """Transform images for `rotated_templates`.
 
     Parameters
@@ -58,15 +57,19 @@ def fine_transform(images: Tensor, limit: float) -> FineTransform:
         ``(refs, n, n)``, centre at ``n // 2``.
     limit : float
         Highest frequency that will be asked for, cycles per pixel.
+    size : int
+        Longer side of the micrograph, pixels.
     """
     box = images.shape[-1]
-    step = 1 / (box * max(4.0, min(OVERSAMPLING, LARGEST_GRID / (2 * limit * box))))
+    wanted = 1 / (2 * size)
+    step = max(wanted, 2 * limit / LARGEST_GRID)
     reach = math.ceil(limit / step) + 2
     frequency = torch.arange(-reach, reach + 1, dtype=torch.float64, device=images.device) * step
     offset = torch.arange(box, dtype=torch.float64, device=images.device) - box // 2
-    kernel = torch.sinc(offset * step) ** 2
-    corrected = images / (kernel[:, None] * kernel[None, :]).to(images.dtype)
-    transform = centred_transform(corrected, frequency, frequency)
+    # a bilinear kernel dims the image by sinc^2(offset step); keep it at that of the wanted step
+    kernel = (torch.sinc(offset * wanted) / torch.sinc(offset * step)) ** 2
+    dimmed = images * (kernel[:, None] * kernel[None, :]).to(images.dtype)
+    transform = centred_transform(dimmed, frequency, frequency)
     return FineTransform(torch.stack((transform.real, transform.imag), 1), step)
 
 
@@ -99,7 +102,7 @@ def rotated_templates(fine: FineTransform, psi_deg: Tensor, band: Band) -> Tenso
     return torch.complex(parts[:, 0], parts[:, 1])
 
 
-def template_sums(upright: Tensor, band: Band, area: float, radius: int) -> TemplateSums:
+def template_sums(upright: Tensor, band: Band, area: float, radius: int, shift: int = 0) -> TemplateSums:
     """Sums over the disc of references as the micrograph would show them, at full micrograph pixels.
 
     No full-size transform is needed: the few frequencies of the band give the pixels of the disc directly.
@@ -113,9 +116,11 @@ def template_sums(upright: Tensor, band: Band, area: float, radius: int) -> Temp
         Pixels of one period of the frequency grid, both axes multiplied.
     radius : int
         Of the disc, pixels.
+    shift : int
+        Pixels by which the references are moved against the disc.
     """
     reach = radius - 1
-    offset = torch.arange(-reach, reach + 1, dtype=torch.float64, device=upright.device)
+    offset = torch.arange(-reach, reach + 1, dtype=torch.float64, device=upright.device) - shift
     images = inverse_at(upright, band.y, band.x, offset, offset) / area
     values = images[:, disc(2 * reach + 1, radius, upright.device)].double()
     count = values.shape[1] + 1

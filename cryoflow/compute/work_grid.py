@@ -1,9 +1,10 @@
 """The samples at which a micrograph is searched: rectangular, of RELION's spacing, of quick FFT sizes.
 
-RELION pads a micrograph to a square of its longer side, ``size`` pixels, and searches it at ``work``
-samples a side. Here each axis keeps the spacing ``size / work`` and the phase, and has as many samples as
-it needs. Position of sample j: ``top + spacing j`` in micrograph pixels; one sample lies on the centre
-pixel ``n // 2``.
+RELION pads a micrograph with noise to a square of its longer side, ``size`` pixels, and searches it at
+``work`` samples a side. Here each axis keeps the spacing ``size / work`` and the phase, and has as many
+samples as it needs; where RELION's square costs little more it is kept, but with nothing instead of the
+noise: then figures of merit agree up to the borders. Position of sample j: ``top + spacing j`` in
+micrograph pixels; one sample lies on the centre pixel ``n // 2``.
 """
 
 import math
@@ -18,6 +19,10 @@ from cryoflow.compute.partial_dft import FoldedBasis, folded_basis, forward, wit
 
 LARGEST_PRIME = 43
 """RELION's limit for the prime factors of a work size."""
+LARGEST_SQUARE = 1024
+"""Samples a side of the largest of RELION's squares to keep; above it the size of FFTs matters more."""
+NEARLY_SQUARE = 0.8
+"""Least ratio of the sides of micrographs for which RELION's square is kept."""
 
 
 class WorkGrid(NamedTuple):
@@ -53,8 +58,8 @@ class WorkGrid(NamedTuple):
     def correlation_shift(self) -> int:
         """Pixels by which references are compared beyond each sample, along both axes.
 
-        RELION moves a micrograph of odd size by one pixel against its references (not against the background
-        mask). Doing the same keeps figures of merit comparable; coordinates tell where the comparison was.
+        RELION moves a micrograph of odd size by one pixel against its references, and those against their
+        disc. Doing the same keeps figures of merit comparable; coordinates tell where the comparison was.
         """
         return max(self.height, self.width) % 2
 
@@ -101,7 +106,10 @@ def work_grid(
     wanted = band_size(size, pixel_size_a, lowpass_a) if shrink == 0 else _even(shrink * size)
     work = min(relion_work_size(wanted, size), size)
     spacing = size / work
-    rows, columns = (good_size(math.ceil(n / spacing - 1e-9)) for n in (height, width))
+    if work <= LARGEST_SQUARE and min(height, width) >= NEARLY_SQUARE * size:
+        rows = columns = work
+    else:
+        rows, columns = (good_size(math.ceil(n / spacing - 1e-9)) for n in (height, width))
     return WorkGrid(height, width, spacing, rows, columns)
 
 

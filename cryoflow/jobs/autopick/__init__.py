@@ -33,7 +33,7 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
         When the inputs do not fit each other, FOM maps are of other settings, or no micrograph can be done.
     """
     listed = list_micrographs(spec, context)
-    picker, files = _picker(spec, context)
+    picker, files = make_picker(spec, context)
     work = Work(spec, context, picker, listed.style, Finished(context.directory / "finished.txt"))
     for micrograph in listed.micrographs:
         if spec.autopicking.read_fom_maps:
@@ -62,7 +62,7 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     )
 
 
-def _picker(spec: AutoPick, context: JobContext) -> tuple[Picker, tuple[str, ...]]:
+def make_picker(spec: AutoPick, context: JobContext) -> tuple[Picker, tuple[str, ...]]:
     """How to pick, and the project-relative names of the files read for it."""
     if spec.io.use_laplacian_of_gaussian:
         return BlobPicker(spec, context), ()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.correlate import FomMaps, Sampling, fom_maps, sampling_of
-from cryoflow.compute.micrograph import normalise_micrograph, remove_gradients
+from cryoflow.compute.micrograph import normalise_micrograph
 from cryoflow.compute.peaks import Picks, Thresholds, clear_of_sides, find_peaks
 from cryoflow.compute.references import References, prepare_references
 from cryoflow.compute.search import Search, prepare_search
@@ -84,8 +84,6 @@ class ReferencePicker:
             size = f"{image.shape[1]} x {image.shape[0]}"
             raise CryoflowError(f"{size} pixels are less than the box of the references, {box} pixels")
         normal = normalise_micrograph(image.to(self.context.device, self._dtype))
-        if tab.highpass_filter is not None:
-            normal = remove_gradients(normal, pixel, tab.highpass_filter)
         search = self._search(int(image.shape[0]), int(image.shape[1]), pixel)
         return fom_maps(search, normal, micrograph.ctf, tab.ignore_ctfs_until_first_peak)
 
@@ -163,5 +161,6 @@ class ReferencePicker:
                     tab.lowpass_filter_references,
                     self.spec.autopicking.shrink_factor,
                     tab.in_plane_angular_sampling,
+                    tab.highpass_filter,
                 )
             return self._searches[key]

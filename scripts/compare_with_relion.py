@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Compare cryoflow with RELION's own output for the same input.
+
+    compare_with_relion.py picking [--reference DIR] [--case NAME ...]
+
+Prints a table and ends with 1 when something is out of tolerance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from relion_parity import picking
+
+PARTS: dict[str, Callable[[Path, list[str]], bool]] = {"picking": picking.report}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", choices=sorted(PARTS), nargs="*", default=sorted(PARTS))
+    default = Path(__file__).parents[2] / "shared" / "reference"
+    parser.add_argument("--reference", type=Path, default=default, help="folder with RELION's output")
+    parser.add_argument("--case", nargs="*", default=[], help="only these cases")
+    options = parser.parse_args()
+    good = [PARTS[part](options.reference, options.case) for part in options.part]
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Comparisons with RELION's own output, a module a job type."""
