@@ -14,6 +14,11 @@ JOBS = ("AutoPick", "Extract", "Sort", "Select", "Class2D")
 _COMMANDS = {
     "run": "run specs one after the other, or sweep one",
     "validate": "check specs without running them",
+    "status": "show the jobs of a project as a tree of who feeds whom",
+    "show": "show one job: what it was to do, took, made, and how it ended",
+    "diff": "show two jobs side by side, where they differ",
+    "verify": "check that the files of jobs are still what their records say",
+    "rerun": "run a job again from its record and compare what comes out",
     "fields": "list the fields of the job types",
     "schema": "print the JSON schema of a job type's specs",
     "simulate": "make a synthetic project with known truth",

@@ -38,6 +38,31 @@ def test_processes_never_get_the_same_number(tmp_path: Path) -> None:
     assert sorted(names) == [f"job{number:03d}" for number in range(1, 25)]
 
 
+def _name_files(project: str) -> str:
+    directory = make_job_directory(
+        Path(project), "AutoPick", fill=lambda new: (new / "mine").write_text("x") and None
+    )
+    return f"{directory.name} {(directory / 'mine').exists()}"
+
+
+def test_processes_never_get_the_same_directory_with_its_files(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        names = list(pool.map(_name_files, [str(tmp_path)] * 12))
+    assert sorted(names) == [f"job{number:03d} True" for number in range(1, 13)]
+    assert len(list((tmp_path / "AutoPick").iterdir())) == 12
+
+
+def test_directory_appears_with_its_files_or_not_at_all(tmp_path: Path) -> None:
+    def fill(new: Path) -> None:
+        (new / "first").touch()
+        assert not (tmp_path / "Sort" / "job013").exists()
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        make_job_directory(tmp_path, "Sort", 13, fill=fill)
+    assert list((tmp_path / "Sort").iterdir()) == []
+
+
 def test_fixed_number_and_alias(tmp_path: Path) -> None:
     directory = make_job_directory(tmp_path, "AutoPick", 10, "optimise_params")
     assert directory == tmp_path / "AutoPick" / "job010"

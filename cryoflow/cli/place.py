@@ -1,0 +1,41 @@
+"""Which project and which job a command means."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """Absolute project root and job directory."""
+
+    project: Path
+    directory: Path
+
+
+def add_project(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--project``."""
+    text = "project root; that of the job directory, or here, if not given"
+    parser.add_argument("--project", type=Path, default=None, metavar="DIR", help=text)
+
+
+def project_of(options: argparse.Namespace) -> Path:
+    """Return the absolute project root of a command that takes no job directory."""
+    return (options.project or Path()).absolute()
+
+
+def job_place(options: argparse.Namespace, given: str) -> Place:
+    """Find a job directory, given relative to the project or as any path; an alias will do.
+
+    Raises
+    ------
+    CryoflowError
+        If there is none.
+    """
+    from cryoflow.project.directory import find_job_directory
+
+    project: Path = project_of(options)
+    if options.project is None and Path(given).is_dir():
+        project = Path(given).resolve().parent.parent
+    return Place(project, find_job_directory(project, given))

@@ -1,0 +1,50 @@
+"""``cryoflow rerun``."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections import Counter
+
+from cryoflow.cli.place import add_project, job_place
+from cryoflow.cli.text import say, say_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``rerun``."""
+    parser.add_argument("job", metavar="JOB_DIR", help="e.g. AutoPick/job010, or an alias")
+    text = "part of the largest value of a column or image by which numbers may differ (0.0001)"
+    parser.add_argument("--tolerance", type=float, default=1e-4, metavar="T", help=text)
+    add_project(parser)
+    parser.set_defaults(call=rerun)
+
+
+def rerun(options: argparse.Namespace) -> int:
+    """Run a job again from its record under the next free number, and compare every output with the old one.
+
+    0 if all are identical or within the tolerance, 1 if not.
+    """
+    from cryoflow.launch.rerun import rerun_job
+    from cryoflow.project.compare import VERDICTS
+
+    place = job_place(options, options.job)
+    command = shlex.join(["cryoflow", *options.arguments])
+    done = rerun_job(place.project, place.directory, command, options.tolerance)
+    for change in done.changed:
+        say(f"since then: {change.kind} {change.path} {change.what}")
+    for line in done.elsewhere:
+        say(f"since then: {line}")
+    if not done.files:
+        return done.code
+    telling = [
+        [name, found.verdict, found.detail] for name, found in done.files if found.verdict != "identical"
+    ]
+    if telling:
+        say_table(telling, indent="  ")
+    counts = Counter(found.verdict for _, found in done.files)
+    verdicts = [verdict for verdict in VERDICTS if counts[verdict]]
+    summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)
+    old = place.directory.relative_to(place.project).as_posix()
+    say(f"{done.directory} against {old}: {summary} of {len(done.files)} files")
+    say(f"{done.directory}/")
+    return int(bool(counts["different"]))

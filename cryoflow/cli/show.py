@@ -1,0 +1,95 @@
+"""``cryoflow show``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from cryoflow.cli.place import add_project, job_place
+from cryoflow.cli.text import say, say_table, seconds_text
+
+if TYPE_CHECKING:
+    from cryoflow.project.jobs import Job
+
+#: Files and failures listed.
+_SHOWN = 12
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``show``."""
+    parser.add_argument("job", metavar="JOB_DIR", help="e.g. AutoPick/job010, or an alias")
+    parser.add_argument("--all", action="store_true", help="all settings and files, not only what tells most")
+    add_project(parser)
+    parser.set_defaults(call=show)
+
+
+def show(options: argparse.Namespace) -> int:
+    """Show what a job was to do, what it took, what it made, and how it ended."""
+    from cryoflow.project.jobs import list_jobs
+    from cryoflow.project.record import read_record
+
+    place = job_place(options, options.job)
+    read_record(place.directory)  # tells what is wrong with it, where something is
+    name = f"{place.directory.parent.name}/{place.directory.name}"
+    jobs = {job.name: job for job in list_jobs(place.project)}
+    _say_head(jobs[name], [job.name for job in jobs.values() if name in job.feeders])
+    _say_settings(jobs[name].record["spec"], options.all)
+    for kind in ("inputs", "outputs"):
+        _say_files(kind, jobs[name].record[kind], options.all)
+    _say_failures(jobs[name].record["failures"], options.all)
+    return 0
+
+
+def _say_head(job: Job, fed: list[str]) -> None:
+    record = job.record
+    spent = {what: seconds_text(seconds) for what, seconds in record["timings"]["seconds"].items()}
+    rows = [
+        ["job", f"{job.name} {f'({job.alias})' if job.alias else ''}".rstrip()],
+        ["state", f"{job.state}{': ' + record['error'] if record['error'] else ''}"],
+        ["command", record["command"]],
+        ["started", record["timings"]["started"]],
+        ["took", ", ".join(f"{what} {text}" for what, text in spent.items()) or "-"],
+        ["counts", ", ".join(f"{name} {value:g}" for name, value in record["counts"].items()) or "-"],
+        ["ran on", f"{record['device']}, {record['threads'] or '-'} threads, seed {record['seed']}"],
+        ["versions", ", ".join(f"{name} {text}" for name, text in record["versions"].items())],
+        ["takes from", ", ".join(job.feeders) or "-"],
+        ["feeds", ", ".join(fed) or "-"],
+    ]
+    say_table(rows)
+
+
+def _say_settings(spec: dict[str, Any], everything: bool) -> None:
+    from cryoflow.project.diff import flat
+    from cryoflow.spec import JOB_TYPES
+
+    say("\nsettings" if everything else "\nsettings that are not the default")
+    defaults = {
+        f"{tab}.{name}": info.default
+        for tab, section in JOB_TYPES[spec["job"]].sections().items()
+        for name, info in section.model_fields.items()
+    }
+    rows = [
+        [name, str(value)]
+        for name, value in flat(spec).items()
+        if "." in name and (everything or defaults.get(name, ...) != value)
+    ]
+    say_table(rows or [["none", ""]], indent="  ")
+
+
+def _say_files(kind: str, entries: list[dict[str, Any]], everything: bool) -> None:
+    total = sum(entry["size"] or 0 for entry in entries)
+    say(f"\n{len(entries)} {kind}, {total / 1e6:.1f} MB")
+    shown = entries if everything else entries[:_SHOWN]
+    rows = [[entry["path"], str(entry["size"]), (entry["sha256"] or "")[:10]] for entry in shown]
+    if rows:
+        say_table(rows, indent="  ")
+    if len(shown) < len(entries):
+        say(f"  and {len(entries) - len(shown)} more (--all)")
+
+
+def _say_failures(failures: list[dict[str, str]], everything: bool) -> None:
+    if not failures:
+        return
+    say(f"\n{len(failures)} failures")
+    for failure in failures if everything else failures[:_SHOWN]:
+        say(f"  {failure['item']}: {failure['message']}")

@@ -1,0 +1,39 @@
+"""``cryoflow status``."""
+
+from __future__ import annotations
+
+import argparse
+
+from cryoflow.cli.place import add_project, project_of
+from cryoflow.cli.text import counts_text, say, say_table, seconds_text
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``status``."""
+    add_project(parser)
+    parser.set_defaults(call=status)
+
+
+def status(options: argparse.Namespace) -> int:
+    """Show the project's jobs as a tree of who feeds whom, with states, counts and times."""
+    from cryoflow.project.jobs import list_jobs, tree_lines
+
+    rows = []
+    for branches, job in tree_lines(list_jobs(project_of(options))):
+        timings = job.record.get("timings", {})
+        rows.append(
+            [
+                f"{branches}{job.name}",
+                job.alias or "",
+                job.state,
+                counts_text(job.record.get("counts", {})),
+                seconds_text(timings.get("seconds", {}).get("job")),
+                str(timings.get("started", ""))[:16].replace("T", " "),
+                " ".join(job.feeders),
+            ]
+        )
+    if not rows:
+        say("no jobs")
+        return 0
+    say_table([["job", "alias", "state", "counts", "took", "started", "takes from"], *rows])
+    return 0

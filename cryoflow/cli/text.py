@@ -1,0 +1,34 @@
+"""Tables of words for terminals and pipes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def say(line: str = "") -> None:
+    """Write one line on stdout."""
+    sys.stdout.write(line + "\n")
+
+
+def say_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:
+    """Write rows with their columns below each other; the last column is not padded."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        say(indent + "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Return e.g. ``4.2 s``, ``3 min 20 s``, ``2 h 05 min``; ``-`` for nothing."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def counts_text(counts: dict[str, int | float]) -> str:
+    """Return the counts that say most, e.g. ``539 particles, 8 micrographs``."""
+    shown = [name for name in ("particles", "classes", "micrographs") if name in counts] or list(counts)[:1]
+    return ", ".join(f"{counts[name]:g} {name.replace('_', ' ')}" for name in shown)

@@ -1,0 +1,40 @@
+"""``cryoflow verify``."""
+
+from __future__ import annotations
+
+import argparse
+
+from cryoflow.cli.place import add_project, job_place
+from cryoflow.cli.text import say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``verify``."""
+    parser.add_argument("jobs", nargs="+", metavar="JOB_DIR", help="e.g. AutoPick/job010, or an alias")
+    text = "read every byte again, even of files that have kept size, time and inode since they were hashed"
+    parser.add_argument("--full", action="store_true", help=text)
+    add_project(parser)
+    parser.set_defaults(call=verify)
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Name every input and output that is not what the record says; 1 if there is one."""
+    from cryoflow.project.record import read_record
+    from cryoflow.project.verify import changed_files
+
+    code = 0
+    for given in options.jobs:
+        place = job_place(options, given)
+        record = read_record(place.directory)
+        name = place.directory.relative_to(place.project).as_posix()
+        changes = changed_files(place.project, record, fresh=options.full)
+        for change in changes:
+            say(f"{name}: {change.kind} {change.path} {change.what}")
+        ended = record.get("status") in {"succeeded", "partial"}
+        if not changes and ended:
+            files = f"{len(record['inputs'])} inputs and {len(record['outputs'])} outputs"
+            say(f"{name}: ok, {files} are as recorded")
+        if not ended:
+            say(f"{name}: its record says '{record.get('status')}', not that it ended well")
+        code = code or int(bool(changes) or not ended)
+    return code

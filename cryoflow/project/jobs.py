@@ -1,0 +1,141 @@
+"""The jobs of a project: what they are, how they ended, who feeds whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryoflow.errors import CryoflowError
+from cryoflow.project.directory import alias_of
+from cryoflow.project.lock import is_running
+from cryoflow.project.markers import ABORTED, FAILURE, SUCCESS
+from cryoflow.project.pipeline import PIPELINE
+from cryoflow.project.pipeline_text import Loop, read_words
+from cryoflow.project.record import RECORD, read_record
+
+_JOB = re.compile(r"job\d{3,}")
+_MARKERS = {SUCCESS: "succeeded", FAILURE: "failed", ABORTED: "aborted"}
+
+
+class Job(NamedTuple):
+    """A job directory, of this program or of RELION.
+
+    Attributes
+    ----------
+    name : str
+        ``AutoPick/job010``.
+    alias : str or None
+        Its alias, without the type.
+    state : str
+        ``succeeded``, ``partial``, ``failed``, ``aborted``, ``running``, ``stopped`` (killed before its end)
+        or ``unknown`` (of RELION, not ended).
+    record : dict
+        The record; empty for jobs of RELION.
+    feeders : tuple of str
+        Names of the jobs whose files it takes up, in the order of their numbers.
+    """
+
+    name: str
+    alias: str | None
+    state: str
+    record: dict[str, Any]
+    feeders: tuple[str, ...]
+
+
+def number_of(name: str) -> int:
+    """Return 10 for ``AutoPick/job010``."""
+    return int(name.rpartition("/job")[2])
+
+
+def list_jobs(project: Path) -> list[Job]:
+    """Return all jobs of a project in the order of their numbers."""
+    edges = _pipeline_edges(project)
+    folders = [path for path in project.glob("*/job[0-9][0-9][0-9]*") if _JOB.fullmatch(path.name)]
+    found = [
+        read_job(project, folder, edges)
+        for folder in folders
+        if folder.is_dir() and not folder.is_symlink() and folder.parent.name != "Trash"
+    ]
+    return sorted(found, key=lambda job: (number_of(job.name), job.name))
+
+
+def read_job(project: Path, directory: Path, edges: Iterable[tuple[str, str]] = ()) -> Job:
+    """Look at one job directory; ``edges`` are pairs of jobs, feeder and fed, that are known already."""
+    name = f"{directory.parent.name}/{directory.name}"
+    record: dict[str, Any] = {}
+    if (directory / RECORD).exists():
+        with suppress(CryoflowError):
+            record = read_record(directory)
+    fed = {feeder for feeder, job in edges if job == name}
+    fed |= {job for file in _files_taken(record) if (job := job_of_file(project, file))}
+    feeders = tuple(sorted(fed - {name}, key=number_of))
+    return Job(name, alias_of(directory), _state(directory, record), record, feeders)
+
+
+def job_of_file(project: Path, name: str) -> str | None:
+    """Return the job whose directory a project-relative file lies in; aliases are followed."""
+    parts = Path(name).parts
+    if len(parts) < 3:
+        return None
+    folder = project / parts[0] / parts[1]
+    with suppress(OSError):
+        if folder.is_symlink():
+            folder = folder.with_name(folder.readlink().name)
+    return f"{parts[0]}/{folder.name}" if _JOB.fullmatch(folder.name) else None
+
+
+def tree_lines(jobs: Iterable[Job]) -> Iterator[tuple[str, Job]]:
+    """Yield every job with the branches to draw before its name.
+
+    A job stands below the latest of those that feed it, so that a chain reads downwards.
+    """
+    jobs = list(jobs)
+    names = {job.name for job in jobs}
+    below: dict[str | None, list[Job]] = {}
+    for job in jobs:
+        above = [name for name in job.feeders if name in names and number_of(name) < number_of(job.name)]
+        below.setdefault(above[-1] if above else None, []).append(job)
+
+    def lines(parent: str | None, indent: str) -> Iterator[tuple[str, Job]]:
+        children = below.get(parent, [])
+        for place, job in enumerate(children, start=1):
+            last = place == len(children)
+            branch = "" if parent is None else "└ " if last else "├ "
+            yield indent + branch, job
+            deeper = "" if parent is None else "  " if last else "│ "
+            yield from lines(job.name, indent + deeper)
+
+    yield from lines(None, "")
+
+
+def _state(directory: Path, record: dict[str, Any]) -> str:
+    if is_running(directory):
+        return "running"
+    ended = next((state for marker, state in _MARKERS.items() if (directory / marker).exists()), None)
+    if ended == "succeeded" and record.get("status") == "partial":
+        return "partial"
+    return ended or ("stopped" if record else "unknown")
+
+
+def _files_taken(record: dict[str, Any]) -> Iterator[str]:
+    for entry in record.get("inputs", ()):
+        yield str(entry["path"])
+    for value in dict(record.get("spec", {}).get("io") or {}).values():
+        if isinstance(value, str):
+            yield value
+
+
+def _pipeline_edges(project: Path) -> list[tuple[str, str]]:
+    """Return feeder and fed job of every edge that RELION's pipeline file knows."""
+    try:
+        edges = read_words(project / PIPELINE).blocks.get("pipeline_input_edges")
+    except (CryoflowError, OSError):
+        return []
+    if not isinstance(edges, Loop):
+        return []
+    source, target = (edges.columns.index(f"rlnPipeLineEdge{what}") for what in ("FromNode", "Process"))
+    pairs = [(job_of_file(project, row[source]), row[target].rstrip("/")) for row in edges.rows]
+    return [(feeder, fed) for feeder, fed in pairs if feeder]

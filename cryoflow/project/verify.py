@@ -1,0 +1,71 @@
+"""Are a job's files still what its record says?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryoflow.project.fingerprints import fingerprints
+
+#: The most files read at the same time.
+_THREADS = 4
+
+
+class Changed(NamedTuple):
+    """A file that is not what it was.
+
+    Attributes
+    ----------
+    kind : str
+        ``input`` or ``output``.
+    path : str
+        Project-relative.
+    what : str
+        ``is gone``, or what has changed.
+    """
+
+    kind: str
+    path: str
+    what: str
+
+
+def changed_files(
+    project: Path, record: dict[str, Any], kinds: Iterable[str] = ("input", "output"), fresh: bool = False
+) -> list[Changed]:
+    """Return the inputs and outputs of a record that are not what they were.
+
+    Parameters
+    ----------
+    project : Path
+        Absolute project root.
+    record : dict
+        See `cryoflow.project.record.read_record`.
+    kinds : iterable of str
+        ``input``, ``output`` or both.
+    fresh : bool
+        Read every file, even one that has kept its size, time and inode since it was last hashed.
+    """
+    return [change for kind in kinds for change in _changed(project, kind, record[f"{kind}s"], fresh)]
+
+
+def _changed(project: Path, kind: str, entries: list[dict[str, Any]], fresh: bool) -> list[Changed]:
+    threads = min(_THREADS, os.cpu_count() or 1)
+    found = fingerprints(project, (entry["path"] for entry in entries), threads, fresh)
+    now = {entry["path"]: entry for entry in found}
+    return [
+        Changed(kind, then["path"], _what(then, now[then["path"]]))
+        for then in entries
+        if then != now[then["path"]]
+    ]
+
+
+def _what(then: dict[str, Any], now: dict[str, Any]) -> str:
+    if now["size"] is None:
+        return "is gone"
+    if then["size"] is None:
+        return "was not there then"
+    if then["size"] != now["size"]:
+        return f"has changed: {then['size']} bytes then, {now['size']} now"
+    return "has changed, though not in size"

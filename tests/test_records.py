@@ -1,0 +1,150 @@
+"""Commands that read records: verify, rerun, diff, status, show."""
+
+import os
+from pathlib import Path
+
+import pytest
+from launch_project import cryoflow, kept, make_project, select_spec
+
+from cryoflow import view
+from cryoflow.cli import main
+from cryoflow.project.record import read_record, write_record
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One table, and two selections from it, the second from the first."""
+    monkeypatch.setattr(view, "report", None)
+    project = make_project(tmp_path / "project")
+    specs = [
+        select_spec(tmp_path / "one.yaml", 0.5, number=14, alias="good"),
+        select_spec(tmp_path / "two.yaml", 0.2, "Select/job014/particles.star", number=15),
+    ]
+    for spec in specs:
+        assert cryoflow(project, "run", spec, "device=cpu") == 0
+    return project
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()
+
+
+def test_verify_names_what_has_changed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert cryoflow(project, "verify", "Select/good", "Select/job015") == 0
+    assert _lines(capsys) == [
+        "Select/job014: ok, 1 inputs and 1 outputs are as recorded",
+        "Select/job015: ok, 1 inputs and 1 outputs are as recorded",
+    ]
+    table = project / "Select" / "job014" / "particles.star"
+    table.write_text(table.read_text().replace("10.0", "11.0"))
+    (project / "Extract" / "job012" / "particles.star").unlink()
+    assert cryoflow(project, "verify", "Select/job014", "Select/job015") == 1
+    assert _lines(capsys) == [
+        "Select/job014: input Extract/job012/particles.star is gone",
+        "Select/job014: output Select/job014/particles.star has changed, though not in size",
+        "Select/job015: input Select/job014/particles.star has changed, though not in size",
+    ]
+
+
+def test_verify_full_finds_what_keeps_its_time(project: Path) -> None:
+    table = project / "Extract" / "job012" / "particles.star"
+    table.write_text(table.read_text().replace("10.0", "11.0"))
+    os.utime(table, ns=(10**18, 10**18))
+    assert cryoflow(project, "verify", "Select/job014") == 0
+    assert cryoflow(project, "verify", "--full", "Select/job014") == 1
+
+
+def test_job_directory_alone_tells_the_project(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(project / "Select" / "good")]) == 0
+    monkeypatch.chdir(project.parent)
+    assert main(["verify", "project/Select/job014"]) == 0
+    assert main(["verify", "Select/job014"]) == 2
+    assert "no such job directory" in capsys.readouterr().err
+
+
+def test_rerun_of_a_project_that_was_moved(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    moved = project.rename(project.with_name("elsewhere"))
+    assert cryoflow(moved, "rerun", "Select/good") == 0
+    assert _lines(capsys)[-2:] == [
+        "Select/job016 against Select/job014: 1 identical of 1 files",
+        "Select/job016/",
+    ]
+    assert kept(moved, "Select/job016") == kept(moved, "Select/job014") == 2
+    assert (moved / "Select" / "good").readlink() == Path("job014")
+
+
+def test_rerun_says_what_differs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = project / "Select" / "job014"
+    record = read_record(directory)
+    record["versions"]["torch"] = "1.0"
+    write_record(directory, record)
+    table = project / "Extract" / "job012" / "particles.star"
+    table.write_text(table.read_text().replace("20.0", "20.5"))
+    capsys.readouterr()
+    assert cryoflow(project, "rerun", "Select/job014") == 1
+    lines = _lines(capsys)
+    assert "since then: input Extract/job012/particles.star has changed, though not in size" in lines
+    assert any(line.startswith("since then: torch 1.0 then, ") for line in lines)
+    assert "  particles.star  different  rlnCoordinateX differs by up to 0.5 in 1 of 2 rows" in lines
+    assert cryoflow(project, "rerun", "Select/job014", "--tolerance", "0.03") == 0
+    assert "  particles.star  close      " in "\n".join(_lines(capsys)).replace("close  ", "close      ")
+
+
+def test_rerun_of_a_job_that_did_not_end_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = project / "Select" / "job014"
+    write_record(directory, read_record(directory) | {"status": "failed"})
+    assert cryoflow(project, "rerun", "Select/job014") == 2
+    assert "did not end well, so there is nothing to compare with" in capsys.readouterr().err
+
+
+def test_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert cryoflow(project, "diff", "--files", "Select/job014", "Select/job015") == 0
+    words = [line.split() for line in _lines(capsys)]
+    assert words[0] == ["Select/job014", "Select/job015"]
+    assert ["setting", "subsets.maximum_metadata_value", "0.5", "0.2"] in words
+    assert ["setting", "number", "14", "15"] in words
+    assert ["count", "particles", "2", "1"] in words
+    assert [line[1] for line in words if line and line[0] == "input"] == [
+        "Extract/job012/particles.star",
+        "Select/job014/particles.star",
+    ]
+    assert words[-1] == ["particles.star:", "different", "data_:", "2", "and", "1", "rows"]
+
+
+def test_status_is_a_tree(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = read_record(project / "Select" / "job014")
+    stopped = project / "Select" / "job016"
+    stopped.mkdir()
+    write_record(stopped, record | {"status": "running", "counts": {}, "inputs": []})
+    (project / "Trash" / "job001").mkdir(parents=True)
+    capsys.readouterr()
+    assert cryoflow(project, "status") == 0
+    words = [line.split() for line in _lines(capsys)[1:]]
+    assert [line[:2] for line in words] == [
+        ["Extract/job012", "unknown"],
+        ["├", "Select/job014"],
+        ["│", "└"],
+        ["└", "Select/job016"],
+    ]
+    assert words[1][2:6] == ["good", "succeeded", "2", "particles"]
+    assert words[1][-1] == "Extract/job012"
+    assert words[2][2:4] == ["Select/job015", "succeeded"]
+    assert words[3][2] == "stopped"
+
+
+def test_show(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert cryoflow(project, "show", "Select/good") == 0
+    out = capsys.readouterr().out
+    told = {line.split("  ")[0]: line for line in out.splitlines() if line}
+    assert told["job"].endswith("Select/job014 (good)")
+    assert told["feeds"].endswith("Select/job015")
+    assert told["takes from"].endswith("Extract/job012")
+    assert "  subsets.maximum_metadata_value" in out
+    assert "sigma_value" not in out
+    assert cryoflow(project, "show", "--all", "Select/good") == 0
+    assert "sigma_value_for_discarding_images" in capsys.readouterr().out
