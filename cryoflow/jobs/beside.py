@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryoflow.files.mrc import join_image_name, split_image_name
 from cryoflow.project.context import JobContext
+
+
+def stacks_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The files that images are in, each once, in the order of the names."""
+    return tuple(dict.fromkeys(split_image_name(str(name))[1] for name in names))
 
 
 def image_beside(context: JobContext, name: str, star: Path) -> str:

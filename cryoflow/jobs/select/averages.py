@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
 from cryoflow.compute.centering import centre
-from cryoflow.files.mrc import join_image_name, read_header, read_images, split_image_name, write_mrc
+from cryoflow.files.mrc import join_image_name, read_header, read_images, write_mrc
 from cryoflow.files.star import StarStyle, write_star
-from cryoflow.jobs.beside import image_beside
+from cryoflow.jobs.beside import image_beside, stacks_of
 from cryoflow.jobs.select.output import AVERAGES, Output
 from cryoflow.project.context import JobContext
+
+
+class Averages(NamedTuple):
+    """What was written, and the stacks that were read for it."""
+
+    outputs: list[Output]
+    inputs: tuple[str, ...]
 
 
 def write_averages(
@@ -23,7 +31,7 @@ def write_averages(
     pixel_size_a: float | None,
     recentre: bool,
     style: StarStyle,
-) -> list[Output]:
+) -> Averages:
     """Write ``class_averages.star`` and, when they are re-centred, ``class_averages.mrcs``.
 
     Parameters
@@ -40,16 +48,18 @@ def write_averages(
     style : {"3.0", "3.1"}
     """
     stack = context.directory / "class_averages.mrcs"
-    outputs = []
+    outputs: list[Output] = []
+    inputs: tuple[str, ...] = ()
     rows = classes.reset_index(drop=True)
     if recentre and len(rows):
         names = [image_beside(context, str(name), beside) for name in rows["rlnReferenceImage"]]
         images = centre(torch.from_numpy(read_images(names, context.project))).numpy()
-        header = read_header(context.project / split_image_name(names[0])[1])
+        inputs = stacks_of(names)
+        header = read_header(context.project / inputs[0])
         write_mrc(stack, images.astype(np.float32), pixel_size_a or header.pixel_size)
         relative = context.relative(stack)
         rows = rows.assign(rlnReferenceImage=[join_image_name(i, relative) for i in range(len(rows))])
         outputs.append(Output(relative))
     target = context.directory / "class_averages.star"
     write_star(target, {"": rows}, style)
-    return [*outputs, Output(context.relative(target), AVERAGES)]
+    return Averages([*outputs, Output(context.relative(target), AVERAGES)], inputs)

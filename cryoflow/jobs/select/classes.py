@@ -61,18 +61,19 @@ def run(spec: Select, context: JobContext) -> JobResult:
     chosen, keep = _choose(spec.selection, conditions, model, number)
     _tell(spec.selection, context, conditions, chosen, keep)
     style = style_of(spec, table)
-    outputs = [write_backup(context, chosen, style)]
+    inputs, outputs = [given, context.relative(data)], [write_backup(context, chosen, style)]
     if model.dimensions == 2:
         recentre = spec.class_options.re_center_the_class_averages
         classes = model.classes[chosen]
-        outputs += write_averages(context, classes, model.path, model.pixel_size_a, recentre, style)
+        averages = write_averages(context, classes, model.path, model.pixel_size_a, recentre, style)
+        inputs, outputs = [*inputs, *averages.inputs], [*outputs, *averages.outputs]
     rows = table.rows[keep]
     if spec.class_options.regroup_the_particles:
         rows = _regroup(spec, context, table._replace(rows=rows), model)
     outputs.append(write_rows(spec, context, table, rows, "particles.star", PARTICLES))
     counts: dict[str, int | float] = {"classes": int(chosen.sum()), "particles": len(rows)}
     summary = f"{len(rows)} particles of {int(chosen.sum())} classes"
-    return result([given, context.relative(data)], outputs, counts, summary)
+    return result(inputs, outputs, counts, summary)
 
 
 def read_model(path: Path) -> Model:

@@ -14,7 +14,7 @@ from cryoflow.jobs.select.output import (
     write_backup,
     write_rows,
 )
-from cryoflow.project.context import JobContext, JobResult
+from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import Select
 
 
@@ -56,17 +56,19 @@ def _keep(
     outputs: list[Output],
 ) -> JobResult:
     kept = _task(spec, context, table)
-    rows, failures = table.rows, kept.failures if kept is not None else ()
+    rows = table.rows
+    failures: tuple[Failure, ...] = ()
+    inputs: tuple[str, ...] = (given,)
     if kept is not None:
         context.report.say(f"{kept.text}: {int(kept.keep.sum())} of {len(rows)} {kind}")
-        rows = rows[kept.keep]
+        rows, failures, inputs = rows[kept.keep], kept.failures, (given, *kept.inputs)
         if spec.duplicates.remove_duplicates:
             removed = table.rows[~kept.keep]
             outputs.append(write_rows(spec, context, table, removed, "particles_removed.star"))
     if len(rows) == 0:
         context.report.warn(f"no {kind} are left")
     outputs.append(write_rows(spec, context, table, rows, f"{kind}.star", label))
-    return result([given], outputs, {kind: len(rows)}, f"{len(rows)} {kind}", failures)
+    return result(inputs, outputs, {kind: len(rows)}, f"{len(rows)} {kind}", failures)
 
 
 def _task(spec: Select, context: JobContext, table: Table) -> tasks.Kept | None:

@@ -16,6 +16,7 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_header, read_stack, split_image_name
 from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import Table, pixel_size, require
+from cryoflow.jobs.beside import stacks_of
 from cryoflow.jobs.select.conditions import Mask, Source, within
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import Select
@@ -31,6 +32,8 @@ class Kept(NamedTuple):
     keep: Mask
     text: str
     failures: tuple[Failure, ...] = ()
+    inputs: tuple[str, ...] = ()
+    """Images that were looked at."""
 
 
 def by_value(spec: Select, table: Table) -> Kept:
@@ -58,7 +61,17 @@ def by_statistics(spec: Select, context: JobContext, table: Table) -> Kept:
     if read.any():
         usual = [ordinary(torch.from_numpy(values[read]), sigma) for values in (mean, sd)]
         keep[read] = (usual[0] & usual[1]).numpy()
-    return Kept(keep, f"mean and sd of {column} within {sigma:g} sd of the others", failures)
+    return Kept(
+        keep,
+        f"mean and sd of {column} within {sigma:g} sd of the others",
+        failures,
+        _readable(table, column, failures),
+    )
+
+
+def _readable(table: Table, column: str, failures: tuple[Failure, ...]) -> tuple[str, ...]:
+    broken = {failure.item for failure in failures}
+    return tuple(name for name in stacks_of(table.rows[column]) if name not in broken)
 
 
 def _measure(context: JobContext, names: list[str]) -> tuple[Floats, Floats, tuple[Failure, ...]]:

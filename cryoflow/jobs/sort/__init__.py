@@ -14,6 +14,7 @@ from cryoflow.compute.sort import disc, features, z_scores
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_images
 from cryoflow.files.tables import write_table
+from cryoflow.jobs.beside import stacks_of
 from cryoflow.jobs.sort.particles import Particles, ctf_options, poses_of, read
 from cryoflow.jobs.sort.references import prepare, read_references
 from cryoflow.jobs.threads import one_thread_each
@@ -42,9 +43,9 @@ def run(spec: Sort, context: JobContext) -> JobResult:
     target = context.directory / "particles_sort.star"
     table = particles.table._replace(rows=particles.table.rows.assign(**{COLUMN: scores}))
     write_table(target, table, None if spec.star_style == "input" else spec.star_style)
-    name = context.relative(target)
+    name, stacks = context.relative(target), stacks_of(table.rows["rlnImageName"])
     return JobResult(
-        inputs=(spec.io.input_particles_to_be_sorted, *stack.files),
+        inputs=(spec.io.input_particles_to_be_sorted, *stacks, *stack.files),
         outputs=(name,),
         counts={"particles": len(scores), "manual": int(particles.manual.sum())},
         summary=_summary(scores[~particles.manual]),

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from cryoflow.compute.sort import SAME_PIXEL, at_pixel_size, fit_box, sorting_radius_squared
 from cryoflow.errors import FileError
-from cryoflow.files.mrc import read_header, read_images, read_stack, split_image_name
+from cryoflow.files.mrc import read_header, read_images, read_stack
 from cryoflow.files.star import read_star
-from cryoflow.jobs.beside import image_beside
+from cryoflow.jobs.beside import image_beside, stacks_of
 from cryoflow.project.context import JobContext
 
 UNSET = (0.0, 1.0)
@@ -52,7 +52,7 @@ def read_references(context: JobContext, name: str) -> Stack:
         header = read_header(path)
         return _stack(torch.from_numpy(read_stack(path)), header.pixel_size, (name,))
     names = [image_beside(context, image, path) for image in _image_names(path)]
-    files = tuple(dict.fromkeys(split_image_name(image)[1] for image in names))
+    files = stacks_of(names)
     for image in names:
         if "@" not in image and read_header(context.resolve(image)).nz > 1:
             raise FileError(path, f"the reference {image} is a volume; sorting compares with 2D references")
