@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.ctf import CtfParameters
-from cryoflow.errors import CryoflowError, FileError
+from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_image
 from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
@@ -73,13 +73,10 @@ def read_micrograph(context: JobContext, micrograph: Micrograph) -> Tensor:
 
     Raises
     ------
-    CryoflowError
+    FileError
         When the file is missing, broken, or not a single image.
     """
-    try:
-        return torch.from_numpy(read_image(context.resolve(micrograph.name)))
-    except FileError as error:
-        raise CryoflowError(error.message) from error  # the failure names the micrograph already
+    return torch.from_numpy(read_image(context.resolve(micrograph.name)))
 
 
 def _pixel_sizes(spec: AutoPick, context: JobContext, table: Table, names: list[str]) -> list[float]:

@@ -36,6 +36,10 @@ class Work(NamedTuple):
         try:
             fingerprint = self._fingerprint(micrograph)
             return self._kept(micrograph, fingerprint) or self._pick(micrograph, fingerprint)
+        except FileError as error:
+            # a failure names its micrograph already
+            own = error.path in (micrograph.name, str(self.context.project / micrograph.name))
+            return Failure(micrograph.name, error.message if own else str(error))
         except CryoflowError as error:
             return Failure(micrograph.name, str(error))
 

@@ -1,0 +1,67 @@
+"""Picking against RELION 3.0.8: maps, picks, and reading RELION's maps."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from cryoflow.files.coordinates import read_coordinates
+from cryoflow.jobs.autopick import run
+from cryoflow.project.context import JobContext
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+from relion_parity import picking
+
+pytestmark = pytest.mark.reference
+
+# RELION pads micrographs that are not square with noise. The same pruning of the same maps with other noise
+# agrees with itself by so much; the rest of these cases agree by LEAST_MATCHED.
+NOISY = {"pick_noinvert": 0.96, "pick_highpass": 0.96, "pick_shrink1": 0.93}
+QUICK = [
+    "pick_tutorial10_write", "pick_tutorial10_read", "pick_tutorial11", "pick_shrink0.4", "pick_noctf",
+    "pick_firstpeak", "pick_highpass", "pick_maxstd", "pick_minavg", "pick_noinvert", "log_tutorial",
+    "bgal job010", "bgal job011",
+]  # fmt: skip
+
+
+def check(reference: Path, name: str) -> None:
+    case = next(case for case in picking.cases(reference) if case.name == name)
+    results = picking.compare(case)
+    share = picking.totals(results)
+    assert min(share["relion found"], share["ours found"]) >= NOISY.get(name, picking.LEAST_MATCHED)
+    assert min(share["same reference"], share["same psi"]) >= picking.LEAST_ALIKE
+    assert all(value >= picking.LEAST_CORRELATION for value in picking.correlations(results).values())
+
+
+def test_every_case_is_compared(reference: Path) -> None:
+    told = json.loads((reference / "mini/parity/cases.json").read_text())["pick"]
+    assert {case.name for case in picking.cases(reference)} == {*told, "bgal job010", "bgal job011"}
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_picks_agree(reference: Path, name: str) -> None:
+    check(reference, name)
+
+
+@pytest.mark.slow
+def test_picks_at_full_size_agree(reference: Path) -> None:
+    check(reference, "pick_shrink1")
+
+
+def test_relions_maps_are_read_by_the_job(reference: Path, tmp_path: Path) -> None:
+    for name in ("Micrographs", "CtfFind", "Select"):
+        (tmp_path / name).symlink_to(reference / "mini" / name)
+    directory = tmp_path / "AutoPick/job010"
+    shutil.copytree(reference / "mini/parity/pick_tutorial10_write", directory)
+    case = next(case for case in picking.cases(reference) if case.name == "pick_tutorial10_read")
+    reading = case.spec.autopicking.model_copy(update={"read_fom_maps": True})
+    spec = case.spec.model_copy(update={"autopicking": reading})
+    result = run(spec, JobContext(tmp_path, directory, continuing=True))
+    assert result.counts["particles"] == 86 and not result.failures
+    ours = read_coordinates(directory / "Micrographs/mic001_autopick.star")
+    theirs = read_coordinates(reference / "mini/parity/pick_tutorial10_read/Micrographs/mic001_autopick.star")
+    columns = ["rlnAutopickFigureOfMerit", "rlnClassNumber", "rlnAnglePsi"]
+    ours, theirs = (table.sort_values(columns[0])[columns].to_numpy() for table in (ours, theirs))
+    assert ours == pytest.approx(theirs, rel=1e-6)
