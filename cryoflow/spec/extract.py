@@ -150,6 +150,12 @@ class ExtractTab(Section):
         even=True,
         help="Side of the box after rescaling; the pixel size grows by box / this.",
     )
+    write_float16: bool = field(
+        "Write float16?",
+        None,
+        False,
+        help="Yes writes stacks of half the size (MRC mode 12); RELION 3 cannot read them.",
+    )
 
 
 class Extract(JobSpec):

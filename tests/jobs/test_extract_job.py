@@ -1,3 +1,7 @@
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +178,60 @@ def test_continuing_keeps_what_is_finished(project: Path) -> None:
     assert (job.directory / "particles.star").read_bytes() == before
     result = run(extract_spec(tab={"particle_box_size": 20}), again)
     assert result.counts["kept_micrographs"] == 0 and read_header(stack).nx == 20
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from particle_project import context, extract_spec
+from cryoflow.jobs.extract import run, stack
+
+write, tables = stack.write_table, []
+
+def die_at_the_second(*arguments):
+    tables.append(arguments)
+    if len(tables) == 2:  # its stack is there, its table is not
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(*arguments)
+
+stack.write_table = die_at_the_second
+run(extract_spec(), context(Path(sys.argv[1]), "Extract/job012"))
+"""
+
+
+def test_a_killed_run_goes_on_at_the_next_micrograph(project: Path) -> None:
+    run(extract_spec(), context(project, "Extract/job001"))
+    paths = {"PYTHONPATH": os.pathsep.join((*sys.path, str(Path(__file__).parent)))}
+    dead = subprocess.run([sys.executable, "-c", KILLED, str(project)], env={**os.environ, **paths})
+    assert dead.returncode == -signal.SIGKILL
+    job = project / "Extract/job012"
+    first = job / "Movies/mic1.mrcs"
+    before = first.stat()
+    assert not (job / "particles.star").exists() and not (job / "Movies/mic2_extract.star").exists()
+    result = run(extract_spec(), context(project, "Extract/job012", continuing=True))
+    assert result.counts["kept_micrographs"] == 1 and result.counts["particles"] == 15
+    assert first.stat().st_mtime_ns == before.st_mtime_ns and first.stat().st_ino == before.st_ino
+    for name in ("mic1.mrcs", "mic2.mrcs", "mic3.mrcs"):
+        whole = (project / "Extract/job001/Movies" / name).read_bytes()
+        assert (job / "Movies" / name).read_bytes() == whole
+    rows = [read_particles(project / f"Extract/{name}/particles.star").rows for name in ("job001", "job012")]
+    assert rows[1]["rlnImageName"].str.replace("job012", "job001").tolist() == rows[0]["rlnImageName"].tolist()
+
+
+def test_float16_stacks_are_half_the_size_and_nearly_the_same(project: Path) -> None:
+    full, half = context(project, "Extract/job001"), context(project, "Extract/job002")
+    run(extract_spec(), full)
+    run(extract_spec(tab={"write_float16": True}), half)
+    stacks = [job.directory / "Movies/mic2.mrcs" for job in (full, half)]
+    assert [read_header(stack).mode for stack in stacks] == [2, 12]
+    sizes = [stack.stat().st_size - 1024 for stack in stacks]
+    assert sizes[1] * 2 == sizes[0]
+    one, two = (read_stack(stack) for stack in stacks)
+    assert two.dtype == np.float32
+    np.testing.assert_allclose(two, one, rtol=2**-11, atol=2**-24)  # half a unit in the last of 11 bits
+    assert not any("background" in line for line in listener(half).warned)
+    again = context(project, "Extract/job002", continuing=True)
+    assert run(extract_spec(), again).counts["kept_micrographs"] == 0  # another number type: made anew
 
 
 def refined(project: Path, **columns: Any) -> None:

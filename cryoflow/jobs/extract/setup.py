@@ -17,7 +17,8 @@ from cryoflow.spec import Extract
 AUTOMATIC_CIRCLE = 0.75
 """Diameter of the background circle as part of the box, when none is given."""
 FEWEST_BACKGROUND_PIXELS = 5
-PIXEL_COLUMNS = frozenset(("rlnDetectorPixelSize", "rlnImagePixelSize", "rlnMicrographPixelSize"))
+FLOAT32, FLOAT16 = 2, 12
+"""MRC modes of stacks."""
 
 
 def settings_of(spec: Extract) -> ExtractSettings:
@@ -132,6 +133,7 @@ def tasks_of(
                 device=context.device,
                 double=spec.compute.precision == "double",
                 keep=context.continuing,
+                mode=FLOAT16 if spec.extract.write_float16 else FLOAT32,
             )
         )
     return tasks

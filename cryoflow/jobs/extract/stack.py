@@ -43,6 +43,8 @@ class Task(NamedTuple):
     double: bool
     keep: bool
     """Take over a stack and a table that are there already and fit."""
+    mode: int = 2
+    """Number type of the stack: 2 float32, 12 float16."""
 
     @property
     def name(self) -> str:
@@ -92,7 +94,7 @@ def _extract(task: Task, spread: Mapper) -> Done:
     if task.keep and (earlier := _finished(task, rows)) is not None:
         return Done(task.name, earlier, outside, kept=True, background=_background(task, spread))
     here = inside.numpy()
-    write_mrc(_stack(task), _images(task, path, y[here], x[here], spread), _pixel(task))
+    write_mrc(_stack(task), _images(task, path, y[here], x[here], spread), _pixel(task), task.mode)
     background = _background(task, spread)
     write_table(task.table, Table(rows, task.frame.style, task.table, "", task.frame.optics))
     return Done(task.name, rows, outside, background=background)
@@ -147,5 +149,5 @@ def _finished(task: Task, rows: pd.DataFrame) -> pd.DataFrame | None:
     except (CryoflowError, KeyError, ValueError):  # not what this job writes: make it anew
         return None
     box = task.settings.rescaled
-    same = (header.nz, header.ny, header.nx) == (len(rows), box, box)
+    same = tuple(header[:4]) == (len(rows), box, box, task.mode)
     return rows if same and apart.max() < SAME_PLACE else None
