@@ -25,6 +25,9 @@ from cryoflow.compute.class2d.sums import RowSums
 from cryoflow.compute.class2d.types import Particles
 from cryoflow.compute.class2d.weights import significant_threshold
 
+UNCERTAIN = 1000
+"""Significant samples from which on the pose of a particle counts as uncertain."""
+
 
 def expectation(search: Search, particles: Particles, sampling: Sampling, subset: Tensor) -> Record:
     """Weigh all samples of the particles ``subset`` and add them up.
@@ -54,8 +57,12 @@ def expectation(search: Search, particles: Particles, sampling: Sampling, subset
 
 
 def _alike_together(particles: Particles, subset: Tensor) -> Tensor:
-    """Order particles by class and angle, so that neighbours tend to need the same references."""
-    key = particles.class_index[subset] * 1000.0 + particles.psi_deg[subset]
+    """Order particles so that neighbours tend to need the same references.
+
+    First those whose pose was uncertain, which need nearly all; then by class and angle.
+    """
+    certain = particles.significant[subset] < UNCERTAIN
+    key = certain * 1e9 + particles.class_index[subset] * 1e3 + particles.psi_deg[subset]
     return subset[key.argsort(stable=True)]
 
 
@@ -93,7 +100,7 @@ def _search_poses(
     for index in torch.split(order, size):
         images = prepare(index, search.data, search.model, particles, search.options, search.where)
         prior = log_prior(search, images.shift, sampling.offset_prior)
-        significant = coarse_pass(grid, images, prior)
+        significant = coarse_pass(grid, images, prior, search.options.significant_fraction)
         record.particles.significant[index] = significant.flatten(1).sum(1).cpu()
         for part in plan_blocks(significant, len(search.points.x), machine(device)):
             _fine_pass(search, grid, images, prior, significant, part, rows, record)
@@ -101,7 +108,7 @@ def _search_poses(
     record.sums.add_grids(search.classes, total, search.options.box, sampling.psi_fine, search.points)
 
 
-def coarse_pass(grid: Grid, images: Prepared, prior: Tensor, fraction: float = 0.999) -> Tensor:
+def coarse_pass(grid: Grid, images: Prepared, prior: Tensor, fraction: float) -> Tensor:
     """Coarse samples that carry ``fraction`` of the weight, bool ``(B, S, rows)``.
 
     ``prior`` is ``(B, S, classes)``.
@@ -140,7 +147,9 @@ def _fine_pass(
     class_row = fine_rows // (2 * angles)
     block = Block(
         images,
-        Rows(grid.fine.values[place], grid.fine.power[place]),
+        grid.fine
+        if len(fine_rows) == len(grid.fine.values)
+        else Rows(grid.fine.values[place], grid.fine.power[place]),
         grid.fine_phases[fine_offsets.to(prior.device)],
         chosen_prior[:, :, None, :, None],
         search.e_points,

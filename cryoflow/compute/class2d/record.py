@@ -86,7 +86,7 @@ class Record:
 
     def _add_poses(self, search: Search, block: Block, assignment: Assignment, weight: Tensor) -> Tensor:
         """Class shares and offsets; returns the best sample of each particle."""
-        member = torch.nn.functional.one_hot(assignment.class_row, len(search.classes)).to(weight)
+        member = search.member[assignment.class_row.to(weight.device)]
         by_class = (weight.flatten(0, 1) @ member).double().cpu().view(*weight.shape[:2], -1)  # (B, T, K')
         offset = block.images.shift[:, None] + assignment.offset_px  # (B, T, 2)
         self.sums.share[search.classes] += by_class.sum((0, 1))

@@ -38,6 +38,8 @@ class Search(NamedTuple):
     e_radius: int
     shell: Tensor
     """One-hot ``(P, S)``."""
+    member: Tensor
+    """``(K', K')``: the unit matrix."""
     determined: Tensor
     """``(K', P')``: 1 where a reference is well determined, for the first P' points."""
 
@@ -54,7 +56,7 @@ def make_search(model: Model, data: Data, options: Options, sizes: ImageSizes) -
         reference_transform(model.references[classes], sizes.current // 2),
         points.within(limit // 2), limit // 2,
         torch.nn.functional.one_hot(points.shell, options.shells).to(like),
-        _determined(model.ssnr[classes], points).to(like),
+        torch.eye(len(classes)).to(like), _determined(model.ssnr[classes], points).to(like),
     )  # fmt: skip
 
 

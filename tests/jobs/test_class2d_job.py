@@ -1,0 +1,271 @@
+"""Class2D as a job: files in, files out, and what it says to bad input."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from particle_project import Listener
+
+from cryoflow.errors import CryoflowError
+from cryoflow.files.mrc import read_stack, write_mrc
+from cryoflow.files.star import read_star, write_star
+from cryoflow.files.tables import read_particles
+from cryoflow.jobs.class2d import run
+from cryoflow.jobs.class2d.saved import read_saved
+from cryoflow.jobs.class2d.subsets import subset_of
+from cryoflow.project.context import JobContext, JobResult
+from cryoflow.spec import Class2D, parse_spec
+
+BOX, EACH = 24, 12
+PIXEL = 4.0
+
+
+def blobs(rng: np.random.Generator, number: int) -> np.ndarray:
+    """Bars at random angles in noise, background of mean 0 and deviation 1."""
+    y, x = np.mgrid[:BOX, :BOX] - BOX // 2
+    angle = rng.uniform(0, np.pi, number)[:, None, None]
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    images = 3 * np.exp(-((along - 2) ** 2) / 30 - across**2 / 6) + rng.normal(size=(number, BOX, BOX))
+    return images.astype(np.float32)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Two stacks of twelve particles and their table."""
+    rng = np.random.default_rng(5)
+    rows = []
+    for mic in (2, 1):
+        stack = f"Extract/job012/Movies/mic{mic}.mrcs"
+        (tmp_path / stack).parent.mkdir(parents=True, exist_ok=True)
+        write_mrc(tmp_path / stack, blobs(rng, EACH), PIXEL)
+        rows += [
+            {"rlnImageName": f"{i + 1:06d}@{stack}", "rlnMicrographName": f"MotionCorr/job002/Movies/mic{mic}.mrc"}
+            for i in range(EACH)
+        ]
+    table = pd.DataFrame(rows).assign(
+        rlnDefocusU=10000.0, rlnVoltage=200.0, rlnSphericalAberration=1.4, rlnAmplitudeContrast=0.1,
+        rlnMagnification=10000.0, rlnDetectorPixelSize=PIXEL, rlnOriginX=0.0, rlnOriginY=0.0,
+    )  # fmt: skip
+    write_star(tmp_path / "Extract/job012/particles.star", {"": table})
+    return tmp_path
+
+
+def spec(iterations: int = 2, classes: int = 2, **sections: Any) -> Class2D:
+    plain: dict[str, Any] = {
+        "job": "Class2D",
+        "io": {"input_images_star_file": "Extract/job012/particles.star"},
+        "optimization": {"number_of_classes": classes, "number_of_iterations": iterations, "mask_diameter": 60},
+        "sampling": {"in_plane_angular_sampling": 20, "offset_search_range": 2},
+    }
+    for name, changed in sections.items():
+        plain[name] = {**plain.get(name, {}), **changed}
+    made = parse_spec(plain)
+    assert isinstance(made, Class2D)
+    return made
+
+
+def classify(project: Path, given: Class2D, job: str = "job015", continuing: bool = False) -> tuple[JobResult, Listener]:
+    directory = project / "Class2D" / job
+    directory.mkdir(parents=True, exist_ok=True)
+    listener = Listener()
+    return run(given, JobContext(project, directory, report=listener, continuing=continuing)), listener
+
+
+def change(project: Path, **columns: Any) -> None:
+    path = project / "Extract/job012/particles.star"
+    table = read_particles(path).rows.assign(**columns)
+    write_star(path, {"": table.drop(columns=[c for c in columns if columns[c] is None])})
+
+
+def test_writes_every_iteration_under_relions_names(project: Path) -> None:
+    result, listener = classify(project, spec())
+    folder = project / "Class2D/job015"
+    kinds = ["classes.mrcs", "data.star", "model.star", "optimiser.star", "sampling.star"]
+    expected = [f"run_it{i:03d}_{kind}" for i in range(3) for kind in kinds]
+    expected.remove("run_it000_sampling.star")
+    assert sorted(p.name for p in folder.iterdir()) == expected
+    assert sorted(result.outputs) == [f"Class2D/job015/{name}" for name in expected]
+    assert len(listener.said) == 2 and listener.said[0].startswith("iteration 1: ")
+    model = read_star(folder / "run_it002_model.star")
+    classes = model["model_classes"]
+    assert isinstance(classes, pd.DataFrame)
+    assert classes["rlnReferenceImage"].tolist()[1] == "000002@Class2D/job015/run_it002_classes.mrcs"
+    assert classes["rlnClassDistribution"].sum() == pytest.approx(1, abs=1e-5)
+    averages = read_stack(folder / "run_it002_classes.mrcs")
+    assert averages.shape == (2, BOX, BOX) and np.isfinite(averages).all()
+    groups = model["model_groups"]
+    assert isinstance(groups, pd.DataFrame)
+    assert groups["rlnGroupName"].tolist() == ["Movies/mic1.mrc", "Movies/mic2.mrc"]
+    data = read_particles(folder / "run_it002_data.star").rows
+    assert data["rlnImageName"].tolist() == read_particles(project / "Extract/job012/particles.star").rows["rlnImageName"].tolist()
+    assert data["rlnGroupNumber"].tolist() == [2] * EACH + [1] * EACH
+    assert set(data["rlnClassNumber"]) <= {1, 2}
+    optimiser = read_star(folder / "run_it002_optimiser.star")["optimiser_general"]
+    assert isinstance(optimiser, dict)
+    assert optimiser["rlnModelStarFile"] == "Class2D/job015/run_it002_model.star"
+    assert result.counts["particles"] == 2 * EACH
+
+
+def test_same_seed_same_bytes_another_seed_others(project: Path) -> None:
+    bytes_of = []
+    for job, seed in (("job015", 0), ("job016", 0), ("job017", 1)):
+        classify(project, spec(compute={"seed": seed}), job)
+        bytes_of.append((project / "Class2D" / job / "run_it002_classes.mrcs").read_bytes())
+    assert bytes_of[0] == bytes_of[1] != bytes_of[2]
+
+
+def test_order_of_particles_does_not_matter(project: Path) -> None:
+    classify(project, spec())
+    path = project / "Extract/job012/particles.star"
+    table = read_particles(path).rows
+    write_star(path, {"": table.sample(frac=1, random_state=1)})
+    classify(project, spec(), "job016")
+    one, other = (read_particles(project / f"Class2D/{j}/run_it002_data.star").rows.set_index("rlnImageName") for j in ("job015", "job016"))
+    assert np.allclose(one["rlnLogLikeliContribution"], other.loc[one.index, "rlnLogLikeliContribution"], rtol=1e-4)
+    assert (one["rlnClassNumber"] == other.loc[one.index, "rlnClassNumber"]).all()
+
+
+def test_what_is_written_is_read_back(project: Path) -> None:
+    classify(project, spec())
+    path = project / "Class2D/job015/run_it002_optimiser.star"
+    saved = read_saved(path, project)
+    assert saved.state.iteration == 2 and saved.options.mask_diameter_a == 60
+    assert saved.options.psi_step_deg == 40 and saved.options.offset_range_px == 2
+    assert saved.group_names == ("Movies/mic1.mrc", "Movies/mic2.mrc")
+    assert saved.state.model.noise.shape == (2, BOX // 2 + 1)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_goes_on_where_it_was_left(project: Path, inside: bool) -> None:
+    """In its own directory after being killed, or from another job's optimiser file."""
+    classify(project, spec(4))
+    whole = read_particles(project / "Class2D/job015/run_it004_data.star").rows
+    classify(project, spec(2), "job016")
+    if inside:
+        half_written = project / "Class2D/job016/run_it003_data.star"
+        half_written.write_text("data_\n")
+        classify(project, spec(4), "job016", continuing=True)
+        later = read_particles(project / "Class2D/job016/run_it004_data.star").rows
+    else:
+        io = {"input_images_star_file": None, "continue_from_here": "Class2D/job016/run_it002_optimiser.star"}
+        result, _ = classify(project, spec(4, io=io), "job017")
+        later = read_particles(project / "Class2D/job017/run_ct2_it004_data.star").rows
+        assert "Class2D/job016/run_it002_model.star" in result.inputs
+    assert (later["rlnClassNumber"] == whole["rlnClassNumber"]).mean() > 0.9
+    assert np.allclose(later["rlnLogLikeliContribution"], whole["rlnLogLikeliContribution"], rtol=1e-3)
+
+
+def test_continuing_with_another_number_of_classes_is_refused(project: Path) -> None:
+    classify(project, spec(1))
+    io = {"continue_from_here": "Class2D/job015/run_it001_optimiser.star"}
+    with pytest.raises(CryoflowError, match="has 2 classes; set the number of classes to that, not 3"):
+        classify(project, spec(2, classes=3, io=io), "job016")
+
+
+def test_nan_image_is_set_aside(project: Path) -> None:
+    stack = project / "Extract/job012/Movies/mic1.mrcs"
+    images = read_stack(stack)
+    images[3, 4, 5] = np.nan
+    write_mrc(stack, images, PIXEL)
+    result, _ = classify(project, spec(1))
+    assert [f.item for f in result.failures] == ["000004@Extract/job012/Movies/mic1.mrcs"]
+    data = read_particles(project / "Class2D/job015/run_it001_data.star").rows
+    assert len(data) == 2 * EACH - 1 and "000004@Extract/job012/Movies/mic1.mrcs" not in set(data["rlnImageName"])
+
+
+def test_images_that_are_not_normalised_are_told_with_numbers(project: Path) -> None:
+    stack = project / "Extract/job012/Movies/mic1.mrcs"
+    write_mrc(stack, read_stack(stack) * 3 + 10, PIXEL)
+    _, listener = classify(project, spec(1))
+    (line,) = [w for w in listener.warned if "not normalised" in w]
+    assert line.startswith("12 of 24 images") and "means go from" in line
+
+
+def test_small_groups_are_warned_of(project: Path) -> None:
+    change(project, rlnMicrographName=["a.mrc"] * 5 + ["b.mrc"] * 19)
+    _, listener = classify(project, spec(1))
+    assert any("1 of 2 groups have fewer than 10 particles, e.g. a.mrc with 5" in w for w in listener.warned)
+
+
+def test_collapse_is_warned_of_once(project: Path) -> None:
+    from cryoflow.compute.class2d import Options
+    from cryoflow.jobs.class2d.tell import Teller
+
+    classify(project, spec(1))
+    state = read_saved(project / "Class2D/job015/run_it001_optimiser.star", project).state
+    import torch
+
+    state = state._replace(model=state.model._replace(share=torch.tensor([0.05, 0.95]).double()))
+    listener = Listener()
+    teller = Teller(listener, Options(BOX, PIXEL, 60), 2)
+    teller.iteration(state, 1.0)
+    teller.iteration(state, 1.0)
+    (line,) = listener.warned
+    assert line.startswith("class 2 holds 95 % of the particles")
+
+
+BAD = {
+    "no rows": "holds no particles to classify",
+    "too many classes": "24 particles cannot fill 25 classes",
+    "wide mask": r"boxes of 24 px are 96 A wide, less than the mask diameter of 100 A",
+    "no ctf": "lacks the column rlnVoltage",
+    "no stack": "mic9.mrcs",
+    "two pixel sizes": r"several pixel sizes \(4 to 5 A\)",
+    "two boxes": "boxes of 20 px where Extract/job012/Movies/mic2.mrcs has 24 px",
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_clear_line(project: Path, case: str) -> None:
+    path = project / "Extract/job012/particles.star"
+    table = read_particles(path).rows
+    given = spec(1)
+    if case == "no rows":
+        write_star(path, {"": table.iloc[:0]})
+    elif case == "too many classes":
+        given = spec(1, classes=25)
+    elif case == "wide mask":
+        given = spec(1, optimization={"mask_diameter": 100})
+    elif case == "no ctf":
+        write_star(path, {"": table.drop(columns="rlnVoltage")})
+    elif case == "no stack":
+        write_star(path, {"": table.assign(rlnImageName=table["rlnImageName"].str.replace("mic1", "mic9"))})
+    elif case == "two pixel sizes":
+        write_star(path, {"": table.assign(rlnDetectorPixelSize=[4.0] * 12 + [5.0] * 12)})
+    else:
+        stack = project / "Extract/job012/Movies/mic1.mrcs"
+        write_mrc(stack, read_stack(stack)[:, :20, :20], PIXEL)
+    with pytest.raises(CryoflowError, match=BAD[case]) as error:
+        classify(project, given)
+    assert "\n" not in str(error.value)
+
+
+def test_without_ctf_columns_and_without_alignment(project: Path) -> None:
+    change(project, rlnVoltage=None, rlnDefocusU=None)
+    given = spec(1, ctf={"do_ctf_correction": False}, sampling={"perform_image_alignment": False})
+    classify(project, given)
+    rows = read_particles(project / "Class2D/job015/run_it001_data.star").rows
+    assert (rows["rlnAnglePsi"] == 0).all() and (rows["rlnOriginX"] == 0).all()
+
+
+def test_particles_of_later_versions(project: Path) -> None:
+    given = spec(1).model_copy(update={"star_style": "3.1"})
+    classify(project, given)
+    blocks = read_star(project / "Class2D/job015/run_it001_data.star")
+    assert {"optics", "particles"} <= set(blocks)
+    table = read_particles(project / "Class2D/job015/run_it001_data.star")
+    assert table.style == "3.1" and "rlnOriginX" in table.rows
+
+
+def test_fast_subsets_grow(project: Path) -> None:
+    import torch
+
+    seeds = torch.from_numpy(np.random.default_rng(0).integers(0, 2**63 - 1, 5000))
+    fast = spec(25, classes=3, optimization={"use_fast_subsets": True})
+    sizes = [None if (s := subset_of(fast, seeds, i)) is None else len(s) for i in (1, 5, 6, 10, 11, 15, 16)]
+    assert sizes == [300, 300, 900, 900, 1500, 1500, None]
+    one, other = subset_of(fast, seeds, 1), subset_of(fast, seeds, 2)
+    assert one is not None and other is not None and not torch.equal(one, other)
+    assert subset_of(spec(25), seeds, 1) is None

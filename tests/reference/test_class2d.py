@@ -1,0 +1,28 @@
+"""One iteration from RELION 3.0.8's own state against its next one, and the start."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+from relion_parity.class2d import CASES, agreement, first_noise, step
+
+pytestmark = pytest.mark.reference
+
+
+@pytest.mark.parametrize(("case", "iteration"), [(case, i) for case, steps in CASES.items() for i in steps])
+def test_next_iteration_is_relions(reference: Path, case: str, iteration: int) -> None:
+    found = agreement(*step(reference / "mini", case, iteration, torch.float32))
+    assert found.frc > 0.9999
+    assert found.averages < 1e-4
+    assert found.noise < 1e-3 and found.likelihood < 1e-5
+    assert found.share < 1e-4 and found.offset_variance < 1e-4 and found.scale < 1e-4 and found.norm < 1e-4
+    assert found.sizes_equal and found.significant < 0.5
+    assert found.classes == found.psi == found.offsets == 1.0
+
+
+def test_first_noise_is_relions(reference: Path) -> None:
+    assert first_noise(reference / "mini", "class2d_k3") < 1e-4
