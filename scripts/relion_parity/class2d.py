@@ -44,7 +44,7 @@ class Agreement(NamedTuple):
     significant: float
     """Mean difference of the number of significant samples."""
     certain: int
-    """Particles with a weight above `CERTAIN`; the next three are shares of these (of all if there is none)."""
+    """Particles with a weight above `CERTAIN`; the next three are shares of these (of all if none)."""
     classes: float
     psi: float
     offsets: float
@@ -56,7 +56,12 @@ def step(project: Path, case: str, iteration: int, dtype: torch.dtype = torch.fl
     before = read_saved(folder / f"run_it{iteration:03d}_optimiser.star", project)
     after = read_saved(folder / f"run_it{iteration + 1:03d}_optimiser.star", project)
     data = make_data(
-        before.table.rows, project, 0, torch.zeros(1, dtype=dtype), before.group_names, after.options.correct_ctf
+        before.table.rows,
+        project,
+        0,
+        torch.zeros(1, dtype=dtype),
+        before.group_names,
+        after.options.correct_ctf,
     )
     return iterate(before.state, data, after.options, after.state.perturbation), after
 
@@ -114,7 +119,9 @@ def ring_correlation(one: Tensor, other: Tensor) -> Tensor:
 def first_noise(project: Path, case: str) -> float:
     """Largest relative difference of the noise spectra before the first iteration."""
     saved = read_saved(project / "parity" / case / "run_it000_optimiser.star", project)
-    data = make_data(saved.table.rows, project, 0, torch.zeros(1), saved.group_names, saved.options.correct_ctf)
+    data = make_data(
+        saved.table.rows, project, 0, torch.zeros(1), saved.group_names, saved.options.correct_ctf
+    )
     ours = start(data, 1, data.seed, saved.options, saved.state.particles)
     return float((ours.model.noise / saved.state.model.noise - 1).abs().max())
 
@@ -132,9 +139,11 @@ def report(reference: Path, cases: list[str]) -> bool:
                 and min(a.classes, a.psi, a.offsets) >= 0.97
             )  # fmt: skip
             good &= ok
-            print(f"{case:<20} {i:>2} -> {i + 1} {a.frc:8.5f} {a.noise:8.1e} {a.share:8.1e} {a.likelihood:8.1e} "
-                  f"{'same' if a.sizes_equal else 'DIFF':>5} {a.significant:5.1f} {a.certain:7d} {a.classes:6.3f} "
-                  f"{a.psi:6.3f} {a.offsets:6.3f}{'' if ok else '  OUT OF TOLERANCE'}")  # fmt: skip
+            sizes = "same" if a.sizes_equal else "DIFF"
+            numbers = " ".join(f"{value:8.1e}" for value in (a.noise, a.share, a.likelihood))
+            shares = " ".join(f"{value:6.3f}" for value in (a.classes, a.psi, a.offsets))
+            line = f"{case:<20} {i:>2} -> {i + 1} {a.frc:8.5f} {numbers} {sizes:>5} {a.significant:5.1f}"
+            print(f"{line} {a.certain:7d} {shares}{'' if ok else '  OUT OF TOLERANCE'}")
     if not cases or "class2d_k3" in cases:
         noise = first_noise(reference / "mini", "class2d_k3")
         good &= noise < 0.01

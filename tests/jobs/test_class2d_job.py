@@ -41,7 +41,10 @@ def project(tmp_path: Path) -> Path:
         (tmp_path / stack).parent.mkdir(parents=True, exist_ok=True)
         write_mrc(tmp_path / stack, blobs(rng, EACH), PIXEL)
         rows += [
-            {"rlnImageName": f"{i + 1:06d}@{stack}", "rlnMicrographName": f"MotionCorr/job002/Movies/mic{mic}.mrc"}
+            {
+                "rlnImageName": f"{i + 1:06d}@{stack}",
+                "rlnMicrographName": f"MotionCorr/job002/Movies/mic{mic}.mrc",
+            }
             for i in range(EACH)
         ]
     table = pd.DataFrame(rows).assign(
@@ -56,7 +59,11 @@ def spec(iterations: int = 2, classes: int = 2, **sections: Any) -> Class2D:
     plain: dict[str, Any] = {
         "job": "Class2D",
         "io": {"input_images_star_file": "Extract/job012/particles.star"},
-        "optimization": {"number_of_classes": classes, "number_of_iterations": iterations, "mask_diameter": 60},
+        "optimization": {
+            "number_of_classes": classes,
+            "number_of_iterations": iterations,
+            "mask_diameter": 60,
+        },
         "sampling": {"in_plane_angular_sampling": 20, "offset_search_range": 2},
     }
     for name, changed in sections.items():
@@ -66,7 +73,9 @@ def spec(iterations: int = 2, classes: int = 2, **sections: Any) -> Class2D:
     return made
 
 
-def classify(project: Path, given: Class2D, job: str = "job015", continuing: bool = False) -> tuple[JobResult, Listener]:
+def classify(
+    project: Path, given: Class2D, job: str = "job015", continuing: bool = False
+) -> tuple[JobResult, Listener]:
     directory = project / "Class2D" / job
     directory.mkdir(parents=True, exist_ok=True)
     listener = Listener()
@@ -99,7 +108,10 @@ def test_writes_every_iteration_under_relions_names(project: Path) -> None:
     assert isinstance(groups, pd.DataFrame)
     assert groups["rlnGroupName"].tolist() == ["Movies/mic1.mrc", "Movies/mic2.mrc"]
     data = read_particles(folder / "run_it002_data.star").rows
-    assert data["rlnImageName"].tolist() == read_particles(project / "Extract/job012/particles.star").rows["rlnImageName"].tolist()
+    assert (
+        data["rlnImageName"].tolist()
+        == read_particles(project / "Extract/job012/particles.star").rows["rlnImageName"].tolist()
+    )
     assert data["rlnGroupNumber"].tolist() == [2] * EACH + [1] * EACH
     assert set(data["rlnClassNumber"]) <= {1, 2}
     optimiser = read_star(folder / "run_it002_optimiser.star")["optimiser_general"]
@@ -122,8 +134,13 @@ def test_order_of_particles_does_not_matter(project: Path) -> None:
     table = read_particles(path).rows
     write_star(path, {"": table.sample(frac=1, random_state=1)})
     classify(project, spec(), "job016")
-    one, other = (read_particles(project / f"Class2D/{j}/run_it002_data.star").rows.set_index("rlnImageName") for j in ("job015", "job016"))
-    assert np.allclose(one["rlnLogLikeliContribution"], other.loc[one.index, "rlnLogLikeliContribution"], rtol=1e-4)
+    one, other = (
+        read_particles(project / f"Class2D/{j}/run_it002_data.star").rows.set_index("rlnImageName")
+        for j in ("job015", "job016")
+    )
+    assert np.allclose(
+        one["rlnLogLikeliContribution"], other.loc[one.index, "rlnLogLikeliContribution"], rtol=1e-4
+    )
     assert (one["rlnClassNumber"] == other.loc[one.index, "rlnClassNumber"]).all()
 
 
@@ -172,7 +189,8 @@ def test_nan_image_is_set_aside(project: Path) -> None:
     result, _ = classify(project, spec(1))
     assert [f.item for f in result.failures] == ["000004@Extract/job012/Movies/mic1.mrcs"]
     data = read_particles(project / "Class2D/job015/run_it001_data.star").rows
-    assert len(data) == 2 * EACH - 1 and "000004@Extract/job012/Movies/mic1.mrcs" not in set(data["rlnImageName"])
+    assert len(data) == 2 * EACH - 1
+    assert "000004@Extract/job012/Movies/mic1.mrcs" not in set(data["rlnImageName"])
 
 
 def test_images_that_are_not_normalised_are_told_with_numbers(project: Path) -> None:

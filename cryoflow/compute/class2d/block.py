@@ -14,7 +14,10 @@ from cryoflow.compute.class2d.weights import significant_threshold
 
 
 class Block(NamedTuple):
-    """What to compare: B particles, T offsets, R rows, P points. All on the device of the images."""
+    """What to compare: B particles, T offsets, R rows, P points. All on the device of the images.
+
+    Each row is for one angle (H = 1) or also for that plus 180 degrees (H = 2).
+    """
 
     images: Prepared
     rows: Rows
@@ -22,7 +25,8 @@ class Block(NamedTuple):
     phases: Tensor
     """Complex ``(T, P)``: factors that move an image by each offset."""
     log_prior: Tensor
-    """``(B, S, 1, O, 1)``: logarithm of the prior, -inf for what is not looked at; T = t S, and R = r O."""
+    """``(B, S, 1, O, 1, H)``: logarithm of the prior, -inf for what is not looked at; T = t S, and R = r
+    O."""
     points: int
     """Points, from the first, that the likelihood looks at; the origin never counts."""
     shell: Tensor
@@ -32,11 +36,27 @@ class Block(NamedTuple):
     scale."""
 
 
+class Shifted(NamedTuple):
+    """All images at all offsets as matrix rows, ``(B * T, P)`` each."""
+
+    real: Tensor
+    imag: Tensor
+
+
+class Weights(NamedTuple):
+    """Posterior probabilities of rows and of their turns by 180 degrees."""
+
+    both: Tensor
+    """``(B, T, R)``: their sum."""
+    difference: Tensor
+    """``(B, T, R)``: that of the row less that of its turn."""
+
+
 class Posterior(NamedTuple):
     """Weights of a block and what follows from them for each particle."""
 
     weight: Tensor
-    """``(B, T, R)``: posterior probabilities, zero for the last 0.1 %."""
+    """``(B, T, R, H)``: posterior probabilities, zero for the last 0.1 %."""
     log_evidence: Tensor
     """float64 ``(B,)``: logarithm of the sum over samples, without the part that depends on the image
     only."""
@@ -44,6 +64,14 @@ class Posterior(NamedTuple):
     """float64 ``(B,)``: sum of the weights kept."""
     samples: Tensor
     """int64 ``(B,)``: number of samples kept."""
+
+    def combined(self) -> Weights:
+        """Sums and differences of the weights of turns by 180 degrees."""
+        first = self.weight[..., 0]
+        if self.weight.shape[-1] == 1:
+            return Weights(first, first)
+        second = self.weight[..., 1]
+        return Weights(first + second, first - second)
 
 
 class Residuals(NamedTuple):
@@ -57,24 +85,27 @@ class Residuals(NamedTuple):
     power_determined: Tensor
 
 
-def shifted(transforms: Tensor, phases: Tensor) -> Tensor:
-    """All images at all offsets as matrix rows ``(B * T, 2 P)``, real and imaginary parts side by side."""
-    moved = torch.view_as_real(transforms[:, None] * phases)
-    return moved.flatten(2).flatten(0, 1)
+def shifted(transforms: Tensor, phases: Tensor) -> Shifted:
+    """Images ``(B, P)`` moved by each of ``(T, P)`` phases."""
+    moved = (transforms[:, None] * phases).flatten(0, 1)
+    return Shifted(moved.real.contiguous(), moved.imag.contiguous())
 
 
-def log_weights(images: Tensor, block: Block) -> Tensor:
-    """``log prior + log likelihood`` ``(B, T, R)``, without what depends on the image only.
+def log_weights(images: Shifted, block: Block) -> Tensor:
+    """``log prior + log likelihood`` ``(B, T, R, H)``, without what depends on the image only.
 
-    The cross terms are one product of the images (``(B * T, 2 P)``, from `shifted`) and the rows; the norms
+    The cross terms are one product of images and rows for the real and one for the imaginary parts; the norms
     another one, without offsets.
     """
-    first, last = 1, block.points
-    prior = block.log_prior
-    norms = block.images.weight[:, first:last] @ block.rows.power[:, first:last].T
-    dots = images[:, 2 * first : 2 * last] @ block.rows.values[:, 2 * first : 2 * last].T
-    out = dots.view(len(prior), -1, norms.shape[1]).sub_(norms[:, None], alpha=0.5)
-    out.view(len(prior), prior.shape[1], -1, prior.shape[3], norms.shape[1] // prior.shape[3]).add_(prior)
+    look, prior, rows = slice(1, block.points), block.log_prior, block.rows
+    norms = block.images.weight[:, look] @ rows.power[:, look].T
+    real = images.real[:, look] @ rows.real[:, look].T
+    real.view(len(prior), -1, norms.shape[1]).sub_(norms[:, None], alpha=0.5)
+    imag = images.imag[:, look] @ rows.imag[:, look].T
+    turns = (real + imag, real - imag)[: prior.shape[5]]
+    out = torch.stack(turns, -1).view(len(prior), -1, norms.shape[1], len(turns))
+    groups = prior.shape[3]
+    out.view(len(prior), prior.shape[1], -1, groups, norms.shape[1] // groups, len(turns)).add_(prior)
     return out
 
 
@@ -89,37 +120,36 @@ def posterior(log_weight: Tensor, fraction: float) -> Posterior:
     total = weight.sum(1, dtype=torch.float64)
     threshold = significant_threshold(weight.float(), fraction)
     keep = weight >= threshold[:, None]
-    weight = weight.mul_(keep) / total[:, None].to(weight)
+    weight = weight.mul_(keep).div_(total[:, None].to(weight))
     evidence = top[:, 0].double() + total.log()
     return Posterior(weight.view(log_weight.shape), evidence, weight.sum(1, dtype=torch.float64), keep.sum(1))
 
 
-def add_rows(block: Block, weight: Tensor, sums: RowSums, place: Tensor) -> None:
+def add_rows(block: Block, weights: Weights, sums: RowSums, place: Tensor) -> None:
     """Add the weighted images of a block to the rows ``place`` of ``sums``."""
-    flat = weight.flatten(0, 1)
-    sums.data.index_add_(0, place, flat.T @ shifted(block.images.unmasked, block.phases))
-    sums.weight.index_add_(0, place, weight.sum(1).T @ block.images.weight)
+    images = shifted(block.images.unmasked, block.phases)
+    sums.real.index_add_(0, place, weights.both.flatten(0, 1).T @ images.real)
+    sums.imag.index_add_(0, place, weights.difference.flatten(0, 1).T @ images.imag)
+    sums.weight.index_add_(0, place, weights.both.sum(1).T @ block.images.weight)
 
 
-def residuals(images: Tensor, block: Block, weight: Tensor) -> Residuals:
+def residuals(images: Shifted, block: Block, weights: Weights) -> Residuals:
     """Weighted products of images and references, shell by shell."""
-    noise = block.images.noise
     low = block.determined.shape[1]
-    flat, by_row = weight.flatten(0, 1), weight.sum(1)
-    half = block.rows.values[:, : 2 * low] * block.determined.repeat_interleave(2, 1)
+    rows = block.rows
+    half = Rows(*(field[:, :low] * block.determined for field in rows))
 
-    def cross(rows: Tensor) -> Tensor:
-        points = rows.shape[1] // 2
-        product = (flat @ rows) * images[:, : 2 * points]
-        by_point = product.view(*weight.shape[:2], points, 2).sum((1, 3))
-        return (by_point @ block.shell[:points]).double() * noise
+    def by_shell(by_point: Tensor) -> Tensor:
+        return (by_point @ block.shell[: by_point.shape[1]]).double() * block.images.noise
 
-    def power(squared: Tensor) -> Tensor:
-        points = squared.shape[1]
-        by_point = (by_row @ squared) * block.images.weight[:, :points]
-        return (by_point @ block.shell[:points]).double() * noise
+    def cross(some: Rows) -> Tensor:
+        points = some.power.shape[1]
+        real = (weights.both.flatten(0, 1) @ some.real).mul_(images.real[:, :points])
+        imag = (weights.difference.flatten(0, 1) @ some.imag).mul_(images.imag[:, :points])
+        return by_shell(real.add_(imag).view(*weights.both.shape[:2], points).sum(1))
 
-    return Residuals(
-        cross(block.rows.values), power(block.rows.power),
-        cross(half), power(block.rows.power[:, :low] * block.determined),
-    )  # fmt: skip
+    def power(some: Rows) -> Tensor:
+        points = some.power.shape[1]
+        return by_shell((weights.both.sum(1) @ some.power) * block.images.weight[:, :points])
+
+    return Residuals(cross(rows), power(rows), cross(half), power(half))

@@ -67,22 +67,32 @@ def _alike_together(particles: Particles, subset: Tensor) -> Tensor:
 
 
 class Grid(NamedTuple):
-    """Turned references and phases of both passes."""
+    """Turned references and phases of both passes; H angles share a row (2 where angles have opposites)."""
 
     sampling: Sampling
+    turns: int
+    """H"""
     coarse: Rows
     fine: Rows
     coarse_phases: Tensor
     fine_phases: Tensor
 
+    @property
+    def angles(self) -> int:
+        """Coarse angles that have rows of their own."""
+        return len(self.sampling.psi_coarse) // self.turns
+
 
 def _make_grid(search: Search, sampling: Sampling) -> Grid:
     coarse_points = search.points.within(search.sizes.coarse // 2)
     near = type(search.points)(*(field[:coarse_points] for field in search.points))
+    turns = 1 if len(sampling.psi_coarse) % 2 else 2
+    own = [psi[: len(psi) // turns] for psi in (sampling.psi_coarse, sampling.psi_fine)]
     return Grid(
         sampling,
-        turned_rows(search.transform, sampling.psi_coarse, near, search.like),
-        turned_rows(search.transform, sampling.psi_fine, search.points, search.like),
+        turns,
+        turned_rows(search.transform, own[0], near, search.like),
+        turned_rows(search.transform, own[1], search.points, search.like),
         shift_phases(sampling.offset_coarse, near, search.options.box, search.like),
         shift_phases(sampling.offset_fine, search.points, search.options.box, search.like),
     )
@@ -92,35 +102,42 @@ def _search_poses(
     search: Search, particles: Particles, sampling: Sampling, order: Tensor, record: Record
 ) -> None:
     grid = _make_grid(search, sampling)
-    device = search.like.device
-    rows = RowSums.zeros(len(grid.fine.values), len(search.points.x), search.like)
-    total = RowSums.zeros(len(grid.fine.values), len(search.points.x), search.like.double())
-    samples = len(grid.coarse.values) * len(sampling.offset_coarse)
+    device, points = search.like.device, len(search.points.x)
+    rows = RowSums.zeros(len(grid.fine.power), points, search.like)
+    total = RowSums.zeros(len(grid.fine.power), points, search.like.double())
+    samples = len(grid.coarse.power) * grid.turns * len(sampling.offset_coarse)
     size = chunk_size(samples, grid.coarse_phases.numel(), machine(device))
     for index in torch.split(order, size):
         images = prepare(index, search.data, search.model, particles, search.options, search.where)
         prior = log_prior(search, images.shift, sampling.offset_prior)
         significant = coarse_pass(grid, images, prior, search.options.significant_fraction)
         record.particles.significant[index] = significant.flatten(1).sum(1).cpu()
-        for part in plan_blocks(significant, len(search.points.x), machine(device)):
+        for part in plan_blocks(significant, points, machine(device)):
             _fine_pass(search, grid, images, prior, significant, part, rows, record)
         rows.pour_into(total)
-    record.sums.add_grids(search.classes, total, search.options.box, sampling.psi_fine, search.points)
+    psi = sampling.psi_fine[: 2 * grid.angles]
+    record.sums.add_grids(search.classes, total, search.options.box, psi, search.points)
 
 
 def coarse_pass(grid: Grid, images: Prepared, prior: Tensor, fraction: float) -> Tensor:
-    """Coarse samples that carry ``fraction`` of the weight, bool ``(B, S, rows)``.
+    """Coarse samples that carry ``fraction`` of the weight, bool ``(B, S, rows, H)``.
 
     ``prior`` is ``(B, S, classes)``.
     """
     points = grid.coarse_phases.shape[1]
     near = images._replace(masked=images.masked[:, :points], weight=images.weight[:, :points])
     empty = prior.new_zeros(0)
-    block = Block(near, grid.coarse, grid.coarse_phases, prior[:, :, None, :, None], points, empty, empty)
+    every = _spread(prior, grid.turns)
+    block = Block(near, grid.coarse, grid.coarse_phases, every, points, empty, empty)
     values = log_weights(shifted(near.masked, grid.coarse_phases), block)
     flat = values.flatten(1)
     weights = flat.sub_(flat.max(1, keepdim=True).values).exp_().float()
     return (weights >= significant_threshold(weights, fraction)[:, None]).view(values.shape)
+
+
+def _spread(prior: Tensor, turns: int) -> Tensor:
+    """A prior ``(B, S, O)`` in the shape that blocks want, the same for all turns: ``(B, S, 1, O, 1, H)``."""
+    return prior[:, :, None, :, None, None].expand(-1, -1, -1, -1, -1, turns)
 
 
 def _fine_pass(
@@ -135,31 +152,28 @@ def _fine_pass(
 ) -> None:
     """One block of the fine pass around the significant samples of its particles."""
     images = Prepared(*(field[part.particles] for field in chunk))
-    angles = len(grid.sampling.psi_coarse)
-    offsets, coarse_rows = part.offsets.to(prior.device), part.rows.to(prior.device)
+    device = prior.device
+    offsets, coarse_rows = part.offsets.to(device), part.rows.to(device)
     chosen = significant[part.particles][:, offsets][:, :, coarse_rows]
-    chosen_prior = prior[part.particles][:, offsets][:, :, coarse_rows // angles].masked_fill(
-        ~chosen, -math.inf
-    )
+    chosen_prior = _spread(prior[part.particles][:, offsets][:, :, coarse_rows // grid.angles], grid.turns)
     fine_offsets = (4 * part.offsets[:, None] + torch.arange(4)).flatten()
     fine_rows = (2 * part.rows[:, None] + torch.arange(2)).flatten()
-    place = fine_rows.to(prior.device)
-    class_row = fine_rows // (2 * angles)
+    class_row = fine_rows // (2 * grid.angles)
+    place = fine_rows.to(device)
     block = Block(
         images,
-        grid.fine
-        if len(fine_rows) == len(grid.fine.values)
-        else Rows(grid.fine.values[place], grid.fine.power[place]),
-        grid.fine_phases[fine_offsets.to(prior.device)],
-        chosen_prior[:, :, None, :, None],
+        grid.fine.pick(place),
+        grid.fine_phases[fine_offsets.to(device)],
+        chosen_prior.masked_fill(~chosen[:, :, None, :, None, :], -math.inf),
         search.e_points,
         search.shell,
-        search.determined[class_row.to(prior.device)],
+        search.determined[class_row.to(device)],
     )
-    assignment = Assignment(
-        class_row, grid.sampling.psi_fine[fine_rows % (2 * angles)], grid.sampling.offset_fine[fine_offsets]
+    opposite = torch.arange(grid.turns) * 2 * grid.angles
+    psi = grid.sampling.psi_fine[(fine_rows % (2 * grid.angles))[:, None] + opposite]
+    record.add(
+        search, block, Assignment(class_row, psi, grid.sampling.offset_fine[fine_offsets]), rows, place
     )
-    record.add(search, block, assignment, rows, place)
 
 
 def _keep_poses(search: Search, particles: Particles, subset: Tensor, record: Record) -> None:
@@ -171,7 +185,7 @@ def _keep_poses(search: Search, particles: Particles, subset: Tensor, record: Re
         images = prepare(index, search.data, search.model, particles, search.options, search.where)
         psi = particles.psi_deg[index]
         turned = turned_rows(search.transform, psi, search.points, search.like)
-        rows = RowSums.zeros(len(turned.values), len(search.points.x), search.like)
+        rows = RowSums.zeros(len(turned.power), len(search.points.x), search.like)
         for i in range(len(index)):
             _one_pose(search, particles, images, turned, i, rows, record)
         record.sums.add_grids(search.classes, rows, search.options.box, psi, search.points)
@@ -187,13 +201,13 @@ def _one_pose(
     prior = log_prior(search, images.shift, offset)
     block = Block(
         images,
-        Rows(turned.values[here], turned.power[here]),
+        turned.pick(here),
         shift_phases(offset, search.points, search.options.box, search.like),
-        prior[:, :, None, :, None],
+        _spread(prior, 1),
         search.e_points,
         search.shell,
         search.determined,
     )
-    psi = particles.psi_deg[images.numbers].expand(len(search.classes))
+    psi = particles.psi_deg[images.numbers].expand(len(search.classes))[:, None]
     kept = record.add(search, block, Assignment(torch.arange(len(search.classes)), psi, offset), rows, here)
     record.particles.significant[images.numbers] = kept.samples.cpu()

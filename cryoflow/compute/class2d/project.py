@@ -18,12 +18,23 @@ from cryoflow.compute.rotate import (
 
 
 class Rows(NamedTuple):
-    """Turned references as matrix rows, one for each class and angle (class slowest)."""
+    """Turned references as matrix rows, one for each class and angle (class slowest).
 
-    values: Tensor
-    """``(K * J, 2 P)``, real and imaginary part of each point side by side."""
+    Turning by a further 180 degrees conjugates a transform, so that one row serves both angles: their
+    products
+    with an image are the sum and the difference of those of real and of imaginary parts.
+    """
+
+    real: Tensor
+    """``(R, P)``"""
+    imag: Tensor
+    """``(R, P)``"""
     power: Tensor
-    """``(K * J, P)``, squared modulus."""
+    """``(R, P)``, squared modulus."""
+
+    def pick(self, place: Tensor) -> Rows:
+        """The rows ``place``; all of them uncopied when they are as many."""
+        return self if len(place) == len(self.power) else Rows(*(field[place] for field in self))
 
 
 def reference_transform(references: Tensor, radius: int) -> PaddedTransform:
@@ -35,8 +46,9 @@ def reference_transform(references: Tensor, radius: int) -> PaddedTransform:
 def turned_rows(transform: PaddedTransform, psi_deg: Tensor, points: Points, like: Tensor) -> Rows:
     """Rows for all classes and the angles ``psi_deg``, with the device and precision of ``like``."""
     values = sample(transform, rotation_samples(transform.box, psi_deg, points.y, points.x))
-    stacked = torch.view_as_real(values).to(like)  # (classes, psis, points, 2)
-    return Rows(stacked.flatten(-2).flatten(0, 1), stacked.square().sum(-1).flatten(0, 1))
+    flat = values.flatten(0, 1)  # (classes * psis, points)
+    real, imag = flat.real.to(like), flat.imag.to(like)
+    return Rows(real, imag, real.square() + imag.square())
 
 
 def radial_power(transform: PaddedTransform) -> Tensor:
@@ -77,7 +89,7 @@ def grid_back(
     Parameters
     ----------
     data, weight : Tensor
-        float64 ``(K * J, 2 P)`` and ``(K * J, P)``, class slowest.
+        Complex128 and float64 ``(K * J, P)``, class slowest.
     box : int
         n.
     psi_deg, points
@@ -91,7 +103,7 @@ def grid_back(
     angles, size = len(psi_deg), PADDING * box
     classes = data.shape[0] // angles
     samples = rotation_samples(box, psi_deg, points.y, points.x)
-    parts = torch.cat((data.view(classes, angles, -1, 2), weight.view(classes, angles, -1, 1)), -1)
+    parts = torch.stack((data.real, data.imag, weight), -1).view(classes, angles, -1, 3)
     columns = parts.permute(1, 2, 0, 3).reshape(-1, 3 * classes)  # (psis * points, classes * 3)
     grid = columns.new_zeros(size * size, 3 * classes)
     for i in range(4):

@@ -31,7 +31,7 @@ class Assignment(NamedTuple):
     class_row: Tensor
     """int64 ``(R,)``: class, counted among the classes that are not empty."""
     psi_deg: Tensor
-    """``(R,)``"""
+    """``(R, H)``: angle of each row and, if it stands for two, of its turn by 180 degrees."""
     offset_px: Tensor
     """``(T, 2)`` (y, x), on top of the whole pixels by which images were moved."""
 
@@ -64,9 +64,11 @@ class Record:
         """Weigh the samples of a block and add everything that follows."""
         images = shifted(block.images.masked, block.phases)
         found = posterior(log_weights(images, block), search.options.significant_fraction)
-        add_rows(block, found.weight, rows, place)
-        spread = self._add_noise(search, block.images, found, residuals(images, block, found.weight))
-        best = self._add_poses(search, block, assignment, found.weight)
+        weights = found.combined()
+        add_rows(block, weights, rows, place)
+        spread = self._add_noise(search, block.images, found, residuals(images, block, weights))
+        self._add_poses(search, block, assignment, weights.both)
+        best = found.weight.flatten(1).argmax(1).cpu()
         self._update_particles(search, block.images, assignment, found, best, spread)
         return found
 
@@ -84,8 +86,8 @@ class Record:
         self.sums.reference_reference.index_add_(0, group, parts.power_determined.cpu() / scale**2)
         return residual.sum(1)
 
-    def _add_poses(self, search: Search, block: Block, assignment: Assignment, weight: Tensor) -> Tensor:
-        """Class shares and offsets; returns the best sample of each particle."""
+    def _add_poses(self, search: Search, block: Block, assignment: Assignment, weight: Tensor) -> None:
+        """Class shares and offsets, from weights ``(B, T, R)``."""
         member = search.member[assignment.class_row.to(weight.device)]
         by_class = (weight.flatten(0, 1) @ member).double().cpu().view(*weight.shape[:2], -1)  # (B, T, K')
         offset = block.images.shift[:, None] + assignment.offset_px  # (B, T, 2)
@@ -93,7 +95,6 @@ class Record:
         self.sums.offset[search.classes] += torch.einsum("btk,btc->kc", by_class, offset)
         away = offset[:, :, None] - search.model.class_offset[search.classes]
         self.sums.offset_squared += float((by_class * away.square().sum(-1)).sum())
-        return weight.flatten(1).argmax(1).cpu()
 
     def _update_particles(
         self,
@@ -104,11 +105,13 @@ class Record:
         best: Tensor,
         spread: Tensor,
     ) -> None:
-        index, rows = images.numbers, len(assignment.class_row)
+        index, turns = images.numbers, assignment.psi_deg.shape[1]
+        sample = best // turns
+        offset, row = sample // len(assignment.class_row), sample % len(assignment.class_row)
         out, group = self.particles, search.data.group[images.numbers]
-        out.class_index[index] = search.classes[assignment.class_row[best % rows]]
-        out.psi_deg[index] = assignment.psi_deg[best % rows]
-        out.offset_px[index] = images.shift + assignment.offset_px[best // rows]
+        out.class_index[index] = search.classes[assignment.class_row[row]]
+        out.psi_deg[index] = assignment.psi_deg[row, best % turns]
+        out.offset_px[index] = images.shift + assignment.offset_px[offset]
         out.pmax[index] = found.weight.flatten(1).max(1).values.double().cpu()
         out.norm[index] = out.norm[index] / search.model.norm_mean * (2 * spread).sqrt()
         constant = _image_part(search, images) + self.image_constant[group]

@@ -110,7 +110,7 @@ class _Grids:
         classes, psi = random[0][index], random[1][index]
         for k in torch.unique(classes).tolist():
             mine = classes == k
-            parts = torch.view_as_real((values * ctf)[mine]).flatten(1)
+            parts = (values * ctf)[mine]
             gridded = grid_back(parts, ctf[mine].square(), options.box, psi[mine], where.points)
             self.data[k] += gridded[0][0]
             self.weight[k] += gridded[1][0]

@@ -57,7 +57,8 @@ class Sums:
 
     def add_grids(self, classes: Tensor, rows: RowSums, box: int, psi_deg: Tensor, points: Points) -> None:
         """Grid what was summed for the classes ``classes`` at the angles ``psi_deg``."""
-        data, weight = grid_back(rows.data.double().cpu(), rows.weight.double().cpu(), box, psi_deg, points)
+        summed = torch.complex(rows.real.double(), rows.imag.double())
+        data, weight = grid_back(summed.cpu(), rows.weight.double().cpu(), box, psi_deg, points)
         self.data[classes] += data
         self.weight[classes] += weight
 
@@ -66,18 +67,20 @@ class Sums:
 class RowSums:
     """Sums for each row (class and angle) before gridding, on the device of the images."""
 
-    data: Tensor
-    """``(R, 2 P)``"""
+    real: Tensor
+    """``(R, P)``"""
+    imag: Tensor
+    """``(R, P)``"""
     weight: Tensor
     """``(R, P)``"""
 
     @classmethod
     def zeros(cls, rows: int, points: int, like: Tensor) -> RowSums:
         """Nothing added yet, with the device and precision of ``like``."""
-        return cls(like.new_zeros(rows, 2 * points), like.new_zeros(rows, points))
+        return cls(*(like.new_zeros(rows, points) for _ in range(3)))
 
     def pour_into(self, other: RowSums) -> None:
         """Add everything to ``other`` and be empty."""
-        for own, its in ((self.data, other.data), (self.weight, other.weight)):
+        for own, its in ((self.real, other.real), (self.imag, other.imag), (self.weight, other.weight)):
             its += own
             own.zero_()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-FEW = 512
-"""So many samples are sorted; a larger number is narrowed down first."""
-ROUNDS = 40
+FEW = 4096
+"""So many samples are sorted; among more the threshold is narrowed down first."""
+ROUNDS = 12
 
 
 def significant_threshold(weights: Tensor, fraction: float) -> Tensor:
@@ -29,7 +29,8 @@ def significant_threshold(weights: Tensor, fraction: float) -> Tensor:
     # samples below low could all go without losing 1 - fraction of the sum
     low = ((1 - fraction) / fraction * target / weights.shape[1]).float()
     high = torch.full_like(low, 1.0).nextafter(torch.full_like(low, 2.0))
-    low, high = _narrow(weights, target.float(), low, high)
+    if weights.shape[1] > FEW:
+        low, high = _narrow(weights, target.float(), low, high)
     above = torch.where(weights >= high[:, None], weights, 0).sum(1, dtype=torch.float64)
     between = torch.where((weights >= low[:, None]) & (weights < high[:, None]), weights, 0)
     count = max(1, int((between > 0).sum(1).max()))
@@ -41,12 +42,8 @@ def significant_threshold(weights: Tensor, fraction: float) -> Tensor:
 
 
 def _narrow(weights: Tensor, target: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Bisect, on a logarithmic scale, until few samples lie between; the sum from ``low`` up exceeds
-    ``target``."""
+    """Bisect on a logarithmic scale; the sum of the weights from ``low`` up exceeds ``target``."""
     for _ in range(ROUNDS):
-        count = ((weights >= low[:, None]) & (weights < high[:, None])).sum(1)
-        if int(count.max()) <= FEW:
-            break
         middle = (low * high).sqrt()
         enough = torch.where(weights >= middle[:, None], weights, 0).sum(1) > target
         low, high = torch.where(enough, middle, low), torch.where(enough, high, middle)

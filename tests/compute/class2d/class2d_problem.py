@@ -15,7 +15,10 @@ PIXEL = 4.0
 def phantom(box: int, kind: int) -> np.ndarray:
     """Bright blobs without symmetry, one arrangement a kind: ``(box, box)``."""
     y, x = np.mgrid[:box, :box] - box // 2
-    places = [((-6, -3, 1.6), (0, -3, 2.0), (5, -3, 1.6), (5, 4, 1.4)), ((0, -5, 2.6), (1, 2, 1.4), (-1, 7, 1.4))][kind]
+    places = [
+        ((-6, -3, 1.6), (0, -3, 2.0), (5, -3, 1.6), (5, 4, 1.4)),
+        ((0, -5, 2.6), (1, 2, 1.4), (-1, 7, 1.4)),
+    ][kind]
     scale = box / 32
     out = np.zeros((box, box))
     for cy, cx, width in places:
@@ -38,7 +41,9 @@ def particles(number: int) -> Particles:
     """Nothing known."""
     zeros = torch.zeros(number, dtype=torch.float64)
     whole = torch.zeros(number, dtype=torch.int64)
-    return Particles(zeros, torch.zeros(number, 2, dtype=torch.float64), whole - 1, zeros + 1, zeros, zeros, whole)
+    return Particles(
+        zeros, torch.zeros(number, 2, dtype=torch.float64), whole - 1, zeros + 1, zeros, zeros, whole
+    )
 
 
 def data(images: Tensor, groups: int = 1, defocus_a: np.ndarray | None = None) -> Data:
@@ -65,4 +70,6 @@ def model(references: Tensor, noise: Tensor, **changed: Any) -> Model:
 def options(box: int, **changed: Any) -> Options:
     """Coarse steps of 90 degrees and 2 pixels, few enough for loops."""
     small = {"psi_step_deg": 90.0, "offset_range_px": 2.0, "offset_step_px": 2.0}
-    return Options(**{"box": box, "pixel_size_a": PIXEL, "mask_diameter_a": PIXEL * box * 0.7, **small, **changed})
+    return Options(
+        **{"box": box, "pixel_size_a": PIXEL, "mask_diameter_a": PIXEL * box * 0.7, **small, **changed}
+    )

@@ -45,7 +45,9 @@ def problem() -> Problem:
         offset_px=torch.tensor([[0.4, 1.2], [-0.6, 0.0], [2.0, -1.5]]).double(),
         norm=torch.tensor([0.8, 1.0, 1.1]).double(),
     )
-    return Problem(made, data(images, groups=2), options(BOX, significant_fraction=1 - 1e-13), at, images.numpy())
+    return Problem(
+        made, data(images, groups=2), options(BOX, significant_fraction=1 - 1e-13), at, images.numpy()
+    )
 
 
 def found(problem: Problem, order: list[int] | None = None) -> Record:
@@ -98,7 +100,9 @@ def by_loops(problem: Problem, i: int) -> Loops:
     dy, dx = (away(float(v)) for v in p.particles.offset_px[i])
     image = moved(p.images[i] * p.model.norm_mean / float(p.particles.norm[i]), dy, dx)
     masked = np.fft.fft2(np.fft.ifftshift(centred_mask(image, o.mask_diameter_a / o.pixel_size_a))) / BOX**2
-    points = [(y, x) for x in range(BOX // 2 + 1) for y in range(-BOX // 2 + 1, BOX // 2 + 1) if x > 0 or y >= 0]
+    points = [
+        (y, x) for x in range(BOX // 2 + 1) for y in range(-BOX // 2 + 1, BOX // 2 + 1) if x > 0 or y >= 0
+    ]
     shell = {q: away(math.hypot(*q)) for q in points}
     radius = SIZE // 2
     ctf = {q: scale * ctf_of(p.data.ctf, i, q, o) for q in points}
@@ -120,7 +124,11 @@ def by_loops(problem: Problem, i: int) -> Loops:
             cross[shell[q]] += (np.conj(r) * x).real
             power[shell[q]] += abs(r) ** 2
             difference += abs(x - r) ** 2 / (2 * noise[shell[q]]) if shell[q] > 0 else 0
-        samples.append(Sample(priors[k, t // 4] - difference - beyond / 2, k, psi, offset + [dy, dx], cross, power))
+        samples.append(
+            Sample(
+                priors[k, t // 4] - difference - beyond / 2, k, psi, offset + np.array([dy, dx]), cross, power
+            )
+        )
     logs = np.array([s.log_weight for s in samples])
     top = logs.max()
     weights = np.exp(logs - top) / np.exp(logs - top).sum()
@@ -156,7 +164,9 @@ def test_posterior_and_likelihood_are_those_of_loops(problem: Problem) -> None:
         assert int(after.class_index[i]) == best.k
         assert float(after.psi_deg[i]) == pytest.approx(best.psi)
         assert after.offset_px[i].tolist() == pytest.approx(best.offset.tolist())
-        norm = float(problem.particles.norm[i]) / problem.model.norm_mean * math.sqrt(2 * loops.residual.sum())
+        norm = (
+            float(problem.particles.norm[i]) / problem.model.norm_mean * math.sqrt(2 * loops.residual.sum())
+        )
         assert float(after.norm[i]) == pytest.approx(norm, rel=1e-8)
 
 
@@ -186,7 +196,9 @@ def test_sums_are_those_of_loops(problem: Problem) -> None:
 
 def test_order_of_particles_does_not_matter(problem: Problem) -> None:
     one, other = found(problem), found(problem, [2, 0, 1])
-    assert torch.allclose(one.sums.data, other.sums.data) and torch.allclose(one.sums.weight, other.sums.weight)
+    assert torch.allclose(one.sums.data, other.sums.data) and torch.allclose(
+        one.sums.weight, other.sums.weight
+    )
     assert torch.allclose(one.particles.log_likelihood, other.particles.log_likelihood)
 
 
@@ -208,7 +220,8 @@ def test_the_samples_left_out_carry_little(problem: Problem) -> None:
 
 
 def test_kept_poses_give_the_class_posterior_alone(problem: Problem) -> None:
-    """With poses on the fine grid, classes weigh as among the samples of that pose, but for the offset prior."""
+    """With poses on the fine grid, classes weigh as among the samples of that pose, but for the offset
+    prior."""
     sampling = make_sampling(problem.options, PERTURBATION)
     shift = torch.tensor([[0.0, 1.0], [-1.0, 0.0], [2.0, -2.0]]).double()
     at = problem.particles._replace(
@@ -220,7 +233,11 @@ def test_kept_poses_give_the_class_posterior_alone(problem: Problem) -> None:
     rounded = problem._replace(particles=at._replace(offset_px=shift))
     for i in range(NUMBER):
         loops = by_loops(rounded, i)
-        mine = [s for s in loops.samples if s.psi == float(at.psi_deg[i]) and np.allclose(s.offset, at.offset_px[i])]
+        mine = [
+            s
+            for s in loops.samples
+            if s.psi == float(at.psi_deg[i]) and np.allclose(s.offset, at.offset_px[i])
+        ]
         away_from = at.offset_px[i].numpy() - problem.model.class_offset.numpy()
         prior = -(away_from**2).sum(1) / (2 * problem.model.offset_variance)
         coarse = offset_priors(rounded, shift[i].numpy(), sampling.offset_prior.numpy()[1:2])[:, 0]

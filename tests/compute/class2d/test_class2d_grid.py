@@ -5,7 +5,13 @@ import pytest
 import torch
 from class2d_problem import options
 
-from cryoflow.compute.class2d.grid import image_sizes, make_sampling, next_perturbation, points_within, round_away
+from cryoflow.compute.class2d.grid import (
+    image_sizes,
+    make_sampling,
+    next_perturbation,
+    points_within,
+    round_away,
+)
 from cryoflow.compute.class2d.prepare import shell_sums
 from cryoflow.compute.class2d.types import Options
 
@@ -30,7 +36,9 @@ def test_offsets_are_the_disc_on_a_square_grid() -> None:
     assert len(sampling.offset_fine) == 4 * 21
     children = sampling.offset_fine.view(21, 4, 2)
     assert torch.equal(children.mean(1), sampling.offset_coarse)
-    assert torch.equal((children - sampling.offset_coarse[:, None]).abs().unique(), torch.tensor([0.5]).double())
+    assert torch.equal(
+        (children - sampling.offset_coarse[:, None]).abs().unique(), torch.tensor([0.5]).double()
+    )
 
 
 def test_angles_and_perturbation() -> None:

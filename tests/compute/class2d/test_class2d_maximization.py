@@ -32,17 +32,25 @@ def test_gridding_back_is_the_transpose_of_turning() -> None:
     points, psi = points_within(BOX, 9), torch.tensor([0.0, 31.0, 137.0]).double()
     transform = reference_transform(torch.randn(2, BOX, BOX, generator=rng, dtype=torch.float64), BOX // 2)
     rows = turned_rows(transform, psi, points, torch.zeros(1).double())
-    other = torch.randn(6, 2 * len(points.x), generator=rng, dtype=torch.float64)
+    other = torch.randn(6, len(points.x), generator=rng, dtype=torch.complex128)
     grids, weight = grid_back(other, torch.ones(6, len(points.x)).double(), BOX, psi, points)
     here = (grids.conj() * transform.values[..., : BOX + 1]).real
     here[:, :, [0, -1]] /= 2  # columns whose pairs are both there
     here[:, 0, 0] *= 2
     for k in range(2):
-        expected = (rows.values[3 * k : 3 * k + 3] * other[3 * k : 3 * k + 3]).sum()
+        mine = slice(3 * k, 3 * k + 3)
+        expected = (rows.real[mine] * other.real[mine] + rows.imag[mine] * other.imag[mine]).sum()
         assert float(here[k].sum()) == pytest.approx(float(expected), rel=1e-9)
     weight[:, :, [0, -1]] /= 2
     weight[:, 0, 0] *= 2
     assert weight.sum((1, 2)).tolist() == pytest.approx([3.0 * len(points.x)] * 2)
+
+
+def test_a_row_serves_the_opposite_angle() -> None:
+    points, psi = points_within(BOX, 12), torch.tensor([17.0, 197.0]).double()
+    transform = reference_transform(smooth(1), BOX // 2)
+    rows = turned_rows(transform, psi, points, torch.zeros(1).double())
+    assert torch.allclose(rows.real[0], rows.real[1]) and torch.allclose(rows.imag[0], -rows.imag[1])
 
 
 @pytest.mark.parametrize("kind", [0, 1])
@@ -53,9 +61,7 @@ def test_turned_copies_average_to_the_image(kind: int) -> None:
     points = points_within(BOX, radius)
     transform = (torch.fft.rfft2(images).flatten(1) / BOX**2)[:, points.position] * points.sign
     weight = torch.full((len(psi), len(points.x)), 1e4, dtype=torch.float64)
-    data_sum, weight_sum = grid_back(
-        torch.view_as_real(transform * weight).flatten(1), weight, BOX, psi, points
-    )
+    data_sum, weight_sum = grid_back(transform * weight, weight, BOX, psi, points)
     share = torch.tensor([len(psi)]).double()
     average = reconstruct(data_sum, weight_sum, None, share, radius, options(BOX)).images[0]
     inside = solvent_mask(options(BOX)) > 0.5

@@ -34,10 +34,14 @@ def simulate(seed: int, noise: float, broken: int | None = None) -> Truth:
     ctf = ctf_half_plane(ctf_parameters(defocus), BOX, BOX, PIXEL)
     for k in (0, 1):
         mine = kind == k
-        turned = rotated_images(padded_transform(torch.from_numpy(phantom(BOX, k))[None]), torch.tensor(psi[mine]))[0]
+        turned = rotated_images(
+            padded_transform(torch.from_numpy(phantom(BOX, k))[None]), torch.tensor(psi[mine])
+        )[0]
         images[mine] = 4 * turned.float()
     transform = torch.fft.rfft2(images) * ctf.float()
-    transform = transform * shift_phases(BOX, BOX, torch.tensor(-offset[:, 0]), torch.tensor(-offset[:, 1]), transform)
+    transform = transform * shift_phases(
+        BOX, BOX, torch.tensor(-offset[:, 0]), torch.tensor(-offset[:, 1]), transform
+    )
     clean = torch.fft.irfft2(transform, s=(BOX, BOX))
     images = clean + noise * torch.from_numpy(rng.normal(size=clean.shape)).float()
     made = data(images, groups=2, defocus_a=defocus)
@@ -77,15 +81,18 @@ def test_angles_and_offsets_are_found_up_to_the_pose_of_the_average(truth: Truth
         common = np.angle(np.exp(1j * turn).mean())
         left = np.abs(np.angle(np.exp(1j * (turn - common))))
         assert np.median(np.rad2deg(left)) < 10 and (np.rad2deg(left) < 25).mean() > 0.9
-    error = found.offset_px.numpy() - truth.offset
-    assert np.median(np.abs(error)) < 1.0
+        dy, dx = (found.offset_px.numpy() - truth.offset)[mine].T  # off by the centre of the average, turned
+        psi = np.deg2rad(found.psi_deg.numpy()[mine])
+        back = np.stack((dy * np.cos(psi) + dx * np.sin(psi), -dy * np.sin(psi) + dx * np.cos(psi)))
+        assert np.median(np.abs(back - np.median(back, axis=1, keepdims=True))) < 0.7
 
 
 def test_likelihood_rises_and_noise_is_that_of_the_images(truth: Truth, result: State) -> None:
     early = classify(truth, 3)
     assert result.model.log_likelihood > early.model.log_likelihood
     high = result.model.noise[:, 13:].mean()
-    assert float(high) == pytest.approx(0.5**2 / (2 * BOX**2) * 0.6, rel=0.35)  # the mask takes part of it away
+    in_the_mask = 0.6  # the mask takes the rest of the noise away
+    assert float(high) == pytest.approx(0.5**2 / (2 * BOX**2) * in_the_mask, rel=0.35)
 
 
 def test_same_input_gives_the_same_bytes(truth: Truth) -> None:
@@ -107,7 +114,10 @@ def test_an_empty_class_stays_empty(truth: Truth, result: State) -> None:
         share=torch.cat((model.share, torch.zeros(1).double())),
         class_offset=torch.cat((model.class_offset, torch.zeros(1, 2).double())),
         references=torch.cat((model.references, model.references[:1])),
-        **{f: torch.cat((getattr(model, f), getattr(model, f)[:1])) for f in ("ssnr", "tau2", "sigma2", "coverage", "orientability", "accuracy_deg", "accuracy_px")},
+        **{
+            f: torch.cat((getattr(model, f), getattr(model, f)[:1]))
+            for f in ("ssnr", "tau2", "sigma2", "coverage", "orientability", "accuracy_deg", "accuracy_px")
+        },
     )
     after = iterate(result._replace(model=shrunk), truth.data, OPTIONS, 0.1)
     plain = iterate(result, truth.data, OPTIONS, 0.1)
@@ -149,6 +159,8 @@ def test_first_noise_is_half_the_power_less_that_of_the_mean(truth: Truth) -> No
 def test_accuracy_gets_better_with_less_noise(result: State) -> None:
     assert float(result.model.accuracy_deg.max()) < 30 and float(result.model.accuracy_px.max()) < 5
     noisy = simulate(1, 2.0)
-    after = iterate(result._replace(model=result.model._replace(noise=result.model.noise * 16)), noisy.data, OPTIONS)
+    after = iterate(
+        result._replace(model=result.model._replace(noise=result.model.noise * 16)), noisy.data, OPTIONS
+    )
     assert bool((after.model.accuracy_deg > result.model.accuracy_deg).all())
     assert result.model.orientability.sum(1).tolist() == pytest.approx([1, 1])
