@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,12 +83,12 @@ def cases(reference: Path) -> list[Case]:
 
 def compare(case: Case) -> list[Agreement]:
     """Compare all micrographs of a case."""
-    context = JobContext(case.project, case.relion)
-    micrographs = [
-        one for one in list_micrographs(case.spec, context).micrographs if case.micrographs in one.name
-    ]
-    picker, _ = make_picker(case.spec, context)
-    return [_compare_one(case, context, picker, micrograph) for micrograph in micrographs]
+    with TemporaryDirectory() as scratch:
+        context = JobContext(case.project, Path(scratch))
+        listed = list_micrographs(case.spec, context).micrographs
+        micrographs = [one for one in listed if case.micrographs in one.name]
+        picker, _ = make_picker(case.spec, context, micrographs[0].pixel_size_a)
+        return [_compare_one(case, context, picker, micrograph) for micrograph in micrographs]
 
 
 def passes(results: list[Agreement]) -> bool:

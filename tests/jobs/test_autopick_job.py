@@ -326,6 +326,29 @@ def test_references_that_do_not_fit_are_refused(project: Path, changes: dict[str
     assert not list((project / "AutoPick/job010").rglob("*_autopick.star"))
 
 
+def test_a_3d_reference_is_projected(project: Path) -> None:
+    z, y, x = np.mgrid[:BOX, :BOX, :BOX] - BOX // 2
+    volume = 0.05 * np.exp(-(x**2 / 30 + y**2 / 10 + z**2 / 6))
+    write_mrc(project / "map.mrc", volume.astype(np.float32), PIXEL)
+    options = {
+        "io__reference_2d": None,
+        "io__provide_a_3d_reference": True,
+        "io__reference_3d": "map.mrc",
+        "io__symmetry": "D2",
+        "references__mask_diameter": 60,
+    }
+    result, lines = pick(project, **options)
+    assert result.outputs[0] == "AutoPick/job010/reference_projections.mrcs"
+    assert result.inputs[:2] == ("mics.star", "map.mrc") and result.counts["particles"] > 0
+    assert "compares with 12 projections of map.mrc (D2)" in lines
+    picks = read_star(project / "AutoPick/job010/Movies/a_autopick.star")[""]
+    assert isinstance(picks, pd.DataFrame) and picks["rlnClassNumber"].between(1, 12).all()
+    with pytest.raises(CryoflowError, match="need a group of rotations"):
+        pick(project, "job011", **{**options, "io__symmetry": "D2H"})
+    with pytest.raises(CryoflowError, match="a 3D reference is a cube"):
+        pick(project, "job012", **{**options, "io__reference_3d": "refs.mrcs"})
+
+
 def test_tables_that_lack_something_are_refused(project: Path) -> None:
     rows = pd.DataFrame({"rlnMicrographName": ["Movies/a.mrc"], **CTF})
     write_star(project / "mics.star", {"": rows.drop(columns="rlnVoltage")})

@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from cryoflow.compute.directions import asymmetric_directions
+from cryoflow.compute.projection import project
 from cryoflow.files.coordinates import read_coordinates
+from cryoflow.files.mrc import read_stack, read_volume
 from cryoflow.jobs.autopick import run
 from cryoflow.project.context import JobContext
 
@@ -18,11 +22,11 @@ pytestmark = pytest.mark.reference
 
 # RELION pads micrographs that are not square with noise. The same pruning of the same maps with other noise
 # agrees with itself by so much; the rest of these cases agree by LEAST_MATCHED.
-NOISY = {"pick_noinvert": 0.96, "pick_highpass": 0.96, "pick_shrink1": 0.93}
+NOISY = {"pick_noinvert": 0.96, "pick_highpass": 0.96, "pick_shrink1": 0.93, "pick_ref3d": 0.96}
 QUICK = [
     "pick_tutorial10_write", "pick_tutorial10_read", "pick_tutorial11", "pick_shrink0.4", "pick_noctf",
     "pick_firstpeak", "pick_highpass", "pick_maxstd", "pick_minavg", "pick_noinvert", "log_tutorial",
-    "bgal job010", "bgal job011",
+    "pick_ref3d", "bgal job010", "bgal job011",
 ]  # fmt: skip
 
 
@@ -48,6 +52,13 @@ def test_picks_agree(reference: Path, name: str) -> None:
 @pytest.mark.slow
 def test_picks_at_full_size_agree(reference: Path) -> None:
     check(reference, "pick_shrink1")
+
+
+def test_projections_are_relions(reference: Path) -> None:
+    volume = torch.from_numpy(read_volume(reference / "mini/ref3d.mrc"))
+    theirs = torch.from_numpy(read_stack(reference / "mini/parity/pick_ref3d/reference_projections.mrcs"))
+    ours = project(volume, asymmetric_directions(1, "D2"), 3.54, 20.0)
+    torch.testing.assert_close(ours, theirs, atol=1e-5 * float(theirs.abs().max()), rtol=0)
 
 
 def test_relions_maps_are_read_by_the_job(reference: Path, tmp_path: Path) -> None:

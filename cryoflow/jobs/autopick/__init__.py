@@ -11,7 +11,7 @@ from cryoflow.errors import CryoflowError
 from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs
 from cryoflow.jobs.autopick.output import Finished, Picked, write_lists
 from cryoflow.jobs.autopick.picker import Picker
-from cryoflow.jobs.autopick.references import read_2d_references
+from cryoflow.jobs.autopick.references import GivenReferences, project_3d_reference, read_2d_references
 from cryoflow.jobs.autopick.with_blobs import BlobPicker
 from cryoflow.jobs.autopick.with_references import ReferencePicker
 from cryoflow.jobs.autopick.work import Work
@@ -33,7 +33,8 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
         When the inputs do not fit each other, FOM maps are of other settings, or no micrograph can be done.
     """
     listed = list_micrographs(spec, context)
-    picker, files = make_picker(spec, context)
+    picker, given = make_picker(spec, context, listed.micrographs[0].pixel_size_a)
+    inputs, outputs = (given.files, given.outputs) if given else ((), ())
     work = Work(spec, context, picker, listed.style, Finished(context.directory / "finished.txt"))
     for micrograph in listed.micrographs:
         if spec.autopicking.read_fom_maps:
@@ -53,8 +54,8 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     particles = sum(one.particles for one in picked)
     read = () if spec.autopicking.read_fom_maps else tuple(one.name for one in picked)
     return JobResult(
-        inputs=(spec.io.input_micrographs_for_autopick, *files, *read),
-        outputs=(*(name for one in picked for name in one.outputs), *lists),
+        inputs=(spec.io.input_micrographs_for_autopick, *inputs, *read),
+        outputs=(*outputs, *(name for one in picked for name in one.outputs), *lists),
         counts={"micrographs": len(picked), "particles": particles, "kept": sum(one.kept for one in picked)},
         failures=failures,
         summary=f"{particles} particles on {len(picked)} micrographs",
@@ -62,12 +63,17 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     )
 
 
-def make_picker(spec: AutoPick, context: JobContext) -> tuple[Picker, tuple[str, ...]]:
-    """How to pick, and the project-relative names of the files read for it."""
+def make_picker(
+    spec: AutoPick, context: JobContext, pixel_size_a: float
+) -> tuple[Picker, GivenReferences | None]:
+    """How to pick, and the references if there are any; for micrographs of ``pixel_size_a``."""
     if spec.io.use_laplacian_of_gaussian:
-        return BlobPicker(spec, context), ()
-    given = read_2d_references(spec, context)
-    return ReferencePicker(spec, context, given), given.files
+        return BlobPicker(spec, context), None
+    if spec.io.provide_a_3d_reference:
+        given = project_3d_reference(spec, context, pixel_size_a)
+    else:
+        given = read_2d_references(spec, context)
+    return ReferencePicker(spec, context, given), given
 
 
 def _work_all(work: Work, micrographs: Sequence[Micrograph]) -> Iterator[Picked | Failure]:

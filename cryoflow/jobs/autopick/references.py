@@ -1,18 +1,22 @@
-"""The references of a picking job, as files give them."""
+"""The references of a picking job: class averages, or projections of a map."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
+from cryoflow.compute.directions import asymmetric_directions
+from cryoflow.compute.projection import project
 from cryoflow.errors import FileError
-from cryoflow.files.mrc import read_header
+from cryoflow.files.mrc import read_header, read_volume, write_mrc
 from cryoflow.jobs.autopick.micrographs import SAME_SIZE
-from cryoflow.jobs.sort.references import read_references
+from cryoflow.jobs.sort.references import UNSET, read_references
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
+from cryoflow.spec.autopick import ANGULAR_SAMPLINGS
 
 
 class GivenReferences(NamedTuple):
@@ -26,6 +30,8 @@ class GivenReferences(NamedTuple):
     """What the file says, if anything."""
     files: tuple[str, ...]
     """Project-relative names of what was read."""
+    outputs: tuple[str, ...] = ()
+    """And of what was written."""
 
     @property
     def digest(self) -> str:
@@ -73,6 +79,35 @@ def read_2d_references(spec: AutoPick, context: JobContext) -> GivenReferences:
             f"{stack.files[-1]} says {stack.header_pixel_a:g} A"
         )
     return GivenReferences(stack.images, given, stack.header_pixel_a, stack.files)
+
+
+def project_3d_reference(spec: AutoPick, context: JobContext, micrograph_pixel_a: float) -> GivenReferences:
+    """Read a map and project it along the directions of its asymmetric unit.
+
+    The projections are written as ``reference_projections.mrcs``; class numbers of picks count them from 1.
+
+    Raises
+    ------
+    CryoflowError
+        When the map cannot be read, is no cube, or its symmetry is no group of rotations.
+    """
+    name = spec.io.reference_3d
+    assert name is not None
+    path = context.resolve(name)
+    header = read_header(path)
+    if not header.nz == header.ny == header.nx:
+        raise FileError(name, f"is {header.nx} x {header.ny} x {header.nz} pixels; a 3D reference is a cube")
+    order = ANGULAR_SAMPLINGS.index(spec.io.angular_sampling_3d) + 1
+    directions = asymmetric_directions(order, spec.io.symmetry)
+    known = header.pixel_size if header.pixel_size not in UNSET else None
+    given = GivenReferences(torch.zeros(1, 1, 1), spec.references.pixel_size_in_references, known, (name,))
+    pixel = given.pixel_size_for(micrograph_pixel_a)
+    volume = torch.from_numpy(read_volume(path)).double()
+    images = project(volume, directions, pixel, spec.references.lowpass_filter_references)
+    target = context.directory / "reference_projections.mrcs"
+    write_mrc(target, images.float().numpy(), pixel)
+    context.report.say(f"compares with {len(images)} projections of {name} ({spec.io.symmetry})")
+    return given._replace(images=images, outputs=(context.relative(target),))
 
 
 def _refuse_volume(context: JobContext, name: str) -> None:
