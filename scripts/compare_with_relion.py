@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compare cryoflow with RELION's own output for the same input.
 
-    compare_with_relion.py picking [--reference DIR] [--case NAME ...]
+    compare_with_relion.py [picking] [class2d] [--reference DIR] [--case NAME ...]
 
 Prints a table and ends with 1 when something is out of tolerance.
 """
@@ -15,9 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from relion_parity import picking
+from relion_parity import class2d, picking
 
-PARTS: dict[str, Callable[[Path, list[str]], bool]] = {"picking": picking.report}
+PARTS: dict[str, Callable[[Path, list[str]], bool]] = {"picking": picking.report, "class2d": class2d.report}
 
 
 def main() -> int:
