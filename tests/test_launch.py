@@ -166,7 +166,7 @@ def test_interrupted_job_is_a_failure(
     assert FAILURE in _listing(directory)
     assert SUCCESS not in _listing(directory)
     assert capsys.readouterr().err == f"Select/job014: failed: {told}\n"
-    assert _listing(project) == {"Extract", "Select", "spec.yaml"}
+    assert _listing(project) == {".cryoflow", "Extract", "Select", "spec.yaml"}
     assert signal.getsignal(signal.SIGTERM) == before
 
 

@@ -12,7 +12,7 @@ from cryoflow import __version__
 JOBS = ("AutoPick", "Extract", "Sort", "Select", "Class2D")
 
 _COMMANDS = {
-    "run": "run specs one after the other, or sweep one",
+    "run": "run specs one after the other, a chain of them, or a sweep of one",
     "validate": "check specs without running them",
     "status": "show the jobs of a project as a tree of who feeds whom",
     "show": "show one job: what it was to do, took, made, and how it ended",
@@ -27,6 +27,7 @@ _COMMANDS = {
 
 _EXAMPLES = """examples:
   cryoflow run specs/tutorial/10_optimise_params.yaml --project ~/myproject
+  cryoflow run specs/tutorial.yaml --from 12 12:particle_box_size=128
   cryoflow run pick.yaml "Picking threshold=0.6" compute.threads=4
   cryoflow run --continue AutoPick/job010 read_fom_maps=yes write_fom_maps=no picking_threshold=0.6
   cryoflow run pick.yaml --multirun --launcher joblib picking_threshold=0.4,0.6,0.8

@@ -20,11 +20,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--launcher", default="local", metavar="NAME", help="of a sweep: local, joblib, slurm, or a YAML file"
     )
+    add("--from", dest="start", default="", metavar="STEP", help="of a chain: begin here, by number or alias")
+    add("--to", dest="stop", default="", metavar="STEP", help="of a chain: end after this step")
+    add("--force", action="store_true", help="of a chain: run steps even if they are up to date")
+    add("--dry-run", "-n", dest="dry", action="store_true", help="only say what would run, and on what")
     parser.set_defaults(call=run, extras="words")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the specs."""
+    """Run the specs.
+
+    A step of a chain that is not up to date runs under its own number; what its directory held before goes to
+    Trash/. The same command given again takes up a job that was killed where it was.
+    """
     from cryoflow.launch import RunOptions, run_specs
 
     overrides = [word for word in options.words if is_override(word)]
@@ -32,8 +40,8 @@ def run(options: argparse.Namespace) -> int:
     if not paths and not options.continued:
         raise CryoflowError("cryoflow run: no spec given; name one or more YAML files, or --continue JOB_DIR")
     command = shlex.join(["cryoflow", *options.arguments])
+    sweep = (options.multirun, options.launcher)
+    steps = (options.start, options.stop, options.force, options.dry)
     return run_specs(
-        paths,
-        overrides,
-        RunOptions(options.project, command, options.continued, options.multirun, options.launcher),
+        paths, overrides, RunOptions(options.project, command, options.continued, *sweep, *steps)
     )

@@ -16,15 +16,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def validate(options: argparse.Namespace) -> int:
     """Check every file, tell all problems, write nothing."""
-    from cryoflow.spec import load_spec
-
     code = 0
     for path in options.specs:
         try:
-            spec = load_spec(path)
+            found = _found(path)
         except CryoflowError as error:
             sys.stderr.write(f"{error}\n")
             code = 2
         else:
-            sys.stdout.write(f"{path}: ok, {spec.job}\n")
+            sys.stdout.write(f"{path}: ok, {found}\n")
     return code
+
+
+def _found(path: str) -> str:
+    from cryoflow.launch.chain import is_chain, read_chain
+    from cryoflow.spec import load_spec
+
+    if is_chain(path):
+        return "a chain of " + ", ".join(step.title for step in read_chain(path))
+    return load_spec(path).job

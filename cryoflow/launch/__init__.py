@@ -30,6 +30,12 @@ class RunOptions(NamedTuple):
         Whether lists of values are a sweep.
     launcher : str
         Launcher preset of a sweep.
+    start, stop : str
+        First and last step of a chain.
+    force : bool
+        Whether the steps of a chain run even if they are up to date.
+    dry : bool
+        Whether only to say what would run.
     """
 
     project: Path
@@ -37,15 +43,19 @@ class RunOptions(NamedTuple):
     continued: str = ""
     multirun: bool = False
     launcher: str = "local"
+    start: str = ""
+    stop: str = ""
+    force: bool = False
+    dry: bool = False
 
 
 def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], options: RunOptions) -> int:
-    """Run specs one after the other; every point of every one is checked before the first starts.
+    """Run specs one after the other, or a chain; all is checked before the first job starts.
 
     Parameters
     ----------
     paths : sequence of path-like
-        Spec files; none with ``options.continued`` takes the spec of the record.
+        Spec files, or one file with a chain; none with ``options.continued`` takes the spec of the record.
     overrides : sequence of str
         ``name=value`` by dotted name, short name or label; each goes to all specs that have the field.
     options : RunOptions
@@ -61,25 +71,70 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
     CryoflowError
         If nothing was started because something is wrong with what was asked for.
     """
+    from cryoflow.launch.chain import is_chain
     from cryoflow.launch.plan import make_plans
     from cryoflow.launch.presets import read_preset
     from cryoflow.project.directory import check_writable
 
     options = options._replace(project=options.project.absolute())
     check_writable(options.project)
+    names = [fspath(path) for path in paths]
+    if any(is_chain(name) for name in names):
+        return _run_chain(names, overrides, options)
+    if options.start or options.stop or options.force:
+        raise CryoflowError("--from, --to and --force choose steps of a chain; none is given")
     if options.multirun:
         read_preset(options.launcher)
-    plans = make_plans(_sources([fspath(path) for path in paths], options), overrides, options.multirun)
-    if not options.continued:
-        _check_free(plans, options.project)
+    plans = make_plans(_sources(names, options), overrides, options.multirun)
+    if options.dry:
+        return _tell_plans(plans, options)
+    begun = [_begun(plan, options) for plan in plans]
+    _check_free([plan for plan, name in zip(plans, begun, strict=True) if not name], options.project)
     codes: list[int] = []
-    for done, plan in enumerate(plans, start=1):
-        outcomes = _launch(plan, options)
+    for done, (plan, name) in enumerate(zip(plans, begun, strict=True), start=1):
+        outcomes = _launch(plan, options._replace(continued=name))
         codes.extend(outcome.code for outcome in outcomes)
         if any(outcome.code == 1 or not outcome.directory for outcome in outcomes):
-            _tell_skipped(plans[done:])
+            _tell_skipped([plan.spec.job for plan in plans[done:]])
             break
     return next((code for code in (1, 2) if code in codes), 0)
+
+
+def _run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOptions) -> int:
+    from cryoflow.launch.chain import read_chain
+    from cryoflow.launch.chain_run import Range, chosen, plan_all, plan_step, run_planned
+
+    if len(paths) > 1 or options.multirun or options.continued:
+        raise CryoflowError(f"{paths[0]}: a chain runs alone, without other specs, --multirun and --continue")
+    steps = read_chain(paths[0], overrides)
+    wanted = Range(options.start, options.stop, options.force)
+    plans = plan_all(steps, options.project, wanted)
+    if options.dry:
+        from cryoflow.launch.tell import tell_steps
+
+        return tell_steps(plans, options.project, _say)
+    codes = [0]
+    some = chosen(steps, wanted)
+    for done, step in enumerate(some, start=1):
+        plan = plan_step(step, steps, options.project, options.force)
+        where = f" ({plan.directory})" if plan.directory else ""
+        _say(f"{step.title}{where}: {plan.verdict.why}")
+        if plan.verdict.action == "skip":
+            continue
+        outcome = run_planned(plan, options.project, options.command)
+        codes.append(outcome.code)
+        if outcome.code == 1 or not outcome.directory:
+            _tell_skipped([step.title for step in some[done:]])
+            break
+    return next((code for code in (1, 2) if code in codes), 0)
+
+
+def _tell_plans(plans: Sequence[Plan], options: RunOptions) -> int:
+    from cryoflow.launch.tell import tell_plans
+
+    if not options.continued:
+        _check_free([plan for plan in plans if not _begun(plan, options)], options.project)
+    return tell_plans(plans, options.project, options.continued, _say)
 
 
 def _sources(paths: Sequence[str], options: RunOptions) -> Sequence[Source]:
@@ -98,6 +153,18 @@ def _sources(paths: Sequence[str], options: RunOptions) -> Sequence[Source]:
     if paths:
         return read_sources(paths)
     return [Source(str(directory / RECORD), Document(read_record(directory)["spec"], {}, []))]
+
+
+def _begun(plan: Plan, options: RunOptions) -> str:
+    """Return the directory to run in again: the one asked for, or that of the same job that has not ended."""
+    from cryoflow.launch.resume import unfinished
+
+    if options.continued or options.multirun:
+        return options.continued
+    name = unfinished(options.project, plan.spec)
+    if name:
+        _say(f"{name}: begun with the same spec and not ended; continuing")
+    return name
 
 
 def _check_free(plans: Sequence[Plan], project: Path) -> None:
@@ -145,10 +212,10 @@ def _ending(outcome: Outcome) -> str:
     return f"{outcome.directory} {('done', 'failed', refused)[outcome.code]}: {outcome.message}".lstrip()
 
 
-def _tell_skipped(plans: Sequence[Plan]) -> None:
-    if plans:
-        jobs = ", ".join(plan.spec.job for plan in plans)
-        sys.stderr.write(f"not started, since the job before did not end well: {jobs}\n")
+def _tell_skipped(jobs: Sequence[str]) -> None:
+    if jobs:
+        text = ", ".join(jobs)
+        sys.stderr.write(f"not started, since the job before did not end well: {text}\n")
 
 
 def _say(line: str) -> None:

@@ -6,14 +6,15 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from cryoflow.errors import CryoflowError, SpecError
 from cryoflow.jobs import runner
 from cryoflow.launch.device import resolve_device, torch_threads
+from cryoflow.launch.inputs import input_files, with_files
 from cryoflow.launch.recording import first_record, full_record
 from cryoflow.launch.signals import Terminated, stoppable
 from cryoflow.project.context import Failure, JobContext, JobResult
@@ -37,8 +38,6 @@ from cryoflow.spec.relion import relion_job_options
 
 #: Failures shown on the screen; the record has them all.
 _SHOWN = 5
-
-_FILES = {".star", ".mrc", ".mrcs", ".map"}
 
 
 class Request(NamedTuple):
@@ -88,13 +87,13 @@ def run_job(spec: JobSpec, request: Request) -> Outcome:
     project = Path(request.project)
     try:
         check_writable(project, spec.job)
-        inputs = _input_files(spec)
+        spec = with_files(project, spec)
+        inputs = input_files(spec)
         _check_inputs(project, inputs)
         device = resolve_device(spec.compute.device)
-        with stoppable():
-            directory = _directory(project, spec, request, device)
-            with holding(directory):
-                return _run_in(directory, spec, request, device, inputs)
+        with stoppable(), ExitStack() as held:
+            directory = _directory(project, spec, request, device, held)
+            return _run_in(directory, spec, request, device, inputs)
     except CryoflowError as error:
         print_error(str(error))
         return Outcome("", 2, str(error))
@@ -149,9 +148,12 @@ class _Job:
 
     def _begin(self, inputs: tuple[str, ...]) -> None:
         directory = self.context.directory
-        if self.context.continuing:
-            write_record(directory, first_record(self.spec, self.request.command, self.context.device))
         clear_markers(directory)
+        if self.context.continuing:
+            first = first_record(
+                self.context.project, self.spec, self.request.command, self.context.device, inputs
+            )
+            write_record(directory, first)
         add_note(directory, self.request.command, self.started)
         write_run_job(directory, self.spec.job, relion_job_options(self.spec), self.context.continuing)
         self._register("Running", inputs)
@@ -216,31 +218,30 @@ class _Job:
             self.report.warn(str(error))
 
     def _write_record(self, status: str, error: str | None = None) -> None:
-        first = first_record(self.spec, self.request.command, self.context.device, self.started)
+        first = first_record(
+            self.context.project, self.spec, self.request.command, self.context.device, (), self.started
+        )
         done = first | {"error": error, "status": status, "threads": self.threads}
         write_record(self.context.directory, full_record(done, self.context, self.result, self.seconds))
 
 
-def _directory(project: Path, spec: JobSpec, request: Request, device: str) -> Path:
+def _directory(project: Path, spec: JobSpec, request: Request, device: str, held: ExitStack) -> Path:
+    """Make or find the job's directory, and keep others out of it until ``held`` is closed."""
     if not request.continued:
 
         def fill(new: Path) -> None:
-            write_record(new, first_record(spec, request.command, device))
+            held.enter_context(holding(new))
+            write_record(new, first_record(project, spec, request.command, device, input_files(spec)))
 
         return make_job_directory(project, spec.job, spec.number, spec.alias, fill)
     directory = find_job_directory(project, request.continued)
     if directory.parent.name != spec.job:
         name = directory.relative_to(project).as_posix()
         raise CryoflowError(f"{name}: cannot be continued by a job of type {spec.job}")
+    held.enter_context(holding(directory))
     if spec.alias and not (directory.parent / spec.alias).exists():
         link_alias(directory, spec.alias)  # a run that was killed between the two
     return directory
-
-
-def _input_files(spec: JobSpec) -> tuple[str, ...]:
-    """Return the files that the spec's first tab names."""
-    values: Iterable[Any] = dict(getattr(spec, "io", ())).values()
-    return tuple(dict.fromkeys(value for value in values if isinstance(value, str) and _is_file(value)))
 
 
 def _check_inputs(project: Path, names: Iterable[str]) -> None:
@@ -252,7 +253,3 @@ def _check_inputs(project: Path, names: Iterable[str]) -> None:
             problems.append(str(error))
     if problems:
         raise SpecError(problems)
-
-
-def _is_file(value: str) -> bool:
-    return "/" in value or PurePosixPath(value).suffix in _FILES

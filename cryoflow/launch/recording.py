@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from cryoflow.project.context import JobContext, JobResult
@@ -15,8 +16,18 @@ from cryoflow.spec import JobSpec, spec_dump
 Record = dict[str, Any]
 
 
-def first_record(spec: JobSpec, command: str, device: str, started: datetime | None = None) -> Record:
-    """Return the record of a job that begins; it has its final keys, so that readers need not ask."""
+def first_record(
+    project: Path,
+    spec: JobSpec,
+    command: str,
+    device: str,
+    inputs: Iterable[str],
+    started: datetime | None = None,
+) -> Record:
+    """Return the record of a job that begins; it has its final keys, so that readers need not ask.
+
+    Its inputs are only those that the spec names, but they tell whether a killed job can be taken up again.
+    """
     started = started or datetime.now().astimezone()
     return {
         "command": command,
@@ -24,7 +35,7 @@ def first_record(spec: JobSpec, command: str, device: str, started: datetime | N
         "device": device,
         "error": None,
         "failures": [],
-        "inputs": [],
+        "inputs": fingerprints(project, inputs),
         "outputs": [],
         "seed": spec.compute.seed,
         "spec": spec_dump(spec),

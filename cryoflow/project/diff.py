@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from cryoflow.errors import SpecError
 from cryoflow.project.paths import below_job
+from cryoflow.spec import parse_spec, spec_dump
 
 #: Fields of a spec that do not change what is computed.
 IDLE = frozenset({"number", "alias", "compute.device", "compute.threads", "compute.workers"})
@@ -59,10 +61,20 @@ def flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def same_work(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Return the fields in which two specs differ, of those that change what is computed."""
-    flats = flat(one), flat(other)
+    """Return the fields in which two specs differ, of those that change what is computed.
+
+    A field that is younger than a record counts as having had its default there.
+    """
+    flats = flat(_filled(one)), flat(_filled(other))
     names = dict.fromkeys([*flats[0], *flats[1]])
     return [name for name in names if name not in IDLE and flats[0].get(name) != flats[1].get(name)]
+
+
+def _filled(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return spec_dump(parse_spec(spec))
+    except SpecError:  # of a version that knew other fields
+        return spec
 
 
 def _rows(part: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Row]:

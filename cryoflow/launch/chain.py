@@ -1,0 +1,237 @@
+"""Chains: specs that feed each other, in the order in which they must run.
+
+A chain is a YAML file with a list of steps, each a spec file and what is to differ from it::
+
+    chain: tutorial
+    steps:
+      - spec: tutorial/11_template_based.yaml
+      - spec: tutorial/12_extract_template_based.yaml
+        Input coordinates: AutoPick/template_based
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.launch.inputs import input_files, with_files
+from cryoflow.spec import JobSpec
+from cryoflow.spec.load import read_document, spec_from
+from cryoflow.spec.names import fold
+from cryoflow.spec.overrides import resolve_override
+from cryoflow.spec.yamltext import Document
+
+
+class Step(NamedTuple):
+    """One job of a chain.
+
+    Attributes
+    ----------
+    source : str
+        Path of its spec file.
+    spec : JobSpec
+        As the file and the overrides have it; inputs may be named by alias.
+    """
+
+    source: str
+    spec: JobSpec
+
+    @property
+    def title(self) -> str:
+        """``AutoPick/template_based``, or the number where there is no alias."""
+        return f"{self.spec.job}/{self.spec.alias or _job_name(self.spec)}"
+
+    def directory(self, project: Path) -> str:
+        """Return ``AutoPick/job011``; empty for a step that has only an alias and has not run yet."""
+        if self.spec.number is not None:
+            return f"{self.spec.job}/{_job_name(self.spec)}"
+        link = project / self.title
+        return f"{self.spec.job}/{link.readlink().name}" if link.is_symlink() else ""
+
+    def answers_to(self, word: str) -> bool:
+        """Return whether a user means this step: by number, directory, alias, type or the file's name."""
+        number = self.spec.number
+        names = {self.title, self.spec.alias, self.spec.job, _job_name(self.spec), Path(self.source).stem}
+        names |= {str(number), f"{self.spec.job}/{_job_name(self.spec)}"} if number is not None else set()
+        return word.rstrip("/") in names - {None, ""}
+
+
+def is_chain(path: str) -> bool:
+    """Return whether a file holds a chain; a file that cannot be read does not."""
+    try:
+        return _key(read_document(path).tree, "chain") is not None
+    except CryoflowError:
+        return False
+
+
+def read_chain(path: str, overrides: Sequence[str] = ()) -> list[Step]:
+    """Read a chain and its specs.
+
+    Parameters
+    ----------
+    path : str
+        YAML file; names of specs in it are relative to it.
+    overrides : sequence of str
+        ``field=value``, for all steps that have the field; ``12:field=value`` for one of them.
+
+    Returns
+    -------
+    list of Step
+        Each behind those whose files it takes, otherwise in the order of the file.
+
+    Raises
+    ------
+    SpecError
+        With the problems of all steps.
+    """
+    drafts = list(_drafts(read_document(path), path))
+    problems: list[str] = []
+    bare = [_loaded(draft, (), problems) for draft in drafts]
+    if problems:
+        raise SpecError(dict.fromkeys(problems))
+    shared = _shared_out([step for step in bare if step], overrides, problems)
+    steps = [_loaded(draft, own, problems) for draft, own in zip(drafts, shared, strict=True)]
+    if problems:
+        raise SpecError(dict.fromkeys(problems))
+    found = [step for step in steps if step]
+    _check_names(found, path)
+    return in_order(found, path)
+
+
+def find_step(steps: Sequence[Step], word: str) -> int:
+    """Return the place of the one step that a word means.
+
+    Raises
+    ------
+    CryoflowError
+        If it means none or several.
+    """
+    found = [place for place, step in enumerate(steps) if step.answers_to(word)]
+    if len(found) != 1:
+        several = f"means {len(found)} steps" if found else "is no step of this chain"
+        raise CryoflowError(f"'{word}' {several}; there are {', '.join(step.title for step in steps)}")
+    return found[0]
+
+
+def in_order(steps: Sequence[Step], path: str) -> list[Step]:
+    """Put steps behind those that feed them.
+
+    Raises
+    ------
+    CryoflowError
+        If some feed each other in a circle.
+    """
+    rest, done = list(steps), list[Step]()
+    while rest:
+        free = next((step for step in rest if not any(feeds(other, step) for other in rest)), None)
+        if free is None:
+            raise CryoflowError(f"{path}: {', '.join(step.title for step in rest)} wait for each other")
+        rest.remove(free)
+        done.append(free)
+    return done
+
+
+def feeds(feeder: Step, fed: Step) -> bool:
+    """Return whether a step takes a file of another."""
+    names = {feeder.title, f"{feeder.spec.job}/{_job_name(feeder.spec)}"}
+    return any("/".join(value.split("/")[:2]) in names for value in input_files(fed.spec))
+
+
+def with_numbers(step: Step, steps: Sequence[Step], project: Path) -> JobSpec:
+    """Return a step's spec with its inputs below directories with numbers, as far as these are known."""
+    known = {other.title: other.directory(project) for other in steps}
+
+    def numbered(name: str) -> str:
+        link = project / name
+        by_link = f"{link.parent.name}/{link.readlink().name}" if link.is_symlink() else name
+        return known.get(name) or by_link
+
+    return with_files(project, step.spec, numbered)
+
+
+class _Draft(NamedTuple):
+    source: str
+    document: Document
+    overrides: tuple[str, ...]
+
+
+def _drafts(document: Document, path: str) -> Iterator[_Draft]:
+    unknown = [key for key in document.tree if fold(key) not in {"chain", "steps"}]
+    if unknown or document.problems:
+        told = [str(problem) for problem in document.problems]
+        raise SpecError([*told, *(f"{path}: {key}: a chain has only 'chain' and 'steps'" for key in unknown)])
+    steps = _key(document.tree, "steps")
+    if not isinstance(steps, list) or not steps:
+        raise SpecError([f"{path}: steps: expected a list of spec files"])
+    for place, step in enumerate(steps, start=1):
+        given = {"spec": step} if isinstance(step, str) else step
+        name = _key(given, "spec") if isinstance(given, Mapping) else None
+        if not isinstance(name, str):
+            raise SpecError([f"{path}: step {place}: expected a spec file, or 'spec:' and fields"])
+        source = str(Path(path).parent / name)
+        fields = {key: value for key, value in given.items() if fold(key) != "spec"}
+        yield _Draft(source, read_document(source), tuple(_as_overrides(fields)))
+
+
+def _as_overrides(fields: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from _as_overrides(value, f"{above}{key}.")
+        else:
+            text = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else value
+            yield f"{above}{key}={text}"
+
+
+def _loaded(draft: _Draft, overrides: Sequence[str], problems: list[str]) -> Step | None:
+    try:
+        return Step(draft.source, spec_from(draft.document, draft.source, [*draft.overrides, *overrides]))
+    except SpecError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _shared_out(steps: Sequence[Step], overrides: Sequence[str], problems: list[str]) -> list[list[str]]:
+    own: list[list[str]] = [[] for _ in steps]
+    for override in overrides:
+        chosen, text = _for_one(steps, override)
+        refusals: list[str] = []
+        for place in chosen:
+            try:
+                own[place].append(resolve_override(steps[place].spec.job, text))
+            except SpecError as error:
+                refusals.extend(error.problems)
+        if len(refusals) == len(chosen):
+            problems.extend(refusals)
+    return own
+
+
+def _for_one(steps: Sequence[Step], override: str) -> tuple[list[int], str]:
+    """Split ``12:field=value``; without the number of a step all of them are meant."""
+    head, colon, rest = override.partition(":")
+    if colon and "=" in rest and any(step.answers_to(head) for step in steps):
+        return [find_step(steps, head)], rest
+    return list(range(len(steps))), override
+
+
+def _check_names(steps: Sequence[Step], path: str) -> None:
+    problems: list[str] = []
+    titles, numbers = set[str](), set[int | None]()
+    for step in steps:
+        if step.spec.number is None and step.spec.alias is None:
+            problems.append(f"{step.source}: a step needs a number or an alias, to be found again")
+        if step.title in titles or step.spec.number in numbers - {None}:
+            problems.append(f"{path}: two steps are {step.title} or have its number")
+        titles.add(step.title)
+        numbers.add(step.spec.number)
+    if problems:
+        raise SpecError(problems)
+
+
+def _job_name(spec: JobSpec) -> str:
+    return "" if spec.number is None else f"job{spec.number:03d}"
+
+
+def _key(tree: Mapping[str, Any], name: str) -> Any:
+    return next((value for key, value in tree.items() if fold(str(key)) == name), None)

@@ -1,0 +1,121 @@
+"""Run the steps of a chain that are not up to date.
+
+A step keeps its number: when it has to run again, its directory is moved to RELION's ``Trash`` (in place of
+what that holds of the same job) and made anew, so that every path that names the job goes on to mean its
+latest result. RELION itself would give a new number and move the alias; a chain is one set of results with
+fixed names, and ``Trash`` keeps the one before.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.launch.chain import Step, feeds, find_step, with_numbers
+from cryoflow.launch.fresh import Verdict, judge
+from cryoflow.launch.inputs import input_files
+from cryoflow.launch.job import Outcome, Request, run_job
+from cryoflow.spec import JobSpec
+
+TRASH = "Trash"
+
+
+class Range(NamedTuple):
+    """Which steps of a chain.
+
+    Attributes
+    ----------
+    start, stop : str
+        First and last step; empty for those of the chain.
+    force : bool
+        Whether steps run that are up to date.
+    """
+
+    start: str = ""
+    stop: str = ""
+    force: bool = False
+
+
+class Planned(NamedTuple):
+    """A step and what is to be done with it."""
+
+    step: Step
+    spec: JobSpec
+    directory: str
+    verdict: Verdict
+
+
+def chosen(steps: Sequence[Step], wanted: Range) -> list[Step]:
+    """Return the steps from ``start`` to ``stop``, in the order in which they run."""
+    first = find_step(steps, wanted.start) if wanted.start else 0
+    last = find_step(steps, wanted.stop) if wanted.stop else len(steps) - 1
+    if first > last:
+        raise CryoflowError(f"--from {wanted.start} comes after --to {wanted.stop}")
+    return list(steps[first : last + 1])
+
+
+def plan_step(step: Step, steps: Sequence[Step], project: Path, force: bool) -> Planned:
+    """Look at one step as things stand now."""
+    spec, directory = with_numbers(step, steps, project), step.directory(project)
+    verdict = judge(project, spec, directory)
+    if force and verdict.action == "skip":
+        verdict = Verdict("again", "forced")
+    return Planned(step, spec, directory, verdict)
+
+
+def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planned]:
+    """Say beforehand what would be done; a step runs if one that feeds it does.
+
+    Raises
+    ------
+    SpecError
+        If an input is neither there nor made by a step, or a step's directory is another's.
+    """
+    problems: list[str] = []
+    plans: list[Planned] = []
+    for step in chosen(steps, wanted):
+        try:
+            plan = plan_step(step, steps, project, wanted.force)
+        except CryoflowError as error:
+            problems.append(str(error))
+            continue
+        problems += _missing(plan, steps, project)
+        above = [p.step for p in plans if p.verdict.action != "skip" and feeds(p.step, step)]
+        if above and plan.verdict.action == "skip":
+            plan = plan._replace(verdict=Verdict("again", f"takes files of {above[0].title}"))
+        plans.append(plan)
+    if problems:
+        raise SpecError(dict.fromkeys(problems))
+    return plans
+
+
+def _missing(plan: Planned, steps: Sequence[Step], project: Path) -> list[str]:
+    """Say which inputs are neither there nor below the directory of a step."""
+    own = {step.title for step in steps} | {step.directory(project) for step in steps}
+    return [
+        f"{name}: no such file in the project {project}; {plan.step.title} takes it"
+        for name in input_files(plan.spec)
+        if not (project / name).exists() and "/".join(name.split("/")[:2]) not in own
+    ]
+
+
+def run_planned(plan: Planned, project: Path, command: str) -> Outcome:
+    """Run one step in its directory; what that held before goes to the trash, unless it is continued."""
+    continued = plan.directory if plan.verdict.action == "continue" else ""
+    spec = plan.spec
+    if plan.verdict.action == "again":
+        _discard(project, plan.directory)
+        number = int(plan.directory.rpartition("/job")[2])
+        spec = spec.model_copy(update={"number": number})
+    return run_job(spec, Request(str(project), command, continued))
+
+
+def _discard(project: Path, directory: str) -> None:
+    target = project / TRASH / directory
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        shutil.rmtree(target)
+    (project / directory).rename(target)

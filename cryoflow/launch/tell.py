@@ -1,0 +1,54 @@
+"""What ``--dry-run`` says: what would run, where, why, on what, and with how much memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cryoflow.launch.chain_run import Planned
+from cryoflow.launch.inputs import input_files, with_files
+from cryoflow.launch.memory import expected_gb
+from cryoflow.launch.plan import Plan
+from cryoflow.project.directory import job_name
+from cryoflow.spec import JobSpec
+
+Say = Callable[[str], None]
+
+_ACTIONS = {
+    "skip": "would be skipped",
+    "run": "would run",
+    "continue": "would go on",
+    "again": "would run again",
+}
+
+
+def tell_steps(plans: Sequence[Planned], project: Path, say: Say) -> int:
+    """Tell what would become of the steps of a chain."""
+    for plan in plans:
+        where = f" in {plan.directory}" if plan.directory else " in the next free number"
+        action = _ACTIONS[plan.verdict.action]
+        say(f"{plan.step.title} {action}{where if action != 'would be skipped' else ''}: {plan.verdict.why}")
+        if plan.verdict.action != "skip":
+            _tell_inputs(plan.spec, project, say)
+    return 0
+
+
+def tell_plans(plans: Sequence[Plan], project: Path, continued: str, say: Say) -> int:
+    """Tell what would become of specs that were given one by one."""
+    for plan in plans:
+        number = plan.spec.number
+        fixed = "the next free number" if number is None else f"{plan.spec.job}/{job_name(number)}"
+        where = continued or fixed
+        points = f" {len(plan.points)} times, in the next free numbers" if len(plan.points) > 1 else ""
+        say(f"{plan.spec.job} would run{points or f' in {where}'}")
+        _tell_inputs(with_files(project, plan.spec), project, say)
+    return 0
+
+
+def _tell_inputs(spec: JobSpec, project: Path, say: Say) -> None:
+    for name in input_files(spec):
+        say(f"  takes {name}{'' if (project / name).exists() else ', not there yet'}")
+    memory = expected_gb(spec, project)
+    device = spec.compute.device
+    size = f"about {memory:.1f} GB of memory" if memory else "memory not known yet"
+    say(f"  on device {device}, {size}")
