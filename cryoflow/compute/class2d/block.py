@@ -25,8 +25,7 @@ class Block(NamedTuple):
     phases: Tensor
     """Complex ``(T, P)``: factors that move an image by each offset."""
     log_prior: Tensor
-    """``(B, S, 1, O, 1, H)``: logarithm of the prior, -inf for what is not looked at; T = t S, and R = r
-    O."""
+    """``(B, S, H, R)``: logarithm of the prior, -inf for what is not looked at; T is a multiple of S."""
     points: int
     """Points, from the first, that the likelihood looks at; the origin never counts."""
     shell: Tensor
@@ -56,7 +55,7 @@ class Posterior(NamedTuple):
     """Weights of a block and what follows from them for each particle."""
 
     weight: Tensor
-    """``(B, T, R, H)``: posterior probabilities, zero for the last 0.1 %."""
+    """``(B, T, H, R)``: posterior probabilities, zero for the last 0.1 %."""
     log_evidence: Tensor
     """float64 ``(B,)``: logarithm of the sum over samples, without the part that depends on the image
     only."""
@@ -67,10 +66,10 @@ class Posterior(NamedTuple):
 
     def combined(self) -> Weights:
         """Sums and differences of the weights of turns by 180 degrees."""
-        first = self.weight[..., 0]
-        if self.weight.shape[-1] == 1:
+        first = self.weight[:, :, 0]
+        if self.weight.shape[2] == 1:
             return Weights(first, first)
-        second = self.weight[..., 1]
+        second = self.weight[:, :, 1]
         return Weights(first + second, first - second)
 
 
@@ -92,7 +91,7 @@ def shifted(transforms: Tensor, phases: Tensor) -> Shifted:
 
 
 def log_weights(images: Shifted, block: Block) -> Tensor:
-    """``log prior + log likelihood`` ``(B, T, R, H)``, without what depends on the image only.
+    """``log prior + log likelihood`` ``(B, T, H, R)``, without what depends on the image only.
 
     The cross terms are one product of images and rows for the real and one for the imaginary parts; the norms
     another one, without offsets.
@@ -102,11 +101,12 @@ def log_weights(images: Shifted, block: Block) -> Tensor:
     real = images.real[:, look] @ rows.real[:, look].T
     real.view(len(prior), -1, norms.shape[1]).sub_(norms[:, None], alpha=0.5)
     imag = images.imag[:, look] @ rows.imag[:, look].T
-    turns = (real + imag, real - imag)[: prior.shape[5]]
-    out = torch.stack(turns, -1).view(len(prior), -1, norms.shape[1], len(turns))
-    groups = prior.shape[3]
-    out.view(len(prior), prior.shape[1], -1, groups, norms.shape[1] // groups, len(turns)).add_(prior)
-    return out
+    out = real.new_empty(len(real), *prior.shape[2:])
+    torch.add(real, imag, out=out[:, 0])
+    if prior.shape[2] == 2:
+        torch.sub(real, imag, out=out[:, 1])
+    out.view(*prior.shape[:2], -1, *prior.shape[2:]).add_(prior[:, :, None])
+    return out.view(len(prior), -1, *prior.shape[2:])
 
 
 def posterior(log_weight: Tensor, fraction: float) -> Posterior:

@@ -120,14 +120,14 @@ def _search_poses(
 
 
 def coarse_pass(grid: Grid, images: Prepared, prior: Tensor, fraction: float) -> Tensor:
-    """Coarse samples that carry ``fraction`` of the weight, bool ``(B, S, rows, H)``.
+    """Coarse samples that carry ``fraction`` of the weight, bool ``(B, S, H, rows)``.
 
     ``prior`` is ``(B, S, classes)``.
     """
     points = grid.coarse_phases.shape[1]
     near = images._replace(masked=images.masked[:, :points], weight=images.weight[:, :points])
     empty = prior.new_zeros(0)
-    every = _spread(prior, grid.turns)
+    every = _spread(prior.repeat_interleave(grid.angles, 2), grid.turns)
     block = Block(near, grid.coarse, grid.coarse_phases, every, points, empty, empty)
     values = log_weights(shifted(near.masked, grid.coarse_phases), block)
     flat = values.flatten(1)
@@ -136,8 +136,8 @@ def coarse_pass(grid: Grid, images: Prepared, prior: Tensor, fraction: float) ->
 
 
 def _spread(prior: Tensor, turns: int) -> Tensor:
-    """A prior ``(B, S, O)`` in the shape that blocks want, the same for all turns: ``(B, S, 1, O, 1, H)``."""
-    return prior[:, :, None, :, None, None].expand(-1, -1, -1, -1, -1, turns)
+    """A prior ``(B, S, R)`` in the shape that blocks want, the same for all turns: ``(B, S, H, R)``."""
+    return prior[:, :, None].expand(-1, -1, turns, -1)
 
 
 def _fine_pass(
@@ -154,7 +154,7 @@ def _fine_pass(
     images = Prepared(*(field[part.particles] for field in chunk))
     device = prior.device
     offsets, coarse_rows = part.offsets.to(device), part.rows.to(device)
-    chosen = significant[part.particles][:, offsets][:, :, coarse_rows]
+    chosen = significant[part.particles][:, offsets][..., coarse_rows]
     chosen_prior = _spread(prior[part.particles][:, offsets][:, :, coarse_rows // grid.angles], grid.turns)
     fine_offsets = (4 * part.offsets[:, None] + torch.arange(4)).flatten()
     fine_rows = (2 * part.rows[:, None] + torch.arange(2)).flatten()
@@ -164,7 +164,7 @@ def _fine_pass(
         images,
         grid.fine.pick(place),
         grid.fine_phases[fine_offsets.to(device)],
-        chosen_prior.masked_fill(~chosen[:, :, None, :, None, :], -math.inf),
+        chosen_prior.masked_fill(~chosen, -math.inf).repeat_interleave(2, 3),
         search.e_points,
         search.shell,
         search.determined[class_row.to(device)],

@@ -33,7 +33,7 @@ class Machine(NamedTuple):
     """Largest number of particles prepared at once."""
 
 
-CPU = Machine(4e7, 1 << 27, 128)
+CPU = Machine(4e7, 1 << 24, 64)
 CUDA = Machine(1e10, 1 << 31, 1024)
 
 
@@ -53,13 +53,13 @@ def plan_blocks(significant: Tensor, points: int, of: Machine) -> list[Part]:
     Parameters
     ----------
     significant : Tensor
-        bool ``(B, S, R, H)``: coarse samples of each particle around which the fine pass has to look.
+        bool ``(B, S, H, R)``: coarse samples of each particle around which the fine pass has to look.
     points : int
         Fourier points of the fine pass.
     of : Machine
         The device.
     """
-    offsets, rows = significant.flatten(2).any(2).cpu(), significant.any(3).any(1).cpu()
+    offsets, rows = significant.flatten(2).any(2).cpu(), significant.any(2).any(1).cpu()
     offsets, rows = (_all_or_few(flags) for flags in (offsets, rows))
     lengths = [1 << i for i in range(len(rows).bit_length())]
     runs = min((_runs(offsets, rows, length) for length in lengths), key=lambda run: _cost(run, points, of))

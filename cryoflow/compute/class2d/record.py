@@ -105,12 +105,11 @@ class Record:
         best: Tensor,
         spread: Tensor,
     ) -> None:
-        index, turns = images.numbers, assignment.psi_deg.shape[1]
-        sample = best // turns
-        offset, row = sample // len(assignment.class_row), sample % len(assignment.class_row)
+        index, (rows, turns) = images.numbers, assignment.psi_deg.shape
+        offset, turn, row = best // (rows * turns), best // rows % turns, best % rows
         out, group = self.particles, search.data.group[images.numbers]
         out.class_index[index] = search.classes[assignment.class_row[row]]
-        out.psi_deg[index] = assignment.psi_deg[row, best % turns]
+        out.psi_deg[index] = assignment.psi_deg[row, turn]
         out.offset_px[index] = images.shift + assignment.offset_px[offset]
         out.pmax[index] = found.weight.flatten(1).max(1).values.double().cpu()
         out.norm[index] = out.norm[index] / search.model.norm_mean * (2 * spread).sqrt()

@@ -27,24 +27,24 @@ def test_threshold_is_that_of_sorting(spread: float, size: int) -> None:
 
 
 def test_blocks_cover_every_significant_sample_once() -> None:
-    significant = torch.rand(37, 5, 40, 2, generator=torch.Generator().manual_seed(1)) > 0.985
+    significant = torch.rand(37, 5, 2, 40, generator=torch.Generator().manual_seed(1)) > 0.985
     significant[:, 0, 0, 0] = True
     parts = plan_blocks(significant, 300, CPU)
     assert [p.particles.start for p in parts] == [0, *[p.particles.stop for p in parts[:-1]]]
     assert parts[-1].particles.stop == 37
     for part in parts:
         mine = significant[part.particles]
-        offsets, rows = mine.any(3).any(2).any(0).nonzero()[:, 0], mine.any(3).any(1).any(0).nonzero()[:, 0]
+        offsets, rows = mine.any(3).any(2).any(0).nonzero()[:, 0], mine.any(2).any(1).any(0).nonzero()[:, 0]
         assert set(offsets.tolist()) <= set(part.offsets.tolist())
         assert set(rows.tolist()) <= set(part.rows.tolist())
         assert len(part.rows) in (len(rows), 40) and len(part.offsets) in (len(offsets), 5)
 
 
 def test_much_in_common_makes_long_blocks_and_little_short_ones() -> None:
-    alike = torch.ones(32, 21, 300, 2, dtype=torch.bool)
-    assert len(plan_blocks(alike, 630, CPU)) <= 8
-    different = torch.zeros(32, 21, 32 * 40, 2, dtype=torch.bool)
+    alike = torch.ones(32, 21, 2, 300, dtype=torch.bool)
+    assert len(plan_blocks(alike, 630, CPU)) <= 16
+    different = torch.zeros(32, 21, 2, 32 * 40, dtype=torch.bool)
     for i in range(32):
-        different[i, :, 40 * i : 40 * (i + 1)] = True
+        different[i, :, :, 40 * i : 40 * (i + 1)] = True
     assert len(plan_blocks(different, 630, CPU)) == 32
     assert 1 <= chunk_size(10**9, 10**6, CPU) < chunk_size(100, 100, CPU) <= CPU.chunk
