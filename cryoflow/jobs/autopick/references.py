@@ -13,7 +13,7 @@ from cryoflow.compute.projection import project
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_volume, write_mrc
 from cryoflow.jobs.autopick.micrographs import SAME_SIZE
-from cryoflow.jobs.sort.references import UNSET, read_references
+from cryoflow.jobs.references import UNSET, read_references
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
 from cryoflow.spec.autopick import ANGULAR_SAMPLINGS

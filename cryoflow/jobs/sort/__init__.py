@@ -15,8 +15,9 @@ from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_images
 from cryoflow.files.tables import write_table
 from cryoflow.jobs.beside import stacks_of
+from cryoflow.jobs.references import read_references
 from cryoflow.jobs.sort.particles import Particles, ctf_options, poses_of, read
-from cryoflow.jobs.sort.references import prepare, read_references
+from cryoflow.jobs.sort.references import prepare
 from cryoflow.jobs.threads import one_thread_each
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Sort
