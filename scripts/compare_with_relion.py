@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compare cryoflow with RELION's own output for the same input.
 
-    compare_with_relion.py [picking] [class2d] [--reference DIR] [--case NAME ...]
+    python scripts/compare_with_relion.py [picking] [class2d] [--reference DIR] [--case NAME ...]
 
 Prints a table and ends with 1 when something is out of tolerance.
 """
@@ -9,11 +9,8 @@ Prints a table and ends with 1 when something is out of tolerance.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from relion_parity import class2d, picking
 
