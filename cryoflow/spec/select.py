@@ -199,8 +199,9 @@ class Select(JobSpec):
                 yield Broken(
                     ("class_options.regroup_the_particles",), "regrouping needs a model.star as input"
                 )
-            if self.selection.classes is not None:
-                yield Broken(("selection.classes",), "selecting classes needs a model.star as input")
+            for name in ("classes", "class_score_min"):
+                if getattr(self.selection, name) is not None:
+                    yield Broken((f"selection.{name}",), "selecting classes needs a model.star as input")
         elsewhere = io.select_classes_from_model_star or io.select_from_picked_coords
         for name, asked in self._tasks().items():
             if asked and name == "duplicates.remove_duplicates":

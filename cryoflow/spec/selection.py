@@ -34,17 +34,25 @@ class TopRows(Declared):
 
 
 class Bounds(Declared):
-    """Lowest and highest value kept, both included."""
+    """Lowest and highest value kept, both included; given as they are or as quantiles of the column."""
 
     min: float | None = field("Min", None, None, help="Lowest value kept.")
     max: float | None = field("Max", None, None, help="Highest value kept.")
+    min_quantile: float | None = field(
+        "Min quantile", None, None, low=0, high=1, help="0.2 drops the fifth of the rows with lower values."
+    )
+    max_quantile: float | None = field(
+        "Max quantile", None, None, low=0, high=1, help="0.8 drops the fifth of the rows with higher values."
+    )
 
     @model_validator(mode="after")
     def _some_range(self) -> Bounds:
-        if self.min is None and self.max is None:
+        if all(getattr(self, name) is None for name in self.declarations()):
             raise _refuse("give min, or max, or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise _refuse(f"min ({self.min:g}) exceeds max ({self.max:g})")
+        pairs = (("min", self.min, self.max), ("min_quantile", self.min_quantile, self.max_quantile))
+        for name, low, high in pairs:
+            if low is not None and high is not None and low > high:
+                raise _refuse(f"{name} ({low:g}) exceeds {name.replace('min', 'max')} ({high:g})")
         return self
 
 
@@ -66,8 +74,19 @@ class Selection(Section):
         None,
         help="Class numbers, e.g. [1, 4, 7], or the best ones: {top: 10, by: rlnClassDistribution}.",
     )
+    class_score_min: float | None = field(
+        "Class score min",
+        None,
+        None,
+        low=0,
+        high=1,
+        help="Least score of a class: about the part of its particles that are whole particles, e.g. 0.5.",
+    )
     columns: dict[str, Bounds] | None = field(
-        "Columns", None, None, help="Cuts on any column, e.g. {rlnParticleSelectZScore: {max: 1.0}}."
+        "Columns",
+        None,
+        None,
+        help="Cuts on any column, e.g. {rlnParticleSelectZScore: {max: 1.0}}, or {min_quantile: 0.2}.",
     )
     top: TopRows | None = field(
         "Top", None, None, help="The best rows, e.g. {n: 5000, by: rlnAutopickFigureOfMerit}."
@@ -83,6 +102,12 @@ class Selection(Section):
     )
     ascending: bool = field(
         "Ascending", None, True, help="Whether low values come first in that order, as for Z-scores."
+    )
+    rows_in: str | None = field(
+        "Rows in",
+        None,
+        None,
+        help="A STAR or text file that names the rows to keep: images, micrographs, or micrograph, x and y.",
     )
     invert: bool = field("Invert", None, False, help="Yes keeps what would be dropped, and drops the rest.")
 

@@ -214,8 +214,8 @@ def test_a_killed_run_goes_on_at_the_next_micrograph(project: Path) -> None:
     for name in ("mic1.mrcs", "mic2.mrcs", "mic3.mrcs"):
         whole = (project / "Extract/job001/Movies" / name).read_bytes()
         assert (job / "Movies" / name).read_bytes() == whole
-    rows = [read_particles(project / f"Extract/{name}/particles.star").rows for name in ("job001", "job012")]
-    assert rows[1]["rlnImageName"].str.replace("job012", "job001").tolist() == rows[0]["rlnImageName"].tolist()
+    tables = [(project / f"Extract/{name}/particles.star").read_text() for name in ("job001", "job012")]
+    assert tables[1].replace("job012", "job001") == tables[0]
 
 
 def test_float16_stacks_are_half_the_size_and_nearly_the_same(project: Path) -> None:

@@ -81,6 +81,94 @@ def test_conditions_are_combined_told_and_inverted(project: Path) -> None:
     assert kept(project) == rows["rlnImageName"][~expected].tolist()
 
 
+def test_quantiles_of_a_column(project: Path) -> None:
+    rows = given_rows(project)
+    order = rows[FOM].rank()
+    _, report = select(project, io=PARTICLES, selection={"columns": {FOM: {"min_quantile": 0.5}}})
+    assert kept(project) == rows["rlnImageName"][order >= 8].tolist()  # the middle one of 15 stays
+    limit = float(np.sort(rows[FOM])[7])
+    assert report.said[0] == f"{FOM} >= {limit:.6g} (quantile 0.5): 8 of 15 particles"
+    both = {"min_quantile": 0.5, "max_quantile": 1.0, "min": 0.0}
+    select(project, io=PARTICLES, selection={"columns": {FOM: both}})
+    assert kept(project) == rows["rlnImageName"][order >= 8].tolist()
+    gaps = rows.assign(**{FOM: rows[FOM].where(order > 5, np.nan)})
+    write_star(project / "Extract/job012/particles.star", {"": gaps})
+    select(project, io=PARTICLES, selection={"columns": {FOM: {"max_quantile": 0.1}}})
+    assert kept(project) == rows["rlnImageName"][order == 6].tolist()
+
+
+@pytest.mark.parametrize("n", [1, 6, 15, 40])
+def test_sort_and_keep(project: Path, n: int) -> None:
+    rows = given_rows(project)
+    select(project, io=PARTICLES, selection={"top": {"n": n, "by": FOM, "ascending": True}})
+    assert kept(project) == rows["rlnImageName"][rows[FOM].rank() <= n].tolist()
+
+
+NAMED = {
+    "images.txt": "# eye\n2@Extract/job012/Movies/mic1.mrcs\n\n5@Extract/job012/Movies/mic3.mrcs # ok",
+    "places.txt": "MotionCorr/job002/Movies/mic1.mrc {1x:.0f} {1y:.0f}\n"
+    "MotionCorr/job002/Movies/mic3.mrc {14x} {14y}",
+}
+
+
+@pytest.mark.parametrize("form", [*NAMED, "images.star", "places.star"])
+def test_rows_that_a_file_names(project: Path, form: str) -> None:
+    rows, wanted = given_rows(project), [1, 14]
+    places = {f"{i}{axis.lower()}": rows[f"rlnCoordinate{axis}"][i] for i in wanted for axis in "XY"}
+    if form.endswith(".txt"):
+        text = NAMED[form]
+        for key, value in places.items():
+            text = text.replace(f"{{{key}:.0f}}", f"{value:.0f}").replace(f"{{{key}}}", str(value))
+        (project / form).write_text(text)
+    else:
+        columns = ["rlnImageName"] if form == "images.star" else []
+        columns += ["rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"]
+        write_star(project / form, {"": rows.loc[wanted[::-1], columns]})
+    result, report = select(project, io=PARTICLES, selection={"rows_in": form})
+    assert kept(project) == rows["rlnImageName"][wanted].tolist()
+    assert report.said[0] == f"named in {form}: 2 of 15 particles"
+    assert result.inputs == ("Extract/job012/particles.star", form)
+    select(project, io=PARTICLES, selection={"rows_in": form, "invert": True})
+    assert kept(project) == rows["rlnImageName"].drop(wanted).tolist()
+
+
+def test_micrographs_that_a_file_names(project: Path) -> None:
+    names = "MotionCorr/job002/Movies/mic3.mrc\nMotionCorr/job002/Movies/mic9.mrc\n"
+    (project / "good.txt").write_text(names)
+    selection = {"rows_in": "good.txt"}
+    _, report = select(project, io={"select_from_micrographs_star": MICROGRAPHS}, selection=selection)
+    kept_rows = read_micrographs(project / "Select/job014/micrographs.star").rows
+    assert kept_rows["rlnMicrographName"].tolist() == ["MotionCorr/job002/Movies/mic3.mrc"]
+    assert report.said[0] == "named in good.txt (1 of its 2 names are not there): 1 of 3 micrographs"
+    result, _ = select(project, io=PARTICLES, selection=selection)
+    assert len(kept(project)) == 5 and all("mic3" in name for name in kept(project))
+    coordinates = {"select_from_picked_coords": "AutoPick/job011/coords_suffix_autopick.star"}
+    result, _ = select(project, io=coordinates, selection=selection)
+    assert result.counts["micrographs"] == 1 and result.inputs[-1] == "good.txt"
+    classified(project)
+    result, _ = select(project, io=MODEL, selection={"rows_in": "good.txt", "classes": [2]})
+    assert kept(project) == given_rows(project)["rlnImageName"][[10, 13]].tolist()
+    assert "good.txt" in result.inputs
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("7@elsewhere.mrcs\n", r"rows.txt: names 1 rows, but none of the particles of .*particles.star"),
+        ("a.mrcs 12 b\n", r"rows.txt:1: 'a.mrcs 12 b' is neither an image"),
+        ("x@a.mrcs\n", r"rows.txt:1: 'x@a.mrcs' is neither an image"),
+    ],
+)
+def test_files_that_name_no_rows(project: Path, text: str, message: str) -> None:
+    (project / "rows.txt").write_text(text)
+    with pytest.raises(FileError, match=message) as caught:
+        select(project, io=PARTICLES, selection={"rows_in": "rows.txt"})
+    assert "\n" not in str(caught.value)
+    write_star(project / "rows.star", {"": pd.DataFrame({"rlnDefocusU": [1.0]})})
+    with pytest.raises(FileError, match=r"rows.star: names no rows"):
+        select(project, io=PARTICLES, selection={"rows_in": "rows.star"})
+
+
 @pytest.mark.parametrize("ascending", [True, False])
 def test_all_above_a_particle_includes_it(project: Path, ascending: bool) -> None:
     rows = given_rows(project)
@@ -323,14 +411,96 @@ def test_joins_that_fail_name_both_files(project: Path) -> None:
     with pytest.raises(FileError, match=r"run_it025_data.star: .*rlnClassNumber 7.*run_it025_model.star"):
         select(project, io=MODEL)
     write_star(data, {"": rows.drop(columns="rlnClassNumber")})
-    with pytest.raises(FileError, match=r"run_it025_data.star: lacks the column rlnClassNumber"):
+    with pytest.raises(
+        FileError, match=r"run_it025_data.star: lacks the column rlnClassNumber.*run_it025_model.star"
+    ):
         select(project, io=MODEL)
     data.unlink()
     with pytest.raises(FileError, match=r"run_it025_data.star"):
         select(project, io=MODEL)
 
 
+def test_values_that_are_no_numbers_are_told_with_their_place(project: Path) -> None:
+    classified(project)
+    data, model = (project / f"Class2D/job015/run_it025_{what}.star" for what in ("data", "model"))
+    rows, blocks = read_particles(data).rows, read_star(model)
+    write_star(data, {"": rows.assign(rlnClassNumber=["one", *rows["rlnClassNumber"].astype(str)[1:]])})
+    with pytest.raises(FileError, match=r"run_it025_data.star:\d+: rlnClassNumber is 'one', not a number"):
+        select(project, io=MODEL)
+    write_star(data, {"": rows})
+    blocks["model_general"]["rlnPixelSize"] = "wide"  # type: ignore[call-overload]
+    write_star(model, blocks)
+    with pytest.raises(FileError, match=r"run_it025_model.star:\d+: rlnPixelSize is 'wide', not a number"):
+        select(project, io=MODEL)
+    columns = {"columns": {FOM: {"min": 0}}}
+    write_star(project / "text.star", {"": rows.assign(**{FOM: "good"})})
+    with pytest.raises(FileError, match=rf"text.star:\d+: {FOM} is 'good', not a number"):
+        select(project, io={"select_from_particles_star": "text.star"}, selection=columns)
+
+
+def test_a_class_without_an_image_is_told(project: Path) -> None:
+    classified(project)
+    model = project / "Class2D/job015/run_it025_model.star"
+    blocks = read_star(model)
+    classes = blocks["model_classes"]
+    assert isinstance(classes, pd.DataFrame)
+    names = classes["rlnReferenceImage"].tolist()
+    blocks["model_classes"] = classes.assign(rlnReferenceImage=[*names[:2], names[2].replace("3@", "9@")])
+    write_star(model, blocks)
+    message = r"run_it025_classes.mrcs: holds 3 images; there is no number 9"
+    with pytest.raises(FileError, match=message):
+        select(project, io=MODEL)
+    with pytest.raises(FileError, match=r"run_it025_model.star: names a class average.*" + message):
+        select(project, io=MODEL, selection={"class_score_min": 0.5})
+    as_they_are = {"re_center_the_class_averages": False}
+    result, report = select(project, io=MODEL, class_options=as_they_are)
+    assert result.counts["particles"] == 15 and "no class scores" in report.warned[0]
+
+
 def test_an_empty_table_cannot_be_split(project: Path) -> None:
     write_star(project / "none.star", {"": given_rows(project).iloc[:0]})
     with pytest.raises(FileError, match=r"none.star: has no rows to split"):
         select(project, io={"select_from_particles_star": "none.star"}, subsets={"split_into_subsets": True})
+
+
+def scored(project: Path) -> None:
+    """Classes of a blob, of noise and of a bright ball, with a mask of 40 pixels' diameter."""
+    classified(project)
+    folder, rng = project / "Class2D/job015", np.random.default_rng(1)
+    y, x = np.mgrid[:48, :48] - 24
+    noise, mask = rng.normal(0, 0.2, (3, 48, 48)), np.hypot(y, x) <= 20
+    blob = 2 * np.exp(-(y**2 + 2 * x**2) / 120)
+    ball = 30.0 * (np.hypot(y, x) <= 8)
+    images = (noise + np.stack([blob, blob * 0, ball])) * mask
+    write_mrc(folder / "run_it025_classes.mrcs", images.astype(np.float32), 3.54)
+    blocks = read_star(folder / "run_it025_model.star")
+    for k, level in enumerate((30.0, 3.0, 40.0), 1):
+        blocks[f"model_class_{k}"] = pd.DataFrame({"rlnSpectralIndex": range(25), "rlnSsnrMap": level})
+    write_star(folder / "run_it025_model.star", blocks)
+    optimiser = {"rlnParticleDiameter": 40 * 3.54}
+    write_star(folder / "run_it025_optimiser.star", {"optimiser_general": optimiser})
+
+
+def test_classes_are_scored_named_and_chosen_by_score(project: Path) -> None:
+    scored(project)
+    result, report = select(project, io=MODEL, selection={"class_score_min": 0.5})
+    table = read_star(project / "Select/job014/class_scores.star")["class_scores"]
+    assert isinstance(table, pd.DataFrame)
+    assert table["cryoflowClassKind"].tolist() == ["particle", "blank", "ice"]
+    score = table["cryoflowClassScore"]
+    assert score[0] > 0.5 > score[1:].max() and score.between(0, 1).all()
+    assert table["cryoflowHardCount"].tolist() == [5, 5, 5]
+    assert selected(project) == [1, 0, 0] and result.counts == {"classes": 1, "particles": 5}
+    assert report.said[:3] == [
+        f"classes that look like {kind}: {k}" for k, kind in ((1, "particle"), (2, "blank"), (3, "ice"))
+    ]
+    assert "class score >= 0.5: 1 of 3 classes" in report.said
+    averages = read_star(project / "Select/job014/class_averages.star")[""]
+    assert isinstance(averages, pd.DataFrame)
+    assert not [
+        name for name in averages.columns if not name.startswith("rln")
+    ]  # RELION 3.0 would refuse them
+    select(project, io=MODEL, selection={"columns": {"cryoflowRoundness": {"min": 0.9}}})
+    assert selected(project)[0] == 0 and selected(project)[2] == 1
+    select(project, io=MODEL, selection={"classes": {"top": 1, "by": "cryoflowClassScore"}})
+    assert selected(project) == [1, 0, 0]

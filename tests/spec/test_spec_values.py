@@ -276,6 +276,15 @@ def test_selection_values() -> None:
         ({"classes": {"by": "rlnX"}}, "classes > top: is missing; this field must be given"),
         ({"columns": {"rlnX": {}}}, "columns > rlnX: give min, or max, or both"),
         ({"columns": {"rlnX": {"min": 2, "max": 1}}}, "columns > rlnX: min (2) exceeds max (1)"),
+        (
+            {"columns": {"rlnX": {"min_quantile": 0.5, "max_quantile": 0.1}}},
+            "columns > rlnX: min_quantile (0.5) exceeds max_quantile (0.1)",
+        ),
+        (
+            {"columns": {"rlnX": {"min_quantile": 20}}},
+            "columns > rlnX > min_quantile: 20 is out of range; allowed: 0 to 1",
+        ),
+        ({"class_score_min": 1.5}, "class_score_min: 1.5 is out of range; allowed: 0 to 1"),
         ({"columns": {"rlnX": 3}}, "columns > rlnX: expected fields below this heading, got '3'"),
         ({"columns": "rlnX"}, "columns: expected fields below this heading, got 'rlnX'"),
         ({"top": {"n": 3}}, "top > by: is missing; this field must be given"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from cryoflow.errors import FileError
-from cryoflow.files.star import Block, read_star
+from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import Table, read_particles, require
-from cryoflow.jobs.select.averages import write_averages
+from cryoflow.jobs.select.averages import Averages, write_averages
 from cryoflow.jobs.select.conditions import (
     Condition,
     Mask,
@@ -22,23 +21,16 @@ from cryoflow.jobs.select.conditions import (
     combine,
     row_conditions,
     tell,
+    within,
 )
 from cryoflow.jobs.select.groups import regroup
-from cryoflow.jobs.select.output import PARTICLES, result, style_of, write_backup, write_rows
+from cryoflow.jobs.select.model import Model, class_numbers, data_beside, read_model
+from cryoflow.jobs.select.named import add_named
+from cryoflow.jobs.select.output import PARTICLES, Output, result, style_of, write_backup, write_rows
+from cryoflow.jobs.select.scores import SCORE, score_classes, tell_scores, write_scores
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Select
 from cryoflow.spec.selection import Selection, TopClasses
-
-
-class Model(NamedTuple):
-    """What a model.star tells about its classes."""
-
-    path: Path
-    classes: pd.DataFrame
-    """With ``rlnReferenceImage`` and ``rlnClassNumber``."""
-    groups: pd.DataFrame | None
-    pixel_size_a: float | None
-    dimensions: int
 
 
 class Conditions(NamedTuple):
@@ -55,18 +47,16 @@ def run(spec: Select, context: JobContext) -> JobResult:
     model = read_model(context.resolve(given))
     data = data_beside(model.path)
     table = read_particles(context.resolve(context.relative(data)))
-    require(table, "rlnClassNumber")
-    number = _class_numbers(table, model)
-    conditions = _conditions(spec.selection, model, table)
+    number = class_numbers(table, model)
+    classes, outputs = _scored(spec, context, model, number, style_of(spec, table))
+    conditions = _conditions(spec.selection, model._replace(classes=classes), table)
+    particles = Source(table.rows, table.path, "particles")
+    named = add_named(spec.selection, context, conditions.particles, particles)
     chosen, keep = _choose(spec.selection, conditions, model, number)
     _tell(spec.selection, context, conditions, chosen, keep)
-    style = style_of(spec, table)
-    inputs, outputs = [given, context.relative(data)], [write_backup(context, chosen, style)]
-    if model.dimensions == 2:
-        recentre = spec.class_options.re_center_the_class_averages
-        classes = model.classes[chosen]
-        averages = write_averages(context, classes, model.path, model.pixel_size_a, recentre, style)
-        inputs, outputs = [*inputs, *averages.inputs], [*outputs, *averages.outputs]
+    inputs = [given, context.relative(data), *named]
+    averages = _write_classes(spec, context, model, chosen, style_of(spec, table))
+    inputs, outputs = [*inputs, *averages.inputs], [*outputs, *averages.outputs]
     rows = table.rows[keep]
     if spec.class_options.regroup_the_particles:
         rows = _regroup(spec, context, table._replace(rows=rows), model)
@@ -76,53 +66,35 @@ def run(spec: Select, context: JobContext) -> JobResult:
     return result(inputs, outputs, counts, summary)
 
 
-def read_model(path: Path) -> Model:
-    """Read the class and group tables of a model.star.
-
-    Raises
-    ------
-    FileError
-        When it has no table of classes, or that lacks the images.
-    """
-    blocks = read_star(path)
-    classes = blocks.get("model_classes")
-    if not isinstance(classes, pd.DataFrame):
-        raise FileError(path, "is not a model.star: it has no table data_model_classes")
-    if "rlnReferenceImage" not in classes.columns:
-        raise FileError(path, "its data_model_classes lacks the column rlnReferenceImage")
-    classes = classes.assign(rlnClassNumber=np.arange(1, len(classes) + 1))
-    groups = blocks.get("model_groups")
-    return Model(
-        path,
-        classes,
-        groups if isinstance(groups, pd.DataFrame) else None,
-        _general(blocks, "rlnPixelSize"),
-        int(_general(blocks, "rlnReferenceDimensionality") or 2),
-    )
+def _scored(
+    spec: Select, context: JobContext, model: Model, number: npt.NDArray[np.int64], style: StarStyle
+) -> tuple[pd.DataFrame, list[Output]]:
+    """The table of classes with their scores; without, where the averages cannot be read nor need be."""
+    if model.dimensions != 2 or len(model.classes) == 0:
+        return model.classes, []
+    try:
+        scores = score_classes(context, model, number)
+    except FileError as error:
+        if spec.selection.class_score_min is not None:
+            raise
+        context.report.warn(f"no class scores: {error}")
+        return model.classes, []
+    tell_scores(context, scores)
+    new = scores.drop(columns=scores.columns.intersection(model.classes.columns))
+    return pd.concat([model.classes, new], axis=1), [write_scores(context, scores, style)]
 
 
-def _general(blocks: dict[str, Block], key: str) -> float | None:
-    general = blocks.get("model_general")
-    value = general.get(key) if isinstance(general, dict) else None
-    return None if value is None else float(value)
-
-
-def data_beside(model: Path) -> Path:
-    """``run_it025_data.star`` for ``run_it025_model.star`` (or a half's model)."""
-    for ending in ("_half1_model.star", "_half2_model.star", "_model.star"):
-        if model.name.endswith(ending):
-            return model.with_name(model.name.removesuffix(ending) + "_data.star")
-    raise FileError(model, "its name must end in _model.star, so that its _data.star can be found beside it")
-
-
-def _class_numbers(table: Table, model: Model) -> npt.NDArray[np.int64]:
-    number = table.rows["rlnClassNumber"].to_numpy(np.int64, copy=True)
-    wrong = np.flatnonzero((number < 1) | (number > len(model.classes)))
-    if wrong.size:
-        row = int(wrong[0])
-        known = f"{model.path.name} has {len(model.classes)} classes"
-        raise FileError(table.path, f"row {row + 1} has rlnClassNumber {number[row]}, but {known}")
-    return number
+def _write_classes(
+    spec: Select, context: JobContext, model: Model, chosen: Mask, style: StarStyle
+) -> Averages:
+    """Write which classes were chosen, and the averages of those."""
+    backup = write_backup(context, chosen, style)
+    if model.dimensions != 2:
+        return Averages([backup], ())
+    recentre = spec.class_options.re_center_the_class_averages
+    classes = model.classes[chosen]
+    found = write_averages(context, classes, model.path, model.pixel_size_a, recentre, style)
+    return found._replace(outputs=[backup, *found.outputs])
 
 
 def _conditions(selection: Selection, model: Model, table: Table) -> Conditions:
@@ -138,6 +110,11 @@ def _conditions(selection: Selection, model: Model, table: Table) -> Conditions:
     on_classes = column_conditions(of_classes, classes)
     if selection.classes is not None:
         on_classes.append(_chosen_classes(selection, classes))
+    if selection.class_score_min is not None:
+        if SCORE not in model.classes.columns:
+            raise FileError(model.path, "only classes of a 2D classification have scores")
+        score = within(classes, SCORE, selection.class_score_min, None)
+        on_classes.append(score._replace(text=f"class score >= {selection.class_score_min:g}"))
     on_particles = row_conditions(selection.model_copy(update={"columns": rest}), particles)
     return Conditions(on_classes, on_particles)
 

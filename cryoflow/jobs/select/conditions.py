@@ -65,6 +65,19 @@ def within(source: Source, column: str, low: float | None, high: float | None) -
     return Condition(text, keep)
 
 
+def quantiles(source: Source, column: str, low: float | None, high: float | None) -> Condition:
+    """Rows between two quantiles of a column, both included; rows without a value (NaN) never are."""
+    values = numbers(source, column)
+    known = values[~np.isnan(values)]
+    keep, texts = ~np.isnan(values), []
+    for share, sign, beyond in ((low, 1, ">="), (high, -1, "<=")):
+        if share is not None and known.size:
+            limit = np.quantile(known, share)
+            keep &= sign * values >= sign * limit
+            texts.append(f"{beyond} {limit:.6g} (quantile {share:g})")
+    return Condition(f"{column} {' and '.join(texts) or 'has no values'}", keep)
+
+
 def best(source: Source, column: str, n: int, ascending: bool) -> Condition:
     """The ``n`` rows with the lowest (``ascending``) or highest values; the first of equal ones."""
     keep = np.zeros(len(source.rows), dtype=bool)
@@ -98,7 +111,7 @@ def _order(source: Source, column: str, ascending: bool) -> npt.NDArray[np.intp]
 
 
 def row_conditions(selection: Selection, source: Source) -> list[Condition]:
-    """All conditions of the section but those on classes."""
+    """All conditions of the section on rows by themselves: not those on classes, nor rows in a file."""
     found = column_conditions(selection.columns or {}, source)
     if selection.top is not None:
         top = selection.top
@@ -109,8 +122,14 @@ def row_conditions(selection: Selection, source: Source) -> list[Condition]:
 
 
 def column_conditions(columns: dict[str, Bounds], source: Source) -> list[Condition]:
-    """Conditions on ranges of columns."""
-    return [within(source, name, bounds.min, bounds.max) for name, bounds in columns.items()]
+    """Conditions on ranges of columns, as values and as quantiles."""
+    found = []
+    for name, bounds in columns.items():
+        if (bounds.min, bounds.max) != (None, None):
+            found.append(within(source, name, bounds.min, bounds.max))
+        if (bounds.min_quantile, bounds.max_quantile) != (None, None):
+            found.append(quantiles(source, name, bounds.min_quantile, bounds.max_quantile))
+    return found
 
 
 def combine(conditions: Sequence[Condition], length: int, invert: bool) -> Mask:

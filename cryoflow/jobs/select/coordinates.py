@@ -11,6 +11,7 @@ from cryoflow.files.atomic import read_bytes
 from cryoflow.files.coordinates import read_coordinate_list, read_coordinates
 from cryoflow.files.tables import Table, read_micrographs
 from cryoflow.jobs.select.conditions import Source, combine, row_conditions, tell
+from cryoflow.jobs.select.named import add_named
 from cryoflow.jobs.select.output import MICROGRAPHS, result, style_of, write_backup, write_rows
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Select
@@ -27,7 +28,9 @@ def run(spec: Select, context: JobContext) -> JobResult:
     table, inputs = _micrographs(context, path, given, [name for name, _ in listed])
     picks = sum(len(read_coordinates(file)) for _, file in listed)
     context.report.say(f"{len(listed)} of {len(table.rows)} micrographs have coordinates, {picks} in all")
-    conditions = row_conditions(spec.selection, Source(table.rows, table.path, "micrographs"))
+    source = Source(table.rows, table.path, "micrographs")
+    conditions = row_conditions(spec.selection, source)
+    named = add_named(spec.selection, context, conditions, source)
     keep = combine(conditions, len(table.rows), spec.selection.invert)
     tell(context, conditions, keep, "micrographs", spec.selection.invert)
     outputs = [write_backup(context, keep, style_of(spec, table))]
@@ -35,7 +38,7 @@ def run(spec: Select, context: JobContext) -> JobResult:
     outputs.append(write_rows(spec, context, table, rows, "micrographs_selected.star", MICROGRAPHS))
     files = tuple(context.relative(file) for _, file in listed)
     counts: dict[str, int | float] = {"micrographs": len(rows)}
-    return result((given, *inputs, *files), outputs, counts, f"{len(rows)} micrographs")
+    return result((given, *inputs, *files, *named), outputs, counts, f"{len(rows)} micrographs")
 
 
 def _micrographs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cryoflow.files.tables import Table, read_micrographs, read_particles
 from cryoflow.jobs.select import tasks
 from cryoflow.jobs.select.conditions import Source, combine, row_conditions, tell
+from cryoflow.jobs.select.named import add_named
 from cryoflow.jobs.select.output import (
     MICROGRAPHS,
     PARTICLES,
@@ -31,13 +32,16 @@ def run(spec: Select, context: JobContext) -> JobResult:
     chosen = _select(spec, context, table, kind, outputs)
     if len(table.rows) == 0:
         context.report.warn(f"{given} holds no {kind}")
-    if spec.subsets.split_into_subsets:
-        return _split(spec, context, given, chosen, kind, label, outputs)
-    return _keep(spec, context, given, chosen, kind, label, outputs)
+    work = _split if spec.subsets.split_into_subsets else _keep
+    done = work(spec, context, given, chosen, kind, label, outputs)
+    named = spec.selection.rows_in
+    return done if named is None else done._replace(inputs=(*done.inputs, named))
 
 
 def _select(spec: Select, context: JobContext, table: Table, kind: str, outputs: list[Output]) -> Table:
-    conditions = row_conditions(spec.selection, Source(table.rows, table.path, kind))
+    source = Source(table.rows, table.path, kind)
+    conditions = row_conditions(spec.selection, source)
+    add_named(spec.selection, context, conditions, source)
     if not conditions:
         return table
     keep = combine(conditions, len(table.rows), spec.selection.invert)

@@ -1,0 +1,109 @@
+"""A classification's model.star, and the files beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cryoflow.errors import FileError
+from cryoflow.files.star import Block, read_star
+from cryoflow.files.tables import Table
+from cryoflow.jobs.select.conditions import Source, numbers
+
+Spectrum = npt.NDArray[np.float64]
+
+
+class Model(NamedTuple):
+    """What a model.star tells about its classes."""
+
+    path: Path
+    classes: pd.DataFrame
+    """With ``rlnReferenceImage`` and ``rlnClassNumber``."""
+    groups: pd.DataFrame | None
+    pixel_size_a: float | None
+    dimensions: int
+    mask_diameter_a: float | None
+    """As the optimiser.star beside it has it."""
+    ssnr: tuple[Spectrum | None, ...]
+    """Signal-to-noise ratio of each class by shell, where the model tells it."""
+
+
+def read_model(path: Path) -> Model:
+    """Read the class and group tables of a model.star.
+
+    Raises
+    ------
+    FileError
+        When it has no table of classes, or that lacks the images.
+    """
+    blocks = read_star(path)
+    classes = blocks.get("model_classes")
+    if not isinstance(classes, pd.DataFrame):
+        raise FileError(path, "is not a model.star: it has no table data_model_classes")
+    if "rlnReferenceImage" not in classes.columns:
+        raise FileError(path, "its data_model_classes lacks the column rlnReferenceImage")
+    classes = classes.assign(rlnClassNumber=np.arange(1, len(classes) + 1))
+    groups, general = blocks.get("model_groups"), blocks.get("model_general")
+    return Model(
+        path,
+        classes,
+        groups if isinstance(groups, pd.DataFrame) else None,
+        _number(general, "rlnPixelSize"),
+        int(_number(general, "rlnReferenceDimensionality") or 2),
+        _mask_diameter(path),
+        tuple(_spectrum(path, blocks.get(f"model_class_{k}")) for k in classes["rlnClassNumber"]),
+    )
+
+
+def _number(block: Block | None, key: str) -> float | None:
+    value = block.get(key) if isinstance(block, dict) else None
+    return None if value is None else float(value)
+
+
+def _mask_diameter(model: Path) -> float | None:
+    optimiser = _beside(model, "optimiser.star")
+    if not optimiser.exists():
+        return None
+    return _number(read_star(optimiser).get("optimiser_general"), "rlnParticleDiameter")
+
+
+def _spectrum(path: Path, block: Block | None) -> Spectrum | None:
+    if not isinstance(block, pd.DataFrame) or "rlnSsnrMap" not in block.columns:
+        return None
+    return numbers(Source(block, path, "shells"), "rlnSsnrMap")
+
+
+def data_beside(model: Path) -> Path:
+    """``run_it025_data.star`` for ``run_it025_model.star`` (or a half's model)."""
+    return _beside(model, "data.star")
+
+
+def _beside(model: Path, what: str) -> Path:
+    for ending in ("_half1_model.star", "_half2_model.star", "_model.star"):
+        if model.name.endswith(ending):
+            return model.with_name(f"{model.name.removesuffix(ending)}_{what}")
+    raise FileError(model, f"its name must end in _model.star, so that its _{what} can be found beside it")
+
+
+def class_numbers(table: Table, model: Model) -> npt.NDArray[np.int64]:
+    """Class number of each particle, from 1.
+
+    Raises
+    ------
+    FileError
+        When the column is missing, or a number is none of the model's classes.
+    """
+    if "rlnClassNumber" not in table.rows.columns:
+        text = "lacks the column rlnClassNumber, which joins its particles to the classes of"
+        raise FileError(table.path, f"{text} {model.path}")
+    number = numbers(Source(table.rows, table.path, "particles"), "rlnClassNumber")
+    wrong = np.flatnonzero(~np.isin(number, model.classes["rlnClassNumber"]))
+    if wrong.size:
+        row = int(wrong[0])
+        known = f"{model.path.name} has {len(model.classes)} classes"
+        raise FileError(table.path, f"row {row + 1} has rlnClassNumber {number[row]:g}, but {known}")
+    return number.astype(np.int64)

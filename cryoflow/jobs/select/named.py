@@ -1,0 +1,155 @@
+"""Rows that a file names: by image, by micrograph, or by micrograph and position."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.atomic import read_bytes
+from cryoflow.files.mrc import split_image_name
+from cryoflow.files.star import read_star
+from cryoflow.jobs.select.conditions import Condition, Source, numbers
+from cryoflow.project.context import JobContext
+from cryoflow.spec.selection import Selection
+
+NEAR_PX = 1.0
+"""A position means particles at most so many micrograph pixels away: other programs round."""
+_POSITION = ("rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
+
+Image = tuple[int, str]
+Place = tuple[str, float, float]
+
+
+class Names(NamedTuple):
+    """What a file names."""
+
+    images: frozenset[Image] = frozenset()
+    micrographs: frozenset[str] = frozenset()
+    places: tuple[Place, ...] = ()
+
+
+def named_rows(source: Source, path: Path) -> Condition:
+    """Rows that a file names.
+
+    Parameters
+    ----------
+    source : Source
+        Rows with ``rlnImageName``, ``rlnMicrographName``, ``rlnCoordinateX/Y``, as the file needs.
+    path : Path
+        A STAR file, of whose columns the most telling are used (image, then micrograph with position, then
+        micrograph); or a text file with an image, a micrograph, or a micrograph with x and y on each line.
+        Empty lines and what follows ``#`` do not count.
+
+    Raises
+    ------
+    FileError
+        When the file cannot be read, or names rows but none of these.
+    """
+    names = read_names(path)
+    keep = np.zeros(len(source.rows), dtype=bool)
+    missing = 0
+    for found, lost in _find(source, names):
+        keep, missing = keep | found, missing + lost
+    total = sum(map(len, names))
+    if total and missing == total and len(keep):
+        raise FileError(path, f"names {total} rows, but none of the {source.unit} of {source.path}")
+    lost_text = f" ({missing} of its {total} names are not there)" if missing else ""
+    return Condition(f"named in {path.name}{lost_text}", keep)
+
+
+def add_named(
+    selection: Selection, context: JobContext, conditions: list[Condition], source: Source
+) -> tuple[str, ...]:
+    """Add the condition of ``rows_in`` where it is given, and return the file's name as an input."""
+    if selection.rows_in is None:
+        return ()
+    conditions.append(named_rows(source, context.resolve(selection.rows_in)))
+    return (selection.rows_in,)
+
+
+def read_names(path: Path) -> Names:
+    """Read the names that a STAR or a text file holds; see `named_rows`."""
+    return _from_star(path) if path.suffix == ".star" else _from_text(path)
+
+
+def _from_star(path: Path) -> Names:
+    tables = [block for block in read_star(path).values() if isinstance(block, pd.DataFrame)]
+    for rows in reversed(tables):  # particles come after their optics groups
+        if "rlnImageName" in rows.columns:
+            return Names(images=frozenset(split_image_name(str(name)) for name in rows["rlnImageName"]))
+        if set(_POSITION) <= set(rows.columns):
+            source = Source(rows, path, "rows")
+            x, y = (numbers(source, column).tolist() for column in _POSITION[1:])
+            return Names(places=tuple(zip(rows[_POSITION[0]].astype(str), x, y, strict=True)))
+        if "rlnMicrographName" in rows.columns:
+            return Names(micrographs=frozenset(rows["rlnMicrographName"].astype(str)))
+    raise FileError(path, "names no rows: it has neither rlnImageName nor rlnMicrographName")
+
+
+def _from_text(path: Path) -> Names:
+    images, micrographs, places = set(), set(), []
+    for number, line in enumerate(read_bytes(path).decode(errors="replace").splitlines(), 1):
+        words = line.partition("#")[0].split()
+        try:
+            if len(words) == 1 and "@" in words[0]:
+                images.add(split_image_name(words[0]))
+            elif len(words) == 1:
+                micrographs.add(words[0])
+            elif words:
+                name, x, y = words
+                places.append((name, float(x), float(y)))
+        except (ValueError, CryoflowError):
+            text = "is neither an image (000012@stack.mrcs), nor a micrograph, nor a micrograph with x and y"
+            raise FileError(path, f"'{line.strip()}' {text}", number) from None
+    return Names(frozenset(images), frozenset(micrographs), tuple(places))
+
+
+Found = tuple[npt.NDArray[np.bool_], int]
+
+
+def _find(source: Source, names: Names) -> Iterator[Found]:
+    if names.images:
+        yield _images(source, names.images)
+    if names.micrographs:
+        yield _micrographs(source, names.micrographs)
+    if names.places:
+        yield _places(source, names.places)
+
+
+def _column(source: Source, column: str) -> list[str]:
+    if column not in source.rows.columns:
+        raise FileError(source.path, f"lacks the column {column}, which the rows to keep are named by")
+    return source.rows[column].astype(str).tolist()
+
+
+def _images(source: Source, wanted: frozenset[Image]) -> Found:
+    have = [split_image_name(name) for name in _column(source, "rlnImageName")]
+    return np.array([name in wanted for name in have], dtype=bool), len(wanted.difference(have))
+
+
+def _micrographs(source: Source, wanted: frozenset[str]) -> Found:
+    have = _column(source, "rlnMicrographName")
+    return np.array([name in wanted for name in have], dtype=bool), len(wanted.difference(have))
+
+
+def _places(source: Source, wanted: tuple[Place, ...]) -> Found:
+    by_micrograph = defaultdict(list)
+    for name, x, y in wanted:
+        by_micrograph[name].append((x, y))
+    have = np.array(_column(source, "rlnMicrographName"))
+    position = np.stack([numbers(source, column) for column in _POSITION[1:]], 1)
+    keep, lost = np.zeros(len(have), dtype=bool), 0
+    for name, points in by_micrograph.items():
+        here = np.flatnonzero(have == name)
+        apart = np.abs(position[here][:, None] - np.array(points)).max(-1)  # (rows, points)
+        near = apart <= NEAR_PX
+        keep[here[near.any(1)]] = True
+        lost += int((~near.any(0)).sum())
+    return keep, lost

@@ -1,0 +1,121 @@
+"""Score the classes of a model, and say what each seems to be."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from cryoflow.compute.class_features import class_features
+from cryoflow.errors import FileError
+from cryoflow.files.mrc import read_header, read_images, split_image_name
+from cryoflow.files.star import StarStyle, write_star
+from cryoflow.jobs.beside import image_beside
+from cryoflow.jobs.select.model import Model
+from cryoflow.jobs.select.output import Output
+from cryoflow.learn.class_score import KINDS, ClassEvidence, brightness, class_kinds, class_score
+from cryoflow.project.context import JobContext
+
+SCORE, KIND = "cryoflowClassScore", "cryoflowClassKind"
+LEAST_BOX = 8
+UNRESOLVED = -3.0
+"""Stands for the logarithm of no signal at all."""
+
+
+def score_classes(context: JobContext, model: Model, number: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """Score every class average of a model.
+
+    Parameters
+    ----------
+    context : JobContext
+    model : Model
+    number : ndarray
+        Class number of each particle, from 1.
+
+    Returns
+    -------
+    DataFrame
+        One row a class, columns as in ``class_scores.star``.
+
+    Raises
+    ------
+    FileError
+        When an average is missing or too small to judge.
+    """
+    names = [image_beside(context, str(name), model.path) for name in model.classes["rlnReferenceImage"]]
+    images = _read(context, model, names)
+    pixel_a = model.pixel_size_a or read_header(context.project / split_image_name(names[0])[1]).pixel_size
+    evidence = class_evidence(model, images, number, pixel_a)
+    score = class_score(evidence)
+    return pd.DataFrame(
+        {
+            "rlnClassNumber": model.classes["rlnClassNumber"].to_numpy(),
+            "rlnReferenceImage": names,
+            SCORE: score.numpy(),
+            KIND: class_kinds(evidence, score),
+            "cryoflowHardCount": evidence.members.numpy(),
+            **{
+                name: model.classes[name].to_numpy()
+                for name in ("rlnClassDistribution", "rlnEstimatedResolution")
+                if name in model.classes.columns
+            },
+            "cryoflowContrast": evidence.contrast.numpy(),
+            "cryoflowEdgeEnergy": evidence.edge_energy.numpy(),
+            "cryoflowRoundness": evidence.roundness.numpy(),
+            "cryoflowCentring": evidence.centring.numpy(),
+            "cryoflowSharpness": evidence.sharpness.numpy(),
+            "cryoflowBrightness": brightness(evidence).numpy(),
+            "cryoflowLogSsnr": evidence.ssnr.numpy(),
+        }
+    )
+
+
+def _read(context: JobContext, model: Model, names: list[str]) -> npt.NDArray[np.float32]:
+    try:
+        images = read_images(names, context.project)
+    except FileError as error:
+        raise FileError(model.path, f"names a class average that cannot be read: {error}") from error
+    if min(images.shape[1:]) < LEAST_BOX:
+        raise FileError(model.path, f"its class averages are smaller than {LEAST_BOX} pixels")
+    return images
+
+
+def class_evidence(
+    model: Model, images: npt.NDArray[np.float32], number: npt.NDArray[np.int64], pixel_a: float
+) -> ClassEvidence:
+    """Put together what is known of each class."""
+    box = images.shape[-1]
+    radius = box / 2
+    if model.mask_diameter_a and pixel_a > 0:
+        radius = model.mask_diameter_a / 2 / pixel_a
+    features = class_features(torch.from_numpy(images), radius)
+    members = np.bincount(number, minlength=len(images) + 1)[1:]
+    return ClassEvidence(
+        members=torch.from_numpy(members),
+        ssnr=torch.tensor([_log_ssnr(spectrum) for spectrum in model.ssnr], dtype=torch.float64),
+        **features._asdict(),
+    )
+
+
+def _log_ssnr(spectrum: npt.NDArray[np.float64] | None) -> float:
+    """Mean of log10 of the signal-to-noise ratio over the first shells where data outweigh the prior."""
+    if spectrum is None:
+        return 0.0
+    resolved = int((spectrum[1:] >= 1).cumprod().sum())
+    return float(np.log10(spectrum[1 : resolved + 1]).mean()) if resolved else UNRESOLVED
+
+
+def tell_scores(context: JobContext, table: pd.DataFrame) -> None:
+    """Say which classes seem to be what."""
+    for kind in KINDS:
+        found = table["rlnClassNumber"][table[KIND] == kind]
+        if len(found):
+            context.report.say(f"classes that look like {kind}: {', '.join(map(str, found))}")
+
+
+def write_scores(context: JobContext, table: pd.DataFrame, style: StarStyle) -> Output:
+    """Write ``class_scores.star``: a file of its own, since RELION 3.0 refuses labels it does not know."""
+    target = context.directory / "class_scores.star"
+    write_star(target, {"class_scores": table}, style)
+    return Output(context.relative(target))

@@ -1,0 +1,111 @@
+"""A score for class averages: about the part of a class's particles that are whole particles.
+
+A logistic function of a few numbers that one can look at. Its coefficients were learnt on simulated projects
+of other particles than those that it is judged on, from the true part of whole particles in each class
+(``scripts/learn_class_score.py``). 0.5 says that as many are something else.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+BLANK_CONTRAST, BLANK_EDGE = 2.2, 0.35
+"""Below this contrast, or above this edge energy, a class has nothing in its middle."""
+BRIGHT = 0.8
+"""Doublings of the particles' strength above which something else than a particle is seen."""
+USUALLY_BRIGHT = 0.3
+"""Brightness counts from here: particles seen along their longest axis are that strong."""
+ROUND, THIN = 0.85, 0.25
+CARBON_EDGE = 0.2
+ASIDE = 0.6
+USUAL_EDGE = 0.5
+"""Classes with less edge energy have something in the middle; their median strength is the usual one."""
+
+KINDS = ("particle", "unclear", "blank", "ice", "carbon", "filament", "off-centre", "empty")
+
+
+class ClassEvidence(NamedTuple):
+    """What is known of each class; all ``(K,)``, see `cryoflow.compute.class_features`."""
+
+    members: Tensor
+    """Particles assigned to it."""
+    contrast: Tensor
+    edge_energy: Tensor
+    roundness: Tensor
+    centring: Tensor
+    sharpness: Tensor
+    strength: Tensor
+    ssnr: Tensor
+    """Mean over the resolved shells of log10 of the signal-to-noise ratio."""
+
+
+COEFFICIENTS = {
+    "offset": -3.51,
+    "contrast": 1.06,
+    "edge_energy": -1.13,
+    "thinness": -0.26,
+    "brightness": -2.95,
+    "ssnr": 1.22,
+}
+"""Weight of each term of `terms`."""
+
+
+def brightness(evidence: ClassEvidence) -> Tensor:
+    """Doublings of each class's strength over the usual one, ``(K,)``.
+
+    The usual strength is the median, by particles, of the classes with something in their middle.
+    """
+    middle = evidence.edge_energy < USUAL_EDGE
+    weight = evidence.members.double() * (middle if (evidence.members[middle] > 0).any() else 1)
+    order = evidence.strength.argsort()
+    half = weight[order].cumsum(0) >= weight.sum() / 2
+    usual = evidence.strength[order][half.int().argmax()]
+    return torch.log2(evidence.strength.clamp_min(1e-12) / usual.clamp_min(1e-12))
+
+
+def terms(evidence: ClassEvidence) -> dict[str, Tensor]:
+    """What the score is a weighted sum of, each ``(K,)`` and bounded, so that no outlier decides alone."""
+    return {
+        "offset": torch.ones_like(evidence.contrast),
+        "contrast": torch.log2(evidence.contrast.clamp(0.5, 8)),
+        "edge_energy": evidence.edge_energy.clamp(0, 1),
+        "thinness": (0.4 - evidence.roundness).clamp_min(0) / 0.4,
+        "brightness": (brightness(evidence) - USUALLY_BRIGHT).clamp(0, 1),
+        "ssnr": evidence.ssnr.clamp(0, 2),
+    }
+
+
+def class_score(evidence: ClassEvidence) -> Tensor:
+    """Score between 0 and 1, ``(K,)``; 0 for classes without particles or without contrast."""
+    total = torch.zeros_like(evidence.contrast)
+    for name, values in terms(evidence).items():
+        total = total + COEFFICIENTS[name] * values
+    return torch.where(_empty(evidence), 0.0, torch.sigmoid(total))
+
+
+def class_kinds(evidence: ClassEvidence, score: Tensor) -> list[str]:
+    """What each class seems to be, one of `KINDS`; the first rule that holds.
+
+    ``empty`` has no particles or no contrast; ``ice`` is bright, round and in the middle; ``filament`` bright
+    and thin; ``carbon`` bright up to the edge; ``off-centre`` has its density far from the middle; ``blank``
+    shows nothing in its middle; of the others a score of 0.5 or more means ``particle``.
+    """
+    bright = brightness(evidence) > BRIGHT
+    edge = evidence.edge_energy
+    rules = (
+        ("empty", _empty(evidence)),
+        ("ice", bright & (evidence.roundness > ROUND) & (edge < CARBON_EDGE)),
+        ("filament", bright & (evidence.roundness < THIN)),
+        ("carbon", bright & (edge >= CARBON_EDGE)),
+        ("off-centre", evidence.centring > ASIDE),
+        ("blank", (edge > BLANK_EDGE) | (evidence.contrast < BLANK_CONTRAST)),
+        ("particle", score >= 0.5),
+    )
+    return [next((name for name, holds in rules if holds[k]), "unclear") for k in range(len(score))]
+
+
+def _empty(evidence: ClassEvidence) -> Tensor:
+    return (evidence.members == 0) | (evidence.strength < 1e-6)
