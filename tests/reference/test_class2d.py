@@ -10,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 from relion_parity.class2d import CASES, agreement, first_noise, step
 
+from cryoflow.jobs.class2d.saved import read_saved
+
 pytestmark = pytest.mark.reference
 
 
@@ -26,3 +28,15 @@ def test_next_iteration_is_relions(reference: Path, case: str, iteration: int) -
 
 def test_first_noise_is_relions(reference: Path) -> None:
     assert first_noise(reference / "mini", "class2d_k3") < 1e-4
+
+
+def test_states_of_later_versions_are_read(reference: Path) -> None:
+    saved = read_saved(reference / "bgal/Class2D/job015/run_it025_optimiser.star", reference / "bgal")
+    assert (saved.state.iteration, saved.state.current_size) == (25, 52)
+    assert saved.options.offset_range_px == pytest.approx(
+        5
+    ) and saved.options.offset_step_px == pytest.approx(2)
+    assert saved.state.model.references.shape == (20, 64, 64)
+    assert saved.state.model.offset_variance == pytest.approx((7.792477 / 3.54) ** 2)
+    assert saved.state.model.noise.shape == (8, 33) and float(saved.state.model.noise.min()) > 1e-5
+    assert float(saved.state.particles.offset_px.abs().max()) < 20

@@ -27,6 +27,9 @@ SPECTRA = {
     "coverage": "rlnFourierCompleteness",
 }
 
+LATER = "rlnSigmaOffsetsAngst"
+"""Stands in the models of RELION 3.1 and later, which count offsets in A."""
+
 
 class Saved(NamedTuple):
     """One iteration as it stands on disk."""
@@ -72,7 +75,7 @@ def read_saved(path: Path, project: Path) -> Saved:
     model = _model(blocks, general, iteration, options, model_path, project)
     state = State(
         iteration, model, read_poses(table.rows), float(sampling.get("rlnSamplingPerturbInstance", 0.0)),
-        int(general["rlnCurrentImageSize"]), int(optimiser["rlnCoarseImageSize"]),
+        int(general["rlnCurrentImageSize"]), int(optimiser.get("rlnCoarseImageSize", 0)),
         Changes(*(float(optimiser[f"rlnChangesOptimal{what}"]) for what in ("Orientations", "Offsets",
         "Classes"))),
     )  # fmt: skip
@@ -89,7 +92,7 @@ def read_options(
     path: Path,
 ) -> Options:
     """What stays fixed in the run that was saved."""
-    offset = 1 if "rlnOffsetStep" in sampling else pixel_size_a  # later versions count in A
+    unit = pixel_size_a if LATER in general else 1.0
     limit = float(optimiser.get("rlnHighresLimitExpectation", -1))
     return Options(
         box=int(general["rlnOriginalImageSize"]),
@@ -102,10 +105,8 @@ def read_options(
         zero_mask=bool(optimiser["rlnDoZeroMask"]),
         align=not bool(optimiser["rlnDoSkipAlign"]),
         psi_step_deg=float(sampling.get("rlnPsiStep", 12.0)),
-        offset_range_px=float(sampling.get("rlnOffsetRange", sampling.get("rlnOffsetRangeAngst", 5 * offset)))
-        / offset,
-        offset_step_px=float(sampling.get("rlnOffsetStep", sampling.get("rlnOffsetStepAngst", 2 * offset)))
-        / offset,
+        offset_range_px=float(sampling.get("rlnOffsetRange", 5 * unit)) / unit,
+        offset_step_px=float(sampling.get("rlnOffsetStep", 2 * unit)) / unit,
         e_step_limit_a=limit if limit > 0 else None,
         mask_edge_px=float(optimiser.get("rlnWidthMaskEdge", 5)),
     )
@@ -145,18 +146,13 @@ def _model(
         key: torch.stack([_column(table, label) for table in tables]) for key, label in SPECTRA.items()
     }
     start = round_away(START_FREQUENCY * options.box)
-    offset_scale = 1.0 if "rlnClassPriorOffsetX" in classes.columns else options.pixel_size_a
-    suffix = "" if "rlnClassPriorOffsetX" in classes.columns else "Angst"
-    sigma_offset = (
-        float(general["rlnSigmaOffsets"])
-        if "rlnSigmaOffsets" in general
-        else float(general["rlnSigmaOffsetsAngst"]) / options.pixel_size_a
-    )
+    later = LATER in general
+    unit, suffix = (options.pixel_size_a, "Angst") if later else (1.0, "")
+    sigma_offset = float(general[f"rlnSigmaOffsets{suffix}"]) / unit
     return Model(
         references=_references(classes, path, project),
         share=_column(classes, "rlnClassDistribution"),
-        class_offset=torch.stack([_column(classes, f"rlnClassPriorOffset{axis}{suffix}") for axis in "YX"], 1)
-        / offset_scale,
+        class_offset=torch.stack([_column(classes, f"rlnClassPriorOffset{axis}") for axis in "YX"], 1) / unit,
         **spectra,
         noise=torch.stack([_noise(blocks, g + 1, options, path) for g in range(len(groups))]),
         scale=_column(groups, "rlnGroupScaleCorrection"),
@@ -166,10 +162,7 @@ def _model(
         log_likelihood=float(general["rlnLogLikelihood"]),
         mean_pmax=float(general["rlnAveragePmax"]),
         accuracy_deg=_column(classes, "rlnAccuracyRotations"),
-        accuracy_px=_column(
-            classes, "rlnAccuracyTranslations" if not suffix else "rlnAccuracyTranslationsAngst"
-        )
-        / offset_scale,
+        accuracy_px=_column(classes, f"rlnAccuracyTranslations{suffix}") / unit,
         orientability=torch.zeros_like(spectra["ssnr"]),
     )
 
@@ -185,7 +178,8 @@ def _references(classes: pd.DataFrame, path: Path, project: Path) -> Tensor:
 
 
 def _noise(blocks: Mapping[str, Any], group: int, options: Options, path: Path) -> Tensor:
-    table = _loop(blocks, f"model_group_{group}", path)
+    own = f"model_group_{group}"  # later versions have one spectrum for all groups of an optics group
+    table = _loop(blocks, own if own in blocks else "model_optics_group_1", path)
     out = torch.full((options.shells,), 1e-12, dtype=torch.float64)
     out[torch.as_tensor(table["rlnSpectralIndex"].to_numpy(dtype=int, copy=True))] = _column(
         table, "rlnSigma2Noise"
