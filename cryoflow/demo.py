@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OPTIONS = SimulateOptions(
-    micrographs=8,
+    micrographs=12,
     selected=5,
     size=(1080, 1152),
     particles=30,
@@ -27,9 +27,9 @@ OPTIONS = SimulateOptions(
     carbon=0.25,
     seed=16,
 )
-"""The demo's project: as sparse as the tutorial's distance between picks (200 A) asks for."""
+"""The demo's project: at the tutorial's pixel size, and as sparse as its distance between picks asks for."""
 
-CLASSES, CHOSEN = 16, 6
+CLASSES, CHOSEN = 20, 3
 
 PICTURE = "demo.png"
 
@@ -157,7 +157,7 @@ def draw_summary(project: Path) -> Path:
 
     parts = [project / "AutoPick/job011/picks_mic001.png", project / "Select/job016/classes.png"]
     path = project / PICTURE
-    beside([open_picture(part) for part in parts], 720).save(path)
+    beside([open_picture(part) for part in parts], 540).save(path)
     return path
 
 

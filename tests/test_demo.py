@@ -1,6 +1,7 @@
 """The demo: its specs are there and take its overrides; what it prints and draws."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,13 @@ from cryoflow.files.star import write_star
 from cryoflow.launch.plan import make_plans, read_sources
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import simulate_project
+from cryoflow.view.pictures import open_picture
 
 TINY = SimulateOptions(
     micrographs=2,
     selected=1,
-    size=(420, 400),
-    pixel_size=3.54,
-    particles=9,
+    size=(640, 600),
+    particles=8,
     broken=0,
     contaminants=1,
     model="ring",
@@ -68,10 +69,10 @@ def test_the_comparison_counts_what_each_step_kept(tmp_path: Path) -> None:
     lines = demo.compare_with_truth(tmp_path)
     numbers = [re.findall(r"[\d.]+", line[34:]) for line in lines[1:]]
     assert numbers == [
-        ["6", "5", "0.83", "0.56"],
-        ["12", "10", "0.83", "0.56"],
-        ["4", "4", "1.00", "0.22"],
-        ["2", "2", "1.00", "0.11"],
+        ["6", "5", "0.83", "0.62"],
+        ["12", "10", "0.83", "0.62"],
+        ["4", "4", "1.00", "0.25"],
+        ["2", "2", "1.00", "0.12"],
     ]
 
 
@@ -84,3 +85,23 @@ def read_positions(path: Path) -> pd.DataFrame:
 
     table = read_coordinates(path)
     return table[table["truthKind"] == 1][["rlnCoordinateX", "rlnCoordinateY"]].reset_index(drop=True)
+
+
+@pytest.mark.slow
+def test_the_demo_runs_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "OPTIONS", replace(TINY, micrographs=3))
+    monkeypatch.setattr(demo, "CLASSES", 4)
+    monkeypatch.setattr(demo, "CHOSEN", 2)
+    assert demo.run_demo(tmp_path / "project") == 0
+    shown = capsys.readouterr().out
+    counts = [
+        re.findall(r"[\d.]+", line[34:]) for line in shown.splitlines() if re.match("step 1[0146],", line)
+    ]
+    assert len(counts) == 4
+    assert float(counts[1][3]) > 0.8  # recall of all picks
+    assert int(counts[3][0]) <= int(counts[2][0]) <= int(counts[1][0])
+    picture = open_picture(tmp_path / "project" / "demo.png")
+    assert picture.height == 540
+    assert (tmp_path / "project/Select/job016/classes.png").exists()

@@ -96,11 +96,11 @@ def draw_selected(directory: Path, project: Path) -> list[Path]:
 
 
 def _draw_model(model: Path, chosen: list[int] | tuple[()], directory: Path, project: Path) -> Path:
-    """Draw the classes of a model file by falling share of the particles; ``chosen`` counts from 0."""
+    """Draw the classes that have particles, by falling share of them; ``chosen`` counts from 0."""
     classes = read_star(model)["model_classes"]
     assert isinstance(classes, pd.DataFrame)
     share = classes["rlnClassDistribution"].to_numpy(float)
-    order = np.argsort(-share, kind="stable")
+    order = np.argsort(-share, kind="stable")[: max(1, np.count_nonzero(share))]
     images = read_images(classes["rlnReferenceImage"].iloc[order].tolist(), project)
     captions = [f"{index + 1}: {100 * share[index]:.1f} %" for index in order]
     framed = {place for place, index in enumerate(order) if index in set(chosen)}

@@ -24,8 +24,8 @@ def smooth(image: Floats, resolution: float) -> Floats:
 
 
 def stretch(image: Floats, low: float = 0.5, high: float = 99.5) -> Grey:
-    """Map the range between two percentiles to 0 .. 255; a flat image becomes mid-grey."""
+    """Map the range between two percentiles to 0 .. 255; a flat image becomes black."""
     bottom, top = np.percentile(image, (low, high))
     if not top > bottom:
-        return np.full(image.shape, 128, np.uint8)
+        return np.zeros(image.shape, np.uint8)
     return np.asarray(np.rint(np.clip((image - bottom) / (top - bottom), 0, 1) * 255).astype(np.uint8))
