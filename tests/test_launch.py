@@ -290,7 +290,8 @@ def test_sweep_gives_every_point_a_directory(project: Path, capsys: pytest.Captu
     states = [read_record(project / "Select" / name)["status"] for name in sorted(found)]
     assert states == ["succeeded", "failed", "partial", "succeeded"]
     out = capsys.readouterr().out.splitlines()
-    assert out[-4:] == [f"Select/{name}/" for name in sorted(found)]
+    assert out[-1] == "Sweep/sweep001/"
+    assert out[-5:-1] == [f"Select/{name}/" for name in sorted(found)]
     assert "Select: 4 points, each with the next free number and no alias" in out
 
 
@@ -427,7 +428,7 @@ def test_sweep_in_processes_of_joblib(tmp_path: Path, capsys: pytest.CaptureFixt
     overrides = ("maximum_metadata_value=0.2,0.5", "minimum_metadata_value=-1", "device=cpu")
     assert _run(tmp_path, *overrides, multirun=True, launcher="joblib") == 0
     out = capsys.readouterr().out.splitlines()
-    assert sorted(out[-2:]) == ["Select/job013/", "Select/job014/"]
+    assert sorted(out[-3:-1]) == ["Select/job013/", "Select/job014/"]
     kept = {}
     for name in ("job013", "job014"):
         record = read_record(tmp_path / "Select" / name)

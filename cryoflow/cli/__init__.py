@@ -23,8 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0: all fine; 1: a job failed; 2: refused, or some items of a job failed.
     """
-    # Read when torch is loaded. Threads that spin while they wait cost ten times the work of small batches as soon
-    # as anything else runs on the machine.
+    # Read when torch is loaded. Threads that spin while they wait cost ten times the work of small batches
+    # as soon as anything else runs on the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = build_parser(arguments)

@@ -14,6 +14,7 @@ JOBS = ("AutoPick", "Extract", "Sort", "Select", "Class2D")
 _COMMANDS = {
     "run": "run specs one after the other, a chain of them, or a sweep of one",
     "validate": "check specs without running them",
+    "sweep": "print the table of a sweep again",
     "status": "show the jobs of a project as a tree of who feeds whom",
     "show": "show one job: what it was to do, took, made, and how it ended",
     "diff": "show two jobs side by side, where they differ",

@@ -85,7 +85,8 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
         raise CryoflowError("--from, --to and --force choose steps of a chain; none is given")
     if options.multirun:
         read_preset(options.launcher)
-    plans = make_plans(_sources(names, options), overrides, options.multirun)
+    here = options.multirun and options.launcher == "local"
+    plans = make_plans(_sources(names, options), overrides, options.multirun, not here)
     if options.dry:
         return _tell_plans(plans, options)
     begun = [_begun(plan, options) for plan in plans]
@@ -185,19 +186,36 @@ def _check_free(plans: Sequence[Plan], project: Path) -> None:
 
 
 def _launch(plan: Plan, options: RunOptions) -> list[Outcome]:
+    if options.multirun:
+        return _sweep(plan, options)
     from cryoflow.launch.job import Request
     from cryoflow.launch.sweep import launch_points
 
-    beside = options.multirun and options.launcher != "local"
-    request = Request(str(options.project), options.command, options.continued, beside)
-    outcomes = launch_points(plan, request, options.launcher if options.multirun else None)
-    if options.multirun:
-        _say(f"{plan.spec.job}: {len(outcomes)} points, each with the next free number and no alias")
-        for values, outcome in zip(_varied(plan), outcomes, strict=True):
-            _say(f"{values}: {_ending(outcome)}")
+    request = Request(str(options.project), options.command, options.continued)
+    outcomes = launch_points(plan, request, None)
     for outcome in outcomes:
         if outcome.directory:
             _say(f"{outcome.directory}/")
+    return outcomes
+
+
+def _sweep(plan: Plan, options: RunOptions) -> list[Outcome]:
+    from cryoflow.launch.sweep_folder import open_sweep
+    from cryoflow.launch.sweep_run import end_sweep, run_sweep
+
+    _say(f"{plan.spec.job}: {len(plan.points)} points, each with the next free number and no alias")
+    sweep = open_sweep(options.project, options.command, plan.points, plan.spec.job)
+    if sweep.done:
+        _say(f"{len(sweep.done)} points were done before")
+    outcomes = run_sweep(plan, sweep, options)
+    for values, outcome in zip(_varied(plan), outcomes, strict=True):
+        _say(f"{values}: {_ending(outcome)}")
+    for line in end_sweep(sweep, options.project, plan.points, outcomes):
+        sys.stderr.write(f"warning: {line}\n")
+    for outcome in outcomes:
+        if outcome.directory:
+            _say(f"{outcome.directory}/")
+    _say(f"{sweep.directory.relative_to(options.project).as_posix()}/")
     return outcomes
 
 

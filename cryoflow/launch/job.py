@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryoflow.errors import CryoflowError, SpecError
 from cryoflow.jobs import runner
@@ -40,6 +40,10 @@ from cryoflow.spec.relion import relion_job_options
 _SHOWN = 5
 
 
+#: What the points of a sweep in this process share.
+_KEPT: dict[str, Any] = {}
+
+
 class Request(NamedTuple):
     """How a job is to be run, apart from what its spec says.
 
@@ -55,6 +59,8 @@ class Request(NamedTuple):
         Whether other jobs run at the same time and write on the same screen.
     pictures : bool
         Whether to draw the job's pictures.
+    sweep : bool
+        Whether the job is a point of a sweep and may share what it has in common with others in its process.
     """
 
     project: str
@@ -62,6 +68,7 @@ class Request(NamedTuple):
     continued: str = ""
     beside: bool = False
     pictures: bool = True
+    sweep: bool = False
 
 
 class Outcome(NamedTuple):
@@ -105,8 +112,14 @@ def _run_in(
     project = Path(request.project)
     prefix = f"{directory.relative_to(project).as_posix()}: " if request.beside else ""
     with JobReporter(directory, prefix, bars=not request.beside) as report:
-        context = JobContext(project, directory, device, report, bool(request.continued))
+        kept = _KEPT if request.sweep else None
+        context = JobContext(project, directory, device, report, bool(request.continued), kept)
         return _Job(spec, request, context, report).run(inputs)
+
+
+def forget() -> None:
+    """Let go of what the points of a sweep shared."""
+    _KEPT.clear()
 
 
 def print_error(text: str) -> None:

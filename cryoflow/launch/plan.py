@@ -13,6 +13,8 @@ from cryoflow.spec.names import fold
 from cryoflow.spec.overrides import resolve_override
 from cryoflow.spec.yamltext import Document
 
+_MAPS = ("autopicking.write_fom_maps", "autopicking.read_fom_maps")
+
 
 class Source(NamedTuple):
     """A spec as it was written, and what to call it in messages."""
@@ -28,6 +30,8 @@ class Plan(NamedTuple):
     ----------
     spec : JobSpec
         The spec of the first point.
+    specs : tuple of JobSpec
+        Those of all points.
     overrides : tuple of str
         In Hydra's grammar; lists of values make the sweep.
     points : tuple of tuple of str
@@ -35,6 +39,7 @@ class Plan(NamedTuple):
     """
 
     spec: JobSpec
+    specs: tuple[JobSpec, ...]
     overrides: tuple[str, ...]
     points: tuple[tuple[str, ...], ...]
 
@@ -52,8 +57,21 @@ def read_sources(paths: Sequence[str]) -> list[Source]:
     return sources
 
 
-def make_plans(sources: Sequence[Source], overrides: Sequence[str], multirun: bool) -> list[Plan]:
+def make_plans(
+    sources: Sequence[Source], overrides: Sequence[str], multirun: bool, composed: bool = True
+) -> list[Plan]:
     """Check every point of every spec.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        Specs as they were written.
+    overrides : sequence of str
+        ``name=value``.
+    multirun : bool
+        Whether lists of values are a sweep.
+    composed : bool
+        Whether Hydra is going to compose the points again, and has to come to the same.
 
     Raises
     ------
@@ -64,7 +82,7 @@ def make_plans(sources: Sequence[Source], overrides: Sequence[str], multirun: bo
     plans = []
     for source, own in zip(sources, _shared_out(sources, overrides), strict=True):
         try:
-            plans.append(_plan(source, own, multirun))
+            plans.append(_plan(source, own, multirun, composed))
         except SpecError as error:
             problems.extend(error.problems)
     if problems:
@@ -72,7 +90,7 @@ def make_plans(sources: Sequence[Source], overrides: Sequence[str], multirun: bo
     return plans
 
 
-def _plan(source: Source, overrides: Sequence[str], multirun: bool) -> Plan:
+def _plan(source: Source, overrides: Sequence[str], multirun: bool, composed: bool) -> Plan:
     hydra = tuple(hydra_override(override) for override in overrides)
     several = [text for text, override in zip(overrides, hydra, strict=True) if len(values(override)) > 1]
     if several and not multirun:
@@ -80,11 +98,11 @@ def _plan(source: Source, overrides: Sequence[str], multirun: bool) -> Plan:
     points = _product(hydra)
     specs = _load_points(source, points, multirun)
     store(specs[0])
-    for spec, point in zip(specs, points, strict=True):
+    for spec, point in zip(specs, points, strict=True) if composed else ():
         if compose_point(point) != spec:
             text = " ".join(point)
             raise SpecError([f"{source.name}: {text}: may be read in two ways; put it into the spec file"])
-    return Plan(specs[0], hydra, points)
+    return Plan(specs[0], tuple(specs), hydra, points)
 
 
 def _load_points(source: Source, points: Sequence[Sequence[str]], multirun: bool) -> list[JobSpec]:
@@ -101,9 +119,15 @@ def _load_points(source: Source, points: Sequence[Sequence[str]], multirun: bool
 
 
 def _load(source: Source, point: Sequence[str], multirun: bool) -> JobSpec:
-    """Load a point; a sweep leaves number and alias out, since its jobs cannot share them."""
-    nameless = ["number=-", "alias=-"] if multirun else []
-    return spec_from(source.document, source.name, [*map(_unquoted, point), *nameless])
+    """Load a point; a sweep leaves number and alias out, since its jobs cannot share them.
+
+    Nor are FOM maps written by each point, or looked for in its new directory: the points share them.
+    """
+    own = ["number=-", "alias=-"] if multirun else []
+    if multirun and _job_of(source) == "AutoPick":
+        varied = {value.partition("=")[0] for value in point}
+        own += [f"{name}=no" for name in _MAPS if name not in varied]
+    return spec_from(source.document, source.name, [*map(_unquoted, point), *own])
 
 
 def _unquoted(override: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from cryoflow.project.paths import relative_to_project, resolve_in_project
 
@@ -54,6 +54,9 @@ class JobContext:
         Progress and messages.
     continuing : bool
         True for ``--continue`` into a directory that has earlier output.
+    kept : dict, optional
+        What the points of a sweep that run in one process leave in memory for each other, by a name of the
+        job's choice; None for a job of its own.
     """
 
     project: Path
@@ -61,6 +64,7 @@ class JobContext:
     device: str = "cpu"
     report: Reporter = field(default_factory=Reporter)
     continuing: bool = False
+    kept: dict[str, Any] | None = None
 
     def relative(self, path: str | PathLike[str]) -> str:
         """Return ``path`` relative to the project root, in POSIX form."""

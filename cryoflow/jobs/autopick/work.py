@@ -18,6 +18,7 @@ from cryoflow.files.star import StarStyle
 from cryoflow.jobs.autopick.micrographs import Micrograph, read_micrograph
 from cryoflow.jobs.autopick.output import SUFFIX, Finished, Picked, picked_before, write_coordinates
 from cryoflow.jobs.autopick.picker import Maps, Picker
+from cryoflow.jobs.autopick.shared import SharedMaps
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import AutoPick
 
@@ -85,7 +86,10 @@ class Work(NamedTuple):
 
     def _maps(self, micrograph: Micrograph) -> Maps:
         if not self.spec.autopicking.read_fom_maps:
-            return self.picker.compute(micrograph, read_micrograph(self.context, micrograph))
+            if self.context.kept is None:
+                return self._computed(micrograph)
+            shared = SharedMaps(self.context)
+            return shared.get(micrograph, self.picker, lambda: self._computed(micrograph))
         path, stem = self._map_file(micrograph), str(self._stem(micrograph))
         if path.exists():
             return self.picker.restore(read_fom_maps(path))
@@ -94,6 +98,9 @@ class Work(NamedTuple):
         raise CryoflowError(
             f"no FOM maps at {self.context.relative(path)}; run the job with 'Write FOM maps?' Yes first"
         )
+
+    def _computed(self, micrograph: Micrograph) -> Maps:
+        return self.picker.compute(micrograph, read_micrograph(self.context, micrograph))
 
     def _kept(self, micrograph: Micrograph, fingerprint: str) -> Picked | None:
         """What an earlier run of this job with the same settings has left."""

@@ -1,0 +1,33 @@
+"""``cryoflow sweep``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+
+from cryoflow.cli.place import add_project, project_of
+from cryoflow.cli.text import say, say_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``sweep``."""
+    parser.add_argument("what", choices=["show"], metavar="show", help="print the table again")
+    parser.add_argument("sweep", metavar="DIR", help="e.g. Sweep/sweep001")
+    add_project(parser)
+    parser.set_defaults(call=sweep)
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Print the table of a sweep, and say where its pictures are."""
+    from cryoflow.errors import CryoflowError
+    from cryoflow.launch.sweep_folder import find_sweep
+
+    directory = find_sweep(project_of(options), options.sweep)
+    path = directory / "sweep.csv"
+    if not path.exists():
+        raise CryoflowError(f"{directory}: not ended yet; give its command again to finish it")
+    with path.open(encoding="utf-8", newline="") as file:
+        say_table([[cell or "-" for cell in row] for row in csv.reader(file)])
+    for picture in sorted(directory.glob("*.png")):
+        say(str(picture))
+    return 0

@@ -1,0 +1,62 @@
+"""Maps that the points of a sweep share: worked out once, kept on disk and, while they fit, in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from torch import Tensor
+
+from cryoflow.files.fom_maps import read_fom_maps, write_fom_maps
+from cryoflow.jobs.autopick.micrographs import Micrograph
+from cryoflow.jobs.autopick.picker import Maps, Picker
+from cryoflow.project.context import JobContext
+from cryoflow.project.directory import HIDDEN
+
+BUDGET = 2e9
+"""Bytes of maps kept in memory by one process."""
+
+_SLOT = "autopick maps"
+
+
+class SharedMaps:
+    """Maps by what they were made from; see `JobContext.kept` for how long they stay."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._folder = context.project / HIDDEN / "maps"
+        kept = {} if context.kept is None else context.kept
+        self._known: dict[str, Maps] = kept.setdefault(_SLOT, {})
+        self._lock: Lock = kept.setdefault(f"{_SLOT} lock", Lock())
+
+    def get(self, micrograph: Micrograph, picker: Picker, make: Callable[[], Maps]) -> Maps:
+        """Return the maps of a micrograph, made if they are not there yet."""
+        settings = picker.settings(micrograph)
+        key = self._key(micrograph, settings)
+        if key in self._known:
+            return self._known[key]
+        path = self._folder / f"{Path(micrograph.name).stem}_{key}.mrcs"
+        if path.exists():
+            maps = picker.restore(read_fom_maps(path))
+        else:
+            maps = make()
+            stored = picker.store(maps)
+            stored.about["settings"] = settings
+            write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
+        with self._lock:
+            if sum(map(_size, self._known.values())) + _size(maps) < BUDGET:
+                self._known[key] = maps
+        return maps
+
+    def _key(self, micrograph: Micrograph, settings: dict[str, Any]) -> str:
+        stat = self._context.resolve(micrograph.name).stat()
+        everything = [micrograph.name, stat.st_size, stat.st_mtime_ns, settings]
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _size(maps: Maps) -> int:
+    return sum(part.nbytes for part in maps if isinstance(part, Tensor))

@@ -1,0 +1,163 @@
+"""Sweeps: one table, pictures, a record, shared maps, and what happens after a kill."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from launch_project import cryoflow, make_project, select_spec
+
+from cryoflow import view
+from cryoflow.compute.search import prepare_search
+from cryoflow.files.star import read_star
+from cryoflow.jobs.autopick import with_references
+from cryoflow.launch.sweep_folder import read_sweep, write_sweep
+from cryoflow.project.record import read_record
+from cryoflow.simulate.options import SimulateOptions
+from cryoflow.simulate.project import simulate_project
+from cryoflow.view.sweep import draw_grid, grid_of
+
+OPTIONS = SimulateOptions(
+    micrographs=2,
+    selected=1,
+    size=(340, 300),
+    particles=6,
+    broken=0,
+    contaminants=1,
+    model="barrel",
+    diameter=160.0,
+    distance=215.0,
+    snr=0.1,
+    carbon=0.0,
+    seed=3,
+    pixel_size=3.54,
+)
+
+PICK = Path(__file__).parents[1] / "specs" / "tutorial" / "11_template_based.yaml"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(view, "report", None)
+    project = make_project(tmp_path / "project")
+    select_spec(tmp_path / "spec.yaml")
+    return project
+
+
+def _sweep(project: Path, *values: str) -> int:
+    return cryoflow(project, "run", project.parent / "spec.yaml", "device=cpu", "--multirun", *values)
+
+
+def _rows(project: Path, name: str = "sweep001") -> list[dict[str, str]]:
+    with (project / "Sweep" / name / "sweep.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_table_record_and_show(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _sweep(project, "maximum_metadata_value=0.4,0.5,1", "minimum_metadata_value=-1,0.3") == 0
+    rows = _rows(project)
+    assert [(row["maximum_metadata_value"], row["minimum_metadata_value"]) for row in rows] == [
+        (high, low) for high in ("0.4", "0.5", "1.0") for low in ("-1.0", "0.3")
+    ]
+    assert [row["particles"] for row in rows] == ["2", "1", "2", "1", "3", "2"]
+    star = read_star(project / "Sweep" / "sweep001" / "sweep.star")["sweep"]
+    assert isinstance(star, pd.DataFrame)
+    assert star["job"].tolist() == [row["job"] for row in rows]
+    record = read_sweep(project / "Sweep" / "sweep001")
+    assert record["status"] == "ended"
+    assert [entry["job"] for entry in record["jobs"]] == [row["job"] for row in rows]
+    assert record["points"][0] == [
+        "compute.device=cpu",
+        "subsets.maximum_metadata_value=0.4",
+        "subsets.minimum_metadata_value=-1",
+    ]
+    assert (project / "Sweep" / "sweep001" / "sweep.png").exists()
+    capsys.readouterr()
+    assert cryoflow(project, "sweep", "show", "sweep001") == 0
+    assert capsys.readouterr().out.splitlines()[0].split()[:3] == [
+        "maximum_metadata_value",
+        "minimum_metadata_value",
+        "job",
+    ]
+    assert cryoflow(project, "sweep", "show", "sweep009") == 2
+
+
+def test_a_point_that_fails_takes_no_other_down(project: Path) -> None:
+    labels = "metadata_label_for_subset_selection=rlnNoSuchColumn,rlnParticleSelectZScore"
+    assert _sweep(project, labels) == 1
+    rows = _rows(project)
+    assert [(row["state"], row["particles"]) for row in rows] == [("failed", ""), ("done", "2.0")]
+    star = read_star(project / "Sweep" / "sweep001" / "sweep.star")["sweep"]
+    assert isinstance(star, pd.DataFrame)
+    assert star["particles"].astype(str).tolist() == ["None", "2.000000"]
+
+
+def test_killed_sweep_is_finished_by_the_same_command(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = "maximum_metadata_value=0.4,0.5,1"
+    assert _sweep(project, values) == 0
+    folder = project / "Sweep" / "sweep001"
+    record = read_sweep(folder)
+    write_sweep(folder, {key: record[key] for key in record if key != "jobs"} | {"status": "running"})
+    lines = (folder / "points.txt").read_text().splitlines()
+    (folder / "points.txt").write_text("\n".join([lines[0], lines[1][:9]]))
+    (folder / "sweep.csv").unlink()
+    assert cryoflow(project, "sweep", "show", "sweep001") == 2
+    assert _sweep(project, values) == 0
+    assert "1 points were done before" in capsys.readouterr().out
+    first = json.loads(lines[0])[1]
+    assert [row["job"] for row in _rows(project)] == [first, "Select/job016", "Select/job017"]
+    assert _sweep(project, values) == 0
+    assert len(_rows(project, "sweep002")) == 3
+
+
+def test_points_of_a_picking_sweep_share_their_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = []
+
+    def count(*given: object) -> object:
+        prepared.append(1)
+        return prepare_search(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(with_references, "prepare_search", count)
+    project = tmp_path / "project"
+    simulate_project(project, OPTIONS)
+    words = ("run", PICK, "threads=1", "device=cpu", "lowpass_filter_references=30")
+    values = ("picking_threshold=0.1,0.5", "minimum_inter_particle_distance=100,170")
+    assert cryoflow(project, *words, "--multirun", *values) == 0
+    assert len(prepared) == 1
+    assert len(list((project / ".cryoflow" / "maps").iterdir())) == OPTIONS.micrographs
+    rows = _rows(project)
+    assert {"precision", "recall", "f1", "fom_50"} <= set(rows[0])
+    assert all(0 <= float(row["recall"]) <= 1 for row in rows)
+    assert (project / "Sweep" / "sweep001" / "picks.png").exists()
+    point = rows[3]
+    assert (point["picking_threshold"], point["minimum_inter_particle_distance"]) == ("0.5", "170")
+    alone = ("number=-", "alias=-", "picking_threshold=0.5", "minimum_inter_particle_distance=170")
+    assert cryoflow(project, *words, *alone) == 0
+    outputs = [
+        {Path(entry["path"]).name: entry["sha256"] for entry in read_record(project / name)["outputs"]}
+        for name in (point["job"], "AutoPick/job014")
+    ]
+    for each in outputs:
+        del each["autopick.star"]  # names files in its own directory
+    assert outputs[0] == outputs[1]
+
+
+def test_grid_of_three_fields() -> None:
+    table = pd.DataFrame(
+        {"a": [1, 1, 1, 1, 2, 2], "b": [0.5, 0.5, 0.7, 0.7, 0.5, 0.5], "c": ["x", "y"] * 3, "n": np.arange(6)}
+    )
+    grid = grid_of(table, ["a", "b", "c"])
+    assert (grid.columns, grid.rows) == (["x", "y"], ["1 0.5", "1 0.7", "2 0.5"])
+    assert grid.places == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
+
+
+def test_brighter_for_higher_values() -> None:
+    table = pd.DataFrame({"a": [1, 2, 3], "n": [5.0, np.nan, 7.0]})
+    picture = np.asarray(draw_grid(table, ["a"], ["n"])).sum(axis=2)
+    bright = [picture[:, 12 + 64 * place + 3].max() for place in range(3)]
+    assert bright[0] < bright[2]
+    assert bright[1] < bright[2]
