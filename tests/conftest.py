@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch is loaded
+
 REFERENCE = Path(os.environ.get("CRYOFLOW_REFERENCE", Path(__file__).parents[2] / "shared" / "reference"))
 
 
