@@ -18,7 +18,7 @@ from cryoflow.files.star import write_star
 from cryoflow.simulate.micrograph import Image, simulate_micrograph
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.sample import Sample
-from cryoflow.simulate.scene import Scene
+from cryoflow.simulate.scene import Scene, random_scene
 
 MICROGRAPHS = "Micrographs"
 CTF_TABLE = "CtfFind/job003/micrographs_ctf.star"
@@ -67,13 +67,15 @@ def simulate_project(
 
 def _write_project(directory: Path, options: SimulateOptions, say: Callable[[str], None]) -> SimulatedProject:
     sample = Sample(options)
+    names = [f"mic{number:03d}" for number in range(1, options.micrographs + 1)]
+    _check(sample, names)
     for name in (MICROGRAPHS, TRUTH):
         (directory / name).mkdir(parents=True, exist_ok=True)
     for name in (CTF_TABLE, SELECTED_TABLE, REFERENCES):
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
     rows = []
-    for number in range(1, options.micrographs + 1):
-        made = simulate_micrograph(f"mic{number:03d}", sample)
+    for name in names:
+        made = simulate_micrograph(name, sample)
         _write_micrograph(directory / MICROGRAPHS / f"{made.scene.name}.mrc", made.image, options)
         write_star(directory / TRUTH / f"{made.scene.name}.star", {"": truth_table(made.scene)})
         rows.append(_ctf_row(made.scene, options))
@@ -85,6 +87,13 @@ def _write_project(directory: Path, options: SimulateOptions, say: Callable[[str
     _write_json(directory / TRUTH / "params.json", _parameters(options))
     _write_json(directory / TRUTH / "symmetry.json", sample.operations.round(12).tolist())
     return SimulatedProject(directory, options.micrographs, options.micrographs * options.particles)
+
+
+def _check(sample: Sample, names: list[str]) -> None:
+    """Find out what cannot be simulated before anything is written."""
+    _ = sample.model
+    for name in names:
+        random_scene(name, sample.options)
 
 
 def truth_table(scene: Scene) -> pd.DataFrame:

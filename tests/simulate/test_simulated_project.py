@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cryoflow.errors import FileError
+from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_header, read_image, read_stack
 from cryoflow.files.star import read_star
 from cryoflow.simulate.micrograph import simulate_micrograph
@@ -130,6 +130,13 @@ def test_an_existing_project_is_left_alone(project: Path) -> None:
     with pytest.raises(FileError, match="holds micrographs already"):
         simulate_project(project, OPTIONS)
     assert hashes(project) == before
+
+
+@pytest.mark.parametrize("change", [{"symmetry": "Q6"}, {"particles": 200}])
+def test_what_cannot_be_simulated_leaves_nothing_behind(tmp_path: Path, change: dict[str, object]) -> None:
+    with pytest.raises(CryoflowError):
+        simulate_project(tmp_path / "new", replace(OPTIONS, **change))
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_path_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
