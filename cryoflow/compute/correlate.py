@@ -7,7 +7,8 @@ match (Scheres 2015, J Struct Biol 189:114). RELION adds a random term to E, whi
 micrograph's place in the list; here it is left at its expectation, 0.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from cryoflow.compute.band import BandInverse
 from cryoflow.compute.ctf import CtfParameters, ctf_at
+from cryoflow.compute.local_correlation import LocalTemplates, local_norm
 from cryoflow.compute.micrograph import remove_gradients
 from cryoflow.compute.search import Search
 from cryoflow.compute.templates import TemplateSums, template_sums
@@ -65,8 +67,20 @@ class _Best(NamedTuple):
     psi_index: Tensor
 
 
+class _Merits(NamedTuple):
+    """Of all references."""
+
+    fom: Tensor
+    psi_index: Tensor
+    expected: Tensor
+
+
 def fom_maps(
-    search: Search, micrograph: Tensor, ctf: CtfParameters | None, first_peak: bool = False
+    search: Search,
+    micrograph: Tensor,
+    ctf: CtfParameters | None,
+    first_peak: bool = False,
+    coefficient: bool = False,
 ) -> FomMaps:
     """Compare all references at all angles with all places of a micrograph.
 
@@ -80,6 +94,8 @@ def fom_maps(
         Scalars; None when the references are not CTF corrected.
     first_peak : bool
         Put the CTF at 1 up to its first peak.
+    coefficient : bool
+        The figure of merit is the correlation coefficient under the disc, from -1 to 1, instead of RELION's.
     """
     transform = sampled_transform(micrograph, search.grid)
     if search.gradients is not None:
@@ -88,27 +104,47 @@ def fom_maps(
         micrograph = remove_gradients(micrograph, search.gradients)
     background = local_background(search, micrograph, transform)
     block = _correlated(search, transform)
-    upright = search.upright
-    if ctf is not None:
-        values = _ctf(search, ctf, first_peak)
-        block, upright = block * values, upright * values
-    grid = search.grid
-    radius = search.references.radius
-    sums = template_sums(upright, search.band, _area(grid), radius, grid.correlation_shift)
-    best = [_best_over_psi(search, reference, block) for reference in range(len(upright))]
-    correlation = torch.stack([b.correlation for b in best])
-    psi = search.psi_deg.to(micrograph)[torch.stack([b.psi_index for b in best]).long()]
-    pixels = int(search.references.disc.sum())
-    fom = figure_of_merit(correlation / pixels, background, sums)
+    values = None if ctf is None else _ctf(search, ctf, first_peak)
+    compare = _coefficients if coefficient else _relion_merits
+    fom, index, expected = compare(search, block, values, background)
     # single precision whatever the search's, as files hold them: picks are then the same from either
     return FomMaps(
         fom.float(),
-        psi.float(),
+        search.psi_deg.to(fom)[index.long()].float(),
         background.sd.float(),
         background.mean.float(),
-        sums.expected_ratio,
-        sampling_of(grid),
+        expected,
+        sampling_of(search.grid),
     )
+
+
+def _relion_merits(search: Search, block: Tensor, ctf: Tensor | None, background: Background) -> _Merits:
+    upright = search.upright
+    if ctf is not None:
+        block, upright = block * ctf, upright * ctf
+    grid = search.grid
+    sums = template_sums(upright, search.band, _area(grid), search.references.radius, grid.correlation_shift)
+    best = [
+        _best_over_psi(search, partial(search.conjugates, reference), block)
+        for reference in range(len(upright))
+    ]
+    correlation = torch.stack([b.correlation for b in best])
+    pixels = int(search.references.disc.sum())
+    fom = figure_of_merit(correlation / pixels, background, sums)
+    return _Merits(fom, torch.stack([b.psi_index for b in best]), sums.expected_ratio)
+
+
+def _coefficients(search: Search, block: Tensor, ctf: Tensor | None, background: Background) -> _Merits:
+    del background  # what counts is the variance inside the disc, not around it
+    local = LocalTemplates(search, ctf)
+    best = [
+        _best_over_psi(search, partial(local.conjugates, reference), block)
+        for reference in range(len(search.upright))
+    ]
+    correlation = torch.stack([b.correlation for b in best])
+    norm = local_norm(block, search.band, search.grid, local.disc)
+    expected = torch.ones(len(best), dtype=torch.float64)
+    return _Merits(correlation / norm, torch.stack([b.psi_index for b in best]), expected)
 
 
 def figure_of_merit(correlation: Tensor, background: Background, sums: TemplateSums) -> Tensor:
@@ -157,14 +193,14 @@ def _area(grid: WorkGrid) -> float:
     return grid.rows * grid.columns * grid.spacing**2
 
 
-def _best_over_psi(search: Search, reference: int, block: Tensor) -> _Best:
+def _best_over_psi(search: Search, conjugates: Callable[[int, int], Tensor], block: Tensor) -> _Best:
     """Highest correlation and the angle that gives it, at every sample; the first of equals."""
     shape, batch = search.grid.inside, _batch(search)
     inverse = BandInverse(search.band, search.grid, batch, block.dtype)
     best = block.real.new_full(shape, -torch.inf)
     index = torch.zeros(shape, dtype=torch.int16, device=block.device)
     for start, stop in _chunks(len(search.psi_deg), search.distinct_psis, batch):
-        maps = inverse.product(search.conjugates(reference, start, stop), block)
+        maps = inverse.product(conjugates(start, stop), block)
         for psi, values in enumerate(maps, start):
             better = values > best
             index = torch.maximum(index, better.to(torch.int16) * psi)  # later angles have higher numbers
