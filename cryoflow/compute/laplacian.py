@@ -10,8 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cryoflow.compute.candidates import clear_of_sides
 from cryoflow.compute.correlate import Sampling, sampling_of
-from cryoflow.compute.peaks import Picks, clear_of_sides
+from cryoflow.compute.peaks import Picks
 from cryoflow.compute.work_grid import sampled_transform, work_grid
 
 _FACTORS = (2, 3, 4, 5)

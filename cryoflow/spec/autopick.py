@@ -16,6 +16,7 @@ from cryoflow.spec.gpu import GPU_IDS, USE_GPU, broken_gpu_rules, gpu_field
 ANGULAR_SAMPLINGS = tuple(
     f"{step} degrees" for step in ("30", "15", "7.5", "3.7", "1.8", "0.9", "0.5", "0.2", "0.1")
 )
+FIGURES_OF_MERIT = ("relion", "ncc")
 _POINT_GROUP = re.compile(r"C[1-9]\d*[VH]?|C[IS]|D[1-9]\d*[VH]?|S[1-9]\d*|T[DH]?|OH?|I[1-5]?H?")
 
 
@@ -260,6 +261,26 @@ class Autopicking(Section):
     )
     use_gpu_acceleration: bool = gpu_field(USE_GPU)
     which_gpus_to_use: str = gpu_field(GPU_IDS)
+    figure_of_merit: str = field(
+        "Figure of merit",
+        None,
+        "relion",
+        choices=FIGURES_OF_MERIT,
+        help="ncc: correlation coefficient under the mask, comparable between references and micrographs.",
+    )
+    subpixel_peaks: bool = field(
+        "Subpixel peaks?",
+        None,
+        False,
+        help="Yes: coordinates between the samples of the search, at the top of a parabola.",
+    )
+    candidate_floor: float = field(
+        "Candidate floor",
+        None,
+        0.3,
+        low=0,
+        help="Peaks down to here (or the threshold) are kept, so that --continue tunes above it in no time.",
+    )
 
 
 class AutoPick(JobSpec):

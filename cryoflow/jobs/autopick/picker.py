@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
+from cryoflow.compute.candidates import Candidates
 from cryoflow.compute.correlate import FomMaps
 from cryoflow.compute.laplacian import BlobMaps
 from cryoflow.compute.peaks import Picks
@@ -33,6 +34,19 @@ class Picker(Protocol):
 
     def pick(self, micrograph: Micrograph, maps: Maps) -> Picks:
         """Find picks in maps."""
+        ...
+
+    @property
+    def floor(self) -> float:
+        """Least figure of merit of candidates."""
+        ...
+
+    def candidates(self, micrograph: Micrograph, maps: Maps) -> Candidates | None:
+        """All peaks of maps down to the floor; None when picks do not come from single peaks."""
+        ...
+
+    def pick_candidates(self, micrograph: Micrograph, candidates: Candidates) -> Picks:
+        """Find the picks of `pick` in candidates."""
         ...
 
     def best(self, micrograph: Micrograph, maps: Maps) -> float:

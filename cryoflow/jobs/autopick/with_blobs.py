@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cryoflow.compute.candidates import Candidates
 from cryoflow.compute.correlate import Sampling
 from cryoflow.compute.laplacian import (
     BlobMaps,
@@ -70,6 +71,19 @@ class BlobPicker:
         """See `Picker`."""
         assert isinstance(maps, BlobMaps)
         return find_blobs(maps, self._thresholds, micrograph.pixel_size_a)
+
+    @property
+    def floor(self) -> float:
+        """See `Picker`; not used."""
+        return math.inf
+
+    def candidates(self, micrograph: Micrograph, maps: Maps) -> None:
+        """See `Picker`: a blob blanks its surroundings, which is no matter of peaks."""
+        del micrograph, maps
+
+    def pick_candidates(self, micrograph: Micrograph, candidates: Candidates) -> Picks:
+        """Refuse: there are no candidates."""
+        raise CryoflowError("blobs are not picked from candidates")
 
     def best(self, micrograph: Micrograph, maps: Maps) -> float:
         """See `Picker`."""

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cryoflow.compute.candidates import Candidates, find_candidates
 from cryoflow.compute.correlate import FomMaps, Sampling, fom_maps, sampling_of
 from cryoflow.compute.micrograph import normalise_micrograph
-from cryoflow.compute.peaks import Picks, Thresholds, clear_of_sides, find_peaks
+from cryoflow.compute.peaks import Picks, Thresholds, pick_candidates
 from cryoflow.compute.references import References, prepare_references
 from cryoflow.compute.search import Search, prepare_search
 from cryoflow.compute.work_grid import work_grid
@@ -67,12 +68,13 @@ class ReferencePicker:
             "ignore_ctfs_until_first_peak": tab.ignore_ctfs_until_first_peak,
             "shrink_factor": self.spec.autopicking.shrink_factor,
             "ctf": None if micrograph.ctf is None else [float(value) for value in micrograph.ctf],
+            "figure_of_merit": self.spec.autopicking.figure_of_merit,
             "precision": self.spec.compute.precision,
         }
 
     def thresholds(self, micrograph: Micrograph) -> dict[str, Any]:
         """See `Picker`."""
-        return self._thresholds(micrograph)._asdict()
+        return self._thresholds(micrograph)._asdict() | {"candidate_floor": self.floor}
 
     def compute(self, micrograph: Micrograph, image: Tensor) -> FomMaps:
         """See `Picker`."""
@@ -85,21 +87,31 @@ class ReferencePicker:
             raise CryoflowError(f"{size} pixels are less than the box of the references, {box} pixels")
         normal = normalise_micrograph(image.to(self.context.device, self._dtype))
         search = self._search(int(image.shape[0]), int(image.shape[1]), pixel)
-        return fom_maps(search, normal, micrograph.ctf, tab.ignore_ctfs_until_first_peak)
+        merit = self.spec.autopicking.figure_of_merit
+        return fom_maps(search, normal, micrograph.ctf, tab.ignore_ctfs_until_first_peak, merit == "ncc")
 
     def pick(self, micrograph: Micrograph, maps: Maps) -> Picks:
         """See `Picker`."""
+        return self.pick_candidates(micrograph, self.candidates(micrograph, maps))
+
+    def candidates(self, micrograph: Micrograph, maps: Maps) -> Candidates:
+        """See `Picker`."""
         assert isinstance(maps, FomMaps)
-        return find_peaks(maps, self._thresholds(micrograph))
+        return find_candidates(maps, self._thresholds(micrograph).margin, self.floor)
+
+    def pick_candidates(self, micrograph: Micrograph, candidates: Candidates) -> Picks:
+        """See `Picker`."""
+        return pick_candidates(candidates, self._thresholds(micrograph))
+
+    @property
+    def floor(self) -> float:
+        """See `Picker`."""
+        tab = self.spec.autopicking
+        return min(tab.candidate_floor, tab.picking_threshold)
 
     def best(self, micrograph: Micrograph, maps: Maps) -> float:
         """See `Picker`."""
-        assert isinstance(maps, FomMaps)
-        rows, columns = maps.sd.shape
-        margin = self.references(micrograph.pixel_size_a).box // 2
-        clear = clear_of_sides(maps.sampling, rows, columns, margin)
-        inside = maps.fom[:, clear.to(maps.fom.device)]
-        return float(inside.max()) if inside.numel() else math.nan
+        return self.candidates(micrograph, maps).best
 
     def store(self, maps: Maps) -> StoredMaps:
         """See `Picker`: mean, sd, then the FOM maps, then the angles."""
@@ -117,6 +129,8 @@ class ReferencePicker:
 
     def restore_relion(self, stem: str, micrograph: Micrograph) -> FomMaps:
         """See `Picker`; the squares are cut to the samples on the micrograph."""
+        if self.spec.autopicking.figure_of_merit != "relion":
+            raise CryoflowError(f"{stem}_*.spi: maps of RELION's figure of merit; set Read FOM maps? to No")
         header = read_header(self.context.resolve(micrograph.name))
         tab, pixel = self.spec.references, micrograph.pixel_size_a
         shrink = self.spec.autopicking.shrink_factor
@@ -145,6 +159,7 @@ class ReferencePicker:
             references.box // 2,
             tab.maximum_stddev_noise,
             tab.minimum_avg_noise,
+            tab.subpixel_peaks,
         )
 
     def _search(self, height: int, width: int, pixel_size_a: float) -> Search:

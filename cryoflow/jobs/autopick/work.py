@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cryoflow.compute.candidates import Candidates
+from cryoflow.compute.peaks import Picks
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.fom_maps import (
     has_relion_maps,
@@ -15,6 +17,7 @@ from cryoflow.files.fom_maps import (
     write_fom_maps,
 )
 from cryoflow.files.star import StarStyle
+from cryoflow.jobs.autopick.candidate_files import read_candidates, write_candidates
 from cryoflow.jobs.autopick.micrographs import Micrograph, read_micrograph
 from cryoflow.jobs.autopick.output import SUFFIX, Finished, Picked, picked_before, write_coordinates
 from cryoflow.jobs.autopick.picker import Maps, Picker
@@ -68,21 +71,56 @@ class Work(NamedTuple):
                 )
 
     def _pick(self, micrograph: Micrograph, fingerprint: str) -> Picked:
-        maps = self._maps(micrograph)
-        path = self._map_file(micrograph)
-        outputs = [self._stem(micrograph).with_suffix(".star")]
-        if self.spec.autopicking.write_fom_maps:
-            stored = self.picker.store(maps)
-            stored.about["settings"] = self.picker.settings(micrograph)
-            write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
-            outputs.append(path)
-        picks = self.picker.pick(micrograph, maps)
+        known, outputs = self._known(micrograph), self._outputs(micrograph)
+        if known is None:
+            picks, best = self._pick_from_maps(micrograph)
+        else:
+            picks, best = self.picker.pick_candidates(micrograph, known), known.best
         write_coordinates(outputs[0], picks, self.style)
         self.finished.add(micrograph.name, fingerprint)
         count = len(picks.x)
         mean = float(picks.fom.double().mean()) if count else 0.0
         names = tuple(self.context.relative(output) for output in outputs)
-        return Picked(micrograph.name, names, count, mean, self.picker.best(micrograph, maps))
+        return Picked(micrograph.name, names, count, mean, best)
+
+    def _pick_from_maps(self, micrograph: Micrograph) -> tuple[Picks, float]:
+        """Picks and the best figure of merit; maps and candidates are left on disk as the spec wants."""
+        maps = self._maps(micrograph)
+        if self.spec.autopicking.write_fom_maps:
+            stored = self.picker.store(maps)
+            stored.about["settings"] = self.picker.settings(micrograph)
+            path = self._map_file(micrograph)
+            write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
+        candidates = self.picker.candidates(micrograph, maps)
+        if candidates is None:
+            return self.picker.pick(micrograph, maps), self.picker.best(micrograph, maps)
+        if self._keeps_candidates:
+            path, made_from = self._candidate_file(micrograph), self._made_from(micrograph)
+            write_candidates(path, candidates, made_from, self.picker.floor)
+        return self.picker.pick_candidates(micrograph, candidates), candidates.best
+
+    def _known(self, micrograph: Micrograph) -> Candidates | None:
+        """Candidates of an earlier run of this job that differs in gates only."""
+        if not self._keeps_candidates:
+            return None
+        path = self._map_file(micrograph)
+        if self.spec.autopicking.write_fom_maps:
+            wanted = json.loads(json.dumps(self.picker.settings(micrograph)))
+            if not path.exists() or read_about(path).get("settings") != wanted:
+                return None
+        floor, made_from = self.picker.floor, self._made_from(micrograph)
+        return read_candidates(self._candidate_file(micrograph), made_from, floor)
+
+    @property
+    def _keeps_candidates(self) -> bool:
+        """Not from maps of whoever made them, and not for points of a sweep, which share maps."""
+        return not self.spec.autopicking.read_fom_maps and self.context.kept is None
+
+    def _made_from(self, micrograph: Micrograph) -> dict[str, Any]:
+        stat = self.context.resolve(micrograph.name).stat()
+        settings = self.picker.settings(micrograph)
+        made: dict[str, Any] = {"settings": settings, "bytes": stat.st_size, "time": stat.st_mtime_ns}
+        return dict(json.loads(json.dumps(made)))
 
     def _maps(self, micrograph: Micrograph) -> Maps:
         if not self.spec.autopicking.read_fom_maps:
@@ -104,13 +142,10 @@ class Work(NamedTuple):
 
     def _kept(self, micrograph: Micrograph, fingerprint: str) -> Picked | None:
         """What an earlier run of this job with the same settings has left."""
-        coordinates = self._stem(micrograph).with_suffix(".star")
-        outputs = [coordinates]
-        if self.spec.autopicking.write_fom_maps:
-            outputs.append(self._map_file(micrograph))
+        outputs = self._outputs(micrograph)
         if not self.finished.has(micrograph.name, fingerprint) or not all(path.exists() for path in outputs):
             return None
-        count, mean = picked_before(coordinates)
+        count, mean = picked_before(outputs[0])
         names = tuple(self.context.relative(output) for output in outputs)
         return Picked(micrograph.name, names, count, mean, None, kept=True)
 
@@ -127,6 +162,19 @@ class Work(NamedTuple):
     def _stem(self, micrograph: Micrograph) -> Path:
         stem = self.context.directory / micrograph.stem
         return stem.with_name(f"{stem.name}_{SUFFIX}")
+
+    def _outputs(self, micrograph: Micrograph) -> list[Path]:
+        """What a micrograph leaves on disk; the coordinates come first."""
+        outputs = [self._stem(micrograph).with_suffix(".star")]
+        if self.spec.autopicking.write_fom_maps:
+            outputs.append(self._map_file(micrograph))
+        if self._keeps_candidates and not self.spec.io.use_laplacian_of_gaussian:
+            outputs.append(self._candidate_file(micrograph))
+        return outputs
+
+    def _candidate_file(self, micrograph: Micrograph) -> Path:
+        stem = self._stem(micrograph)
+        return stem.with_name(f"{stem.name}_candidates.npz")
 
     def _map_file(self, micrograph: Micrograph) -> Path:
         stem = self._stem(micrograph)

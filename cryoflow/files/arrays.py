@@ -1,0 +1,51 @@
+"""Tables of numbers that must come back exactly, with what is known about them: compact ``.npz`` files."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cryoflow.errors import FileError
+from cryoflow.files.atomic import read_bytes, write_bytes
+
+_ABOUT = "about"
+
+
+class StoredArrays(NamedTuple):
+    """Arrays by name, and what is known about them as plain JSON values."""
+
+    arrays: Mapping[str, npt.NDArray[Any]]
+    about: dict[str, Any]
+
+
+def write_arrays(path: str | PathLike[str], stored: StoredArrays) -> None:
+    """Write arrays; the same give the same bytes, and the file appears whole or not at all."""
+    about = np.frombuffer(json.dumps(stored.about, sort_keys=True).encode(), np.uint8)
+    everything: dict[str, Any] = {**stored.arrays, _ABOUT: about}
+    target = io.BytesIO()
+    np.savez(target, **everything)
+    write_bytes(path, target.getvalue())
+
+
+def read_arrays(path: str | PathLike[str]) -> StoredArrays:
+    """Read what `write_arrays` wrote.
+
+    Raises
+    ------
+    FileError
+        When the file is missing, broken or of something else.
+    """
+    content = io.BytesIO(read_bytes(path))
+    try:
+        with np.load(content, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return StoredArrays(arrays, json.loads(arrays.pop(_ABOUT).tobytes()))
+    except (ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise FileError(path, "is broken or not a table of this program; remove it") from error

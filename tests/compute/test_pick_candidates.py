@@ -1,0 +1,47 @@
+"""Candidates: the same picks as from maps at every threshold above the floor, and tops between samples."""
+
+import pytest
+import torch
+
+from cryoflow.compute.candidates import find_candidates
+from cryoflow.compute.correlate import FomMaps, Sampling
+from cryoflow.compute.peaks import Thresholds, find_peaks, pick_candidates
+
+
+def random_maps(seed: int, spacing: float) -> FomMaps:
+    generator = torch.Generator().manual_seed(seed)
+    smooth = torch.nn.functional.avg_pool2d(torch.randn(3, 61, 50, generator=generator), 3, 1, 1) * 3
+    sd, mean, psi = (torch.rand(61, 50, generator=generator) for _ in range(3))
+    sampling = Sampling(round(61 * spacing), round(50 * spacing), spacing, 0.5, 0.25)
+    return FomMaps(smooth, psi.expand(3, 61, 50) * 360, sd, mean, torch.ones(3), sampling)
+
+
+@pytest.mark.parametrize("spacing", [1.0, 3.7])
+@pytest.mark.parametrize("gates", [(None, None), (0.7, None), (0.9, 0.2)])
+def test_gates_applied_to_candidates_give_the_picks_of_maps(
+    gates: tuple[float | None, float | None], spacing: float
+) -> None:
+    maps, margin = random_maps(3, spacing), round(4 * spacing)
+    candidates = find_candidates(maps, margin, 0.1)
+    for least in (0.1, 0.2, 0.55, 1.5, float(maps.fom.max()) + 1):
+        for distance in (0, 3, 5, 9):
+            t = Thresholds(least, round(distance * spacing), round(3.2 * spacing), margin, *gates)
+            direct, again = find_peaks(maps, t), pick_candidates(candidates, t)
+            assert all(torch.equal(one, other) for one, other in zip(direct, again, strict=True))
+    assert candidates.best == find_candidates(maps, margin, 1e9).best
+    inside = maps.fom[:, 5:-5, 5:-5]
+    assert float(inside.max()) <= candidates.best <= float(maps.fom.max())
+
+
+def test_tops_lie_between_samples() -> None:
+    y, x = torch.arange(40.0)[:, None], torch.arange(30.0)
+    fom = torch.zeros(2, 40, 30)
+    fom[0] = 5 - (y - 12.3) ** 2 - 0.5 * (x - 20.4) ** 2
+    fom[1] = 4 - (y - 27.6) ** 2 - 0.5 * (x - 9.0) ** 2
+    flat = torch.ones(40, 30)
+    maps = FomMaps(fom, fom * 0, flat, flat, torch.ones(2), Sampling(80, 60, 2.0, 0.5, 0.0))
+    t = Thresholds(1, 4, 4, 4)
+    exact = find_peaks(maps, t._replace(between_samples=True))
+    assert exact.y.tolist() == pytest.approx([0.5 + 2 * 12.3, 0.5 + 2 * 27.6], abs=1e-4)
+    assert exact.x.tolist() == pytest.approx([2 * 20.4, 2 * 9.0], abs=1e-4)
+    assert find_peaks(maps, t).y.tolist() == [0.5 + 2 * 12, 0.5 + 2 * 28]
