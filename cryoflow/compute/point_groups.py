@@ -35,7 +35,7 @@ def symmetry_rotations(group: str) -> Tensor:
     cyclic = re.fullmatch(r"([CD])([1-9]\d*)", name)
     if cyclic is None and name not in _CUBIC:
         raise CryoflowError(
-            f"symmetry {group}: projections of a 3D reference need a group of rotations: C1, C2 ..., D2 ..., "
+            f"symmetry {group}: not a group of rotations that is known here; use C1, C2 ..., D1, D2 ..., "
             "T, O or I1 to I4"
         )
     if cyclic is None:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 
-from cryoflow.simulate.symmetry import axis_rotation, symmetry_matrices
+from cryoflow.compute.point_groups import symmetry_rotations
 
 Array = npt.NDArray[np.float64]
 
@@ -66,13 +67,13 @@ def build_model(preset: str, point_group: str, diameter_a: float, rng: np.random
     preset : str
         ``tetramer``, ``barrel``, ``ring`` or ``irregular``.
     point_group : str
-        As for `symmetry_matrices`; the preset's lobes are its asymmetric unit.
+        As for `symmetry_rotations`; the preset's lobes are its asymmetric unit.
     diameter_a : float
         All centres lie within half of this, less two widths, of the centroid.
     rng : Generator
         Decides the fine structure of the lobes.
     """
-    operations = symmetry_matrices(point_group)
+    operations = symmetry_rotations(point_group).numpy()
     lobes = _LOBES[preset]
     share = max(8, GAUSSIANS // (len(operations) * len(lobes)))
     unit = np.concatenate([_fill(lobe, share, rng) for lobe in lobes])
@@ -93,7 +94,7 @@ def _fill(lobe: _Lobe, count: int, rng: np.random.Generator) -> Array:
         candidates *= (rng.random(CANDIDATES) ** (1 / 3) / np.linalg.norm(candidates, axis=1))[:, None]
         gaps = np.linalg.norm(candidates[:, None] - points[None, :k], axis=2)
         points[k] = candidates[gaps.min(1, initial=np.inf).argmax()]
-    turn = axis_rotation((0, 0, 1), lobe.tilt_deg) @ axis_rotation((0, 1, 0), lobe.tilt_deg / 2)
+    turn = Rotation.from_euler("ZY", (lobe.tilt_deg, lobe.tilt_deg / 2), degrees=True).as_matrix()
     return np.asarray(points * lobe.semi_axes @ turn.T + lobe.centre)
 
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cryoflow.compute.point_groups import symmetry_rotations
 from cryoflow.files.seeds import seed_for
 from cryoflow.simulate.model import GaussianModel, build_model
 from cryoflow.simulate.optics import Optics, image_contrast
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.poses import random_angles, rotation_matrices, spread_views
 from cryoflow.simulate.projection import projection
-from cryoflow.simulate.symmetry import symmetry_matrices
 
 Array = npt.NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class Sample:
     @cached_property
     def operations(self) -> Array:
         """Rotations of the point group, ``(n, 3, 3)``."""
-        return symmetry_matrices(self.options.point_group)
+        return symmetry_rotations(self.options.point_group).numpy()
 
     @cached_property
     def model(self) -> GaussianModel:

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from cryoflow.errors import CryoflowError
+from cryoflow.compute.point_groups import symmetry_rotations
 from cryoflow.simulate.model import GaussianModel, build_model, half_of
 from cryoflow.simulate.options import PRESETS
 from cryoflow.simulate.poses import random_angles, relion_angles, rotation_matrices, spread_views
 from cryoflow.simulate.projection import add_projection, projection
-from cryoflow.simulate.symmetry import symmetry_matrices
 
 
 def density(model: GaussianModel, points: np.ndarray) -> np.ndarray:
@@ -54,28 +53,11 @@ def test_a_preset_has_its_symmetry_its_diameter_and_its_centre(preset: str) -> N
     model = build_model(preset, PRESETS[preset], 150.0, np.random.default_rng(3))
     points = np.random.default_rng(4).uniform(-60, 60, (40, 3))
     here = density(model, points)
-    for operation in symmetry_matrices(PRESETS[preset]):
+    for operation in symmetry_rotations(PRESETS[preset]).numpy():
         np.testing.assert_allclose(density(model, points @ operation), here, atol=1e-9 * here.max())
     np.testing.assert_allclose(model.mass @ model.centres_a, 0, atol=1e-9)
     assert np.isclose(np.linalg.norm(model.centres_a, axis=1).max() + 2 * model.sigma_a, 75)
     assert np.isclose(model.mass.sum(), 1)
-
-
-@pytest.mark.parametrize(
-    ("name", "order"), [("C1", 1), ("c5", 5), ("D7", 14), ("T", 12), ("O", 24), ("I", 60)]
-)
-def test_point_groups_are_groups_of_rotations(name: str, order: int) -> None:
-    group = symmetry_matrices(name)
-    assert len(group) == order
-    np.testing.assert_allclose(group[0], np.eye(3))
-    np.testing.assert_allclose(np.linalg.det(group), 1)
-    products = np.einsum("aij,bjk->abik", group, group).reshape(-1, 1, 9)
-    assert np.abs(products - group.reshape(1, -1, 9)).max(-1).min(1).max() < 1e-6
-
-
-def test_an_unknown_point_group_is_refused() -> None:
-    with pytest.raises(CryoflowError, match="unknown point group"):
-        symmetry_matrices("X3")
 
 
 def test_half_a_particle_lies_on_one_side() -> None:
@@ -118,7 +100,7 @@ def test_turning_in_the_plane_turns_the_picture() -> None:
 
 def test_views_lie_apart() -> None:
     rng = np.random.default_rng(8)
-    group = symmetry_matrices("D2")
+    group = symmetry_rotations("D2").numpy()
     directions = rotation_matrices(spread_views(6, group, rng))[:, 2]
     cosines = np.einsum("ai,oij,bj->abo", directions, group, directions).max(-1)
     assert cosines[~np.eye(6, dtype=bool)].max() < np.cos(np.deg2rad(33))
