@@ -102,4 +102,4 @@ def _finish(images: Tensor, settings: ExtractSettings, seeds: Sequence[int]) -> 
         if settings.white is not None or settings.black is not None:
             images = remove_dust(images, mask, settings.white, settings.black, seeds).images
         images = normalize(images, mask)
-    return -images if settings.invert else images
+    return images.neg_() if settings.invert else images

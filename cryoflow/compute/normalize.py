@@ -46,9 +46,10 @@ def background_statistics(images: Tensor, mask: Tensor) -> BackgroundStatistics:
     """Statistics of the pixels of ``(n, h, w)`` images under a ``(h, w)`` mask with at least one pixel."""
     weight = mask.to(images.dtype)
     count = weight.sum()
-    mean = _sum(images * weight) / count
-    centred = (images - mean[:, None, None]) * weight
-    return BackgroundStatistics(mean, torch.sqrt(_sum(centred**2) / count))
+    work = images * weight
+    mean = _sum(work) / count
+    torch.sub(images, mean[:, None, None], out=work).mul_(weight).square_()
+    return BackgroundStatistics(mean, torch.sqrt(_sum(work) / count))
 
 
 def _sum(images: Tensor) -> Tensor:
@@ -66,9 +67,10 @@ def subtract_plane(images: Tensor, mask: Tensor) -> Tensor:
     solve = torch.linalg.solve(inside @ inside.T, inside).view_as(plane).to(images.dtype)
     level = background_statistics(images, mask).mean[:, None, None]  # single precision dislikes large offsets
     out = images - level
-    coefficients = [_sum(out * weight)[:, None, None] for weight in solve]
+    work = torch.empty_like(out)  # one buffer: new memory costs more than the sums
+    coefficients = [_sum(torch.mul(out, weight, out=work))[:, None, None] for weight in solve]
     for coefficient, function in zip(coefficients, plane.to(images.dtype), strict=True):
-        out = out - coefficient * function
+        out.addcmul_(coefficient, function, value=-1)
     return out
 
 
@@ -88,7 +90,7 @@ def normalize(images: Tensor, mask: Tensor) -> Tensor:
     found = background_statistics(level, mask)
     flat = found.sd < FLAT
     mean, sd = found.mean.masked_fill(flat, 0), found.sd.masked_fill(flat, 1)
-    return (level - mean[:, None, None]) / sd[:, None, None]
+    return level.sub_(mean[:, None, None]).div_(sd[:, None, None])
 
 
 def remove_dust(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from os import PathLike
+from functools import lru_cache
+from os import PathLike, fspath
 from pathlib import Path
 
 from cryoflow.errors import CryoflowError
@@ -26,4 +27,9 @@ def split_image_name(name: str) -> tuple[int, str]:
 
 def join_image_name(index: int, path: str | PathLike[str]) -> str:
     """Name an image of a stack by its index from 0: ``join_image_name(0, "b.mrcs") == "000001@b.mrcs"``."""
-    return f"{index + 1:06d}@{Path(path).as_posix()}"
+    return f"{index + 1:06d}@{_posix(fspath(path))}"
+
+
+@lru_cache(maxsize=64)
+def _posix(path: str) -> str:
+    return Path(path).as_posix()

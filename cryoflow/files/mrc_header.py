@@ -106,6 +106,18 @@ def _pixel_size(fields: np.void) -> float:
     return size if np.isfinite(size) and size > 0 else 0.0
 
 
+def _moments(data: npt.NDArray[np.generic]) -> tuple[float, float]:
+    """Mean and standard deviation of a whole stack, with no more than one image in double precision."""
+    level = float(data[0].mean(dtype=np.float64))  # near the mean, so that the squares stay small
+    sums, squares = [], []
+    for section in data:
+        apart = np.subtract(section, level, dtype=np.float64).ravel()
+        sums.append(apart.sum())
+        squares.append(np.einsum("i,i->", apart, apart))
+    mean = float(np.sum(sums)) / data.size
+    return level + mean, float(np.sqrt(np.maximum(np.sum(squares) / data.size - mean**2, 0)))
+
+
 def make_header(data: npt.NDArray[np.generic], pixel_size: float, mode: int, is_stack: bool) -> bytes:
     """Make the 1024 bytes that go before `data`, an array of shape (nz, ny, nx) in the type of `mode`."""
     nz, ny, nx = data.shape
@@ -120,7 +132,7 @@ def make_header(data: npt.NDArray[np.generic], pixel_size: float, mode: int, is_
         fields[name] = value
     with np.errstate(invalid="ignore"):  # infinities have no mean
         fields["dmin"], fields["dmax"] = data.min(), data.max()
-        fields["dmean"], fields["rms"] = data.mean(dtype=np.float64), data.std(dtype=np.float64)
+        fields["dmean"], fields["rms"] = _moments(data)
     fields["cella"] = (nx * pixel_size, ny * pixel_size, sections * pixel_size)
     fields["cellb"] = (90, 90, 90)
     fields["machst"] = (0x44, 0x44, 0, 0)

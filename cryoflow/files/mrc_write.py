@@ -43,7 +43,7 @@ def write_mrc(
     mode = 2 if mode is None else mode
     data = np.ascontiguousarray(_cast(path, stack, mode))
     is_stack = values.ndim == 2 or Path(path).suffix == ".mrcs"
-    write_bytes(path, make_header(data, pixel_size, mode, is_stack), data.tobytes())
+    write_bytes(path, make_header(data, pixel_size, mode, is_stack), data.data.cast("B"))
 
 
 def _cast(path: str | PathLike[str], values: npt.NDArray[np.generic], mode: int) -> npt.NDArray[np.generic]:
@@ -51,7 +51,7 @@ def _cast(path: str | PathLike[str], values: npt.NDArray[np.generic], mode: int)
         raise FileError(path, f"cannot write mode {mode}; choose one of {', '.join(map(str, DTYPES))}")
     dtype = np.dtype(DTYPES[mode]).newbyteorder("<")
     if np.can_cast(values.dtype, dtype, "safe"):
-        return values.astype(dtype)
+        return values.astype(dtype, copy=False)
     if dtype.kind != "f" and values.dtype.kind == "f":
         values = np.rint(values)
     if values.dtype.kind not in "biuf" or not _fits(values, dtype):

@@ -14,8 +14,8 @@ Mapper = Callable[..., Iterator[Any]]
 
 
 @contextmanager
-def one_thread_each(device: str) -> Iterator[Mapper]:
-    """Give a `map` that works on as many items at a time as torch has threads.
+def one_thread_each(device: str, at_once: int | None = None) -> Iterator[Mapper]:
+    """Give a `map` that works on so many items at a time; by default on as many as torch has threads.
 
     Every piece is computed on one thread, so that no sum depends on how many there are; and many small
     operations gain more from this than from threads that wait for one another inside each of them. On a GPU
@@ -27,7 +27,7 @@ def one_thread_each(device: str) -> Iterator[Mapper]:
         return
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(at_once or threads) as pool:
             yield pool.map
     finally:
         torch.set_num_threads(threads)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import pandas as pd
-import torch
 
 from cryoflow.errors import CryoflowError
 from cryoflow.files.atomic import write_bytes
@@ -15,6 +14,7 @@ from cryoflow.files.tables import Table, write_table
 from cryoflow.jobs.extract.positions import find_positions
 from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of
 from cryoflow.jobs.extract.stack import Done, Task, work
+from cryoflow.jobs.threads import one_thread_each
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import Compute, Extract
 
@@ -67,14 +67,15 @@ def run(spec: Extract, context: JobContext) -> JobResult:
 
 
 def _work_all(tasks: Sequence[Task], compute: Compute) -> Iterator[Done]:
+    """Work on as many micrographs at a time as there are workers.
+
+    They are threads: the numbers are torch's and the bytes the system's, which both leave Python alone
+    meanwhile, and a process would take longer to start than many a job to run.
+    """
     workers = min(compute.workers, len(tasks))
-    if workers <= 1:
-        yield from map(work, tasks)
-        return
-    threads = compute.threads or max(1, torch.get_num_threads() // workers)
-    # spawned, not forked: torch's threads do not survive a fork
-    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
-        yield from pool.map(work, tasks)
+    at_once = compute.threads and compute.threads * workers
+    with one_thread_each(tasks[0].device, at_once) as spread, ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(work, tasks, repeat(spread)) if workers > 1 else map(work, tasks, repeat(spread))
 
 
 def _join(tables: list[pd.DataFrame]) -> pd.DataFrame:

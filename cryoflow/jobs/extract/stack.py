@@ -20,7 +20,7 @@ from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import Table, read_particles, write_table
 from cryoflow.jobs.extract.positions import Source
 from cryoflow.jobs.extract.rows import Frame, coordinates, particle_rows
-from cryoflow.jobs.threads import Mapper, one_thread_each
+from cryoflow.jobs.threads import Mapper
 
 Floats = npt.NDArray[np.float64]
 CHECKED_AT_ONCE = 128
@@ -71,11 +71,10 @@ class Done(NamedTuple):
     problem: str = ""
 
 
-def work(task: Task) -> Done:
+def work(task: Task, spread: Mapper) -> Done:
     """Extract the particles of one micrograph; what the user can mend comes back as ``problem``."""
     try:
-        with one_thread_each(task.device) as spread:
-            return _extract(task, spread)
+        return _extract(task, spread)
     except CryoflowError as error:
         return Done(task.name, pd.DataFrame(), problem=str(error))
 
@@ -108,8 +107,9 @@ def _images(task: Task, path: Path, y: Floats, x: Floats, spread: Mapper) -> npt
     dtype = torch.float64 if task.double else torch.float32
     micrograph = torch.from_numpy(read_image(path)).to(task.device, dtype)
     rows, columns = (torch.from_numpy(values).to(task.device) for values in (y, x))
+    dusty = task.settings.white is not None or task.settings.black is not None
     seeds = [
-        seed_for(task.seed, task.name, f"{row:.2f} {column:.2f}")
+        seed_for(task.seed, task.name, f"{row:.2f} {column:.2f}") if dusty else 0
         for row, column in zip(y.tolist(), x.tolist(), strict=True)
     ]
     begin = corners(rows, columns, task.settings.size)
