@@ -71,11 +71,16 @@ def write_lists(
     write_star(listed, {"coordinate_files": pd.DataFrame(files)}, style)
     numbers = {
         "rlnMicrographName": names,
-        "rlnAutopickFigureOfMerit": [one.mean_fom for one in picked],
+        "rlnAutopickFigureOfMerit": [_mean_as_written(context, one) for one in picked],
         "rlnGroupNrParticles": [one.particles for one in picked],
     }
     write_star(summary, {"": pd.DataFrame(numbers)}, style)
     return tuple(context.relative(path) for path in (suffix, listed, summary))
+
+
+def _mean_as_written(context: JobContext, one: Picked) -> float:
+    """Mean of the numbers in the file: those of an earlier run that was killed are known no better."""
+    return one.mean_fom if one.kept else picked_before(context.resolve(one.outputs[0]))[1]
 
 
 class Finished:

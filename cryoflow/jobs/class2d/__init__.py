@@ -10,6 +10,7 @@ from torch import Tensor
 from cryoflow.compute.class2d import State, iterate, start
 from cryoflow.compute.class2d.grid import next_perturbation
 from cryoflow.files.seeds import seed_for
+from cryoflow.jobs.class2d.exact import forget_states
 from cryoflow.jobs.class2d.output import Run, iteration_path, write_iteration
 from cryoflow.jobs.class2d.resume import Begin, find_begin
 from cryoflow.jobs.class2d.saved import read_poses
@@ -40,6 +41,7 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
         )
         written += [context.relative(path) for path in write_iteration(files, state)]
         teller.iteration(state, time.monotonic() - began)
+    forget_states(files.directory, files.root)
     return _result(context, given, begin, files, state, written)
 
 
@@ -63,12 +65,19 @@ def _files(spec: Class2D, context: JobContext, given: Input, begin: Begin) -> Ru
 def _first_state(spec: Class2D, begin: Begin, given: Input, files: Run) -> tuple[State, list[str]]:
     """The state to go on from, or that of a new start, which is written."""
     if begin.state is not None:
-        return begin.state, []
+        return begin.state, _written_before(files, begin.state.iteration)
     seeds = _seeds(spec, given)
     state = start(
         given.data, spec.optimization.number_of_classes, seeds, given.options, read_poses(given.table.rows)
     )
     return state, [f"{files.relative}/{path.name}" for path in write_iteration(files, state)]
+
+
+def _written_before(files: Run, last: int) -> list[str]:
+    """Iterations of an earlier run in this directory, up to the one that is gone on from."""
+    numbers = range(last + 1)
+    paths = (path for n in numbers for path in sorted(files.directory.glob(f"{files.root}_it{n:03d}_*")))
+    return [f"{files.relative}/{path.name}" for path in paths]
 
 
 def _seeds(spec: Class2D, given: Input) -> Tensor:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cryoflow.compute.class2d import State
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.tables import Table, read_particles
+from cryoflow.jobs.class2d.exact import exact_state
 from cryoflow.jobs.class2d.saved import read_saved
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Class2D
@@ -42,7 +43,10 @@ def find_begin(spec: Class2D, context: JobContext) -> Begin:
     given = spec.io.continue_from_here
     own = _last_whole(context.directory) if context.continuing else None
     if own is not None:
-        return _go_on(spec, context, own, _OPTIMISER.fullmatch(own.name)[1])  # type: ignore[index]
+        begin = _go_on(spec, context, own, _OPTIMISER.fullmatch(own.name)[1], own=True)  # type: ignore[index]
+        assert begin.state is not None
+        state = exact_state(context.directory, begin.root, begin.state)
+        return begin._replace(state=state, inputs=_first_inputs(spec, context))
     if given is not None:
         path = context.resolve(given)
         iteration = _OPTIMISER.fullmatch(path.name)
@@ -52,7 +56,7 @@ def find_begin(spec: Class2D, context: JobContext) -> Begin:
     return Begin(read_particles(context.resolve(name)), None, "run", (name,))
 
 
-def _go_on(spec: Class2D, context: JobContext, path: Path, root: str) -> Begin:
+def _go_on(spec: Class2D, context: JobContext, path: Path, root: str, own: bool = False) -> Begin:
     saved = read_saved(path, context.project)
     state, wanted = saved.state, spec.optimization.number_of_classes
     name = context.relative(path)
@@ -60,12 +64,22 @@ def _go_on(spec: Class2D, context: JobContext, path: Path, root: str) -> Begin:
         raise FileError(
             name, f"has {len(state.model.share)} classes; set the number of classes to that, not {wanted}"
         )
-    if state.iteration >= spec.optimization.number_of_iterations:
+    # a run that was killed after its last iteration has only its end left to do
+    last = spec.optimization.number_of_iterations
+    if state.iteration > last or (state.iteration == last and not own):
         raise CryoflowError(
             f"{name}: iteration {state.iteration} is done already; ask for more than "
             f"{spec.optimization.number_of_iterations} iterations"
         )
     return Begin(saved.table, state, root, tuple(context.relative(file) for file in saved.paths))
+
+
+def _first_inputs(spec: Class2D, context: JobContext) -> tuple[str, ...]:
+    """What the job began with, before it was stopped."""
+    given, table = spec.io.continue_from_here, spec.io.input_images_star_file
+    if given is None:
+        return (str(table),)
+    return tuple(context.relative(path) for path in read_saved(context.resolve(given), context.project).paths)
 
 
 def _last_whole(directory: Path) -> Path | None:

@@ -1,0 +1,57 @@
+"""The state of a run to the last bit, so that one that was killed goes on as if nothing had happened.
+
+RELION's files hold six or seven digits of it: enough to go on from, but not to come to the same bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.class2d import Changes, Model, Particles, State
+from cryoflow.files.atomic import replacing
+
+
+def save_state(directory: Path, root: str, state: State) -> None:
+    """Keep the state of an iteration, hidden beside its files."""
+    plain = state._asdict() | {name: getattr(state, name)._asdict() for name in _PARTS}
+    with replacing(_path(directory, root, state.iteration)) as temporary:
+        torch.save(plain, temporary)
+
+
+def forget_states(directory: Path, root: str, but: int | None = None) -> None:
+    """Remove the states of all iterations but one, if given."""
+    for path in directory.glob(f".{root}_it*_state.pt"):
+        if but is None or path != _path(directory, root, but):
+            path.unlink()
+
+
+def exact_state(directory: Path, root: str, rounded: State) -> State:
+    """Return the state that was kept for an iteration; where there is none, the one from RELION's files."""
+    path = _path(directory, root, rounded.iteration)
+    if not path.exists():
+        return rounded
+    plain: dict[str, Any] = torch.load(path, weights_only=True)
+    found = State(**plain | {name: part(**plain[name]) for name, part in _PARTS.items()})
+    return found if _agree(found, rounded) else rounded
+
+
+def _agree(exact: State, rounded: State) -> bool:
+    """Whether both are of as many classes and particles; files may have been put in place of others."""
+    pairs: list[tuple[Tensor, Tensor]] = [
+        (exact.model.references, rounded.model.references),
+        (exact.particles.psi_deg, rounded.particles.psi_deg),
+    ]
+    return all(
+        one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-3) for one, other in pairs
+    )
+
+
+def _path(directory: Path, root: str, iteration: int) -> Path:
+    return directory / f".{root}_it{iteration:03d}_state.pt"
+
+
+_PARTS: dict[str, Any] = {"model": Model, "particles": Particles, "changes": Changes}

@@ -1,0 +1,21 @@
+"""Jobs that are killed and taken up again; ``scripts/kill_test.py`` by itself does it more often."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "kill_test.py"
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_or_made_again() -> None:
+    command = [sys.executable, str(SCRIPT), "--kills", "2", "--micrographs", "3"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 6
+    assert all(": 2 kills " in line and line.endswith(", 0 made again, 0 different") for line in lines)
