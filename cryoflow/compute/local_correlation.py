@@ -16,6 +16,8 @@ from cryoflow.compute.partial_dft import centred_transform, inverse_at
 from cryoflow.compute.search import Search
 from cryoflow.compute.work_grid import WorkGrid
 
+_KEPT_BYTES = 1 << 28
+"""Transforms of one reference kept until they serve again, half a turn on."""
 _LEAST_SHARE = 1e-5
 """Local variance over that of everything, below which a place is flat."""
 
@@ -33,9 +35,28 @@ class LocalTemplates:
         """Of the samples of the disc's square, micrograph pixels."""
         self.disc = torch.hypot(self.offset[:, None], self.offset) < search.references.radius
         """Bool ``(n, n)``, centre in the middle."""
+        self._reference = -1
+        self._first_half: dict[int, Tensor] = {}
+        each = search.upright[0].numel() * search.upright.element_size()
+        self._keeps = each * search.distinct_psis <= _KEPT_BYTES
 
     def conjugates(self, reference: int, start: int, stop: int) -> Tensor:
-        """Conjugate transforms at angles ``start`` to ``stop``, of the band's block; see `Search`."""
+        """Conjugate transforms at angles ``start`` to ``stop``, of the band's block; see `Search`.
+
+        Asked for one reference after the other; those of its first half turn serve for the second.
+        """
+        if reference != self._reference:
+            self._reference = reference
+            self._first_half.clear()
+        half = self.search.distinct_psis
+        if start >= half and start - half in self._first_half:
+            return self._first_half[start - half].conj()
+        made = self._make(reference, start, stop)
+        if self._keeps and start < half:
+            self._first_half[start] = made
+        return made
+
+    def _make(self, reference: int, start: int, stop: int) -> Tensor:
         band = self.search.band
         images = self.images(reference, start, stop)
         transforms = centred_transform(images, band.y * self._spacing, band.x * self._spacing)
