@@ -16,6 +16,7 @@ from cryoflow.files.mrc import read_header, read_image, read_images
 from cryoflow.files.star import read_star
 from cryoflow.files.tables import read_micrographs, read_particles
 from cryoflow.project.paths import below_job
+from cryoflow.view.contact import contact_sheet, parts
 from cryoflow.view.grey import smooth
 from cryoflow.view.pictures import Circles, micrograph_picture, sheet
 
@@ -67,8 +68,14 @@ def _draw_picks_on(
 
 
 def draw_extracted(directory: Path, project: Path) -> list[Path]:
-    """A sheet of particles from all over the table."""
-    return _draw_particles(directory / "particles.star", project, {"particles.png": _spread})
+    """A sheet of particles from all over the table, and one of the first, best and worst of them."""
+    table = directory / "particles.star"
+    drawn = _draw_particles(table, project, {"particles.png": _spread})
+    found = parts(read_particles(table).rows)
+    if found:
+        images = [_smoothed(part.rows, project) for part in found]
+        drawn.append(_save(contact_sheet(found, images, _side(images[0], 64)), directory / "contact.png"))
+    return drawn
 
 
 def draw_sorted(directory: Path, project: Path) -> list[Path]:
@@ -101,11 +108,25 @@ def _draw_model(model: Path, chosen: list[int] | tuple[()], directory: Path, pro
     assert isinstance(classes, pd.DataFrame)
     share = classes["rlnClassDistribution"].to_numpy(float)
     order = np.argsort(-share, kind="stable")[: max(1, np.count_nonzero(share))]
-    images = read_images(classes["rlnReferenceImage"].iloc[order].tolist(), project)
+    scores = read_scores(directory)
+    names = (classes if scores is None else scores)["rlnReferenceImage"]
+    images = read_images(names.iloc[order].tolist(), project)
     captions = [f"{index + 1}: {100 * share[index]:.1f} %" for index in order]
+    if scores is not None:
+        values, kinds = scores["cryoflowClassScore"].astype(float), scores["cryoflowClassKind"]
+        captions = [
+            f"{text}\n{values[k]:.2f} {kinds[k]}" for text, k in zip(captions, order.tolist(), strict=True)
+        ]
     framed = {place for place, index in enumerate(order) if index in set(chosen)}
     columns = max(1, min(10, round(np.sqrt(1.6 * len(images)))))
     return _save(sheet(images, columns, _side(images, 96), captions, framed), directory / "classes.png")
+
+
+def read_scores(directory: Path) -> pd.DataFrame | None:
+    """The class scores that a selection has left in its directory, with where it found the averages."""
+    path = directory / "class_scores.star"
+    table = read_star(path)["class_scores"] if path.exists() else None
+    return table if isinstance(table, pd.DataFrame) else None
 
 
 def _draw_particles(
@@ -116,10 +137,14 @@ def _draw_particles(
         return []
     drawn = []
     for name, choose in pictures.items():
-        noisy = read_images(choose(rows)["rlnImageName"].tolist(), project)
-        images = np.stack([smooth(image, PARTICLE_SMOOTHING) for image in noisy])
+        images = _smoothed(choose(rows), project)
         drawn.append(_save(sheet(images, 10, _side(images, 64)), table.parent / name))
     return drawn
+
+
+def _smoothed(rows: pd.DataFrame, project: Path) -> npt.NDArray[np.float32]:
+    noisy = read_images(rows["rlnImageName"].tolist(), project)
+    return np.stack([smooth(image, PARTICLE_SMOOTHING) for image in noisy])
 
 
 def _spread(rows: pd.DataFrame) -> pd.DataFrame:

@@ -102,27 +102,29 @@ def sheet(
     side : int
         Height and width of each in the picture, pixels.
     captions : sequence of str
-        One line below each image, or none at all.
+        What stands below each image, as many lines as the longest has; or none at all.
     framed : collection of int
         Indices of images with a red frame.
 
     Returns
     -------
     Image
-        RGB; the image in row r and column c begins at ``sheet_corner(r, c, side, bool(captions))``.
+        RGB; the image in row r and column c begins at ``sheet_corner(r, c, side, lines)``.
     """
     rows = max(1, -(-len(images) // columns))
-    height, width = _cell(side, bool(captions))
+    lines = max((caption.count("\n") + 1 for caption in captions), default=0)
+    height, width = _cell(side, lines)
     picture = Image.new("RGB", (columns * width, rows * height), BACKGROUND)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
     for index, image in enumerate(images):
-        x, y = sheet_corner(*divmod(index, columns), side, bool(captions))
+        x, y = sheet_corner(*divmod(index, columns), side, lines)
         tile = Image.fromarray(stretch(image)).resize((side, side), Image.Resampling.BICUBIC)
         if index in framed:
             draw.rectangle((x - FRAME, y - FRAME, x + side + FRAME - 1, y + side + FRAME - 1), fill=RED)
         picture.paste(tile, (x, y))
         if captions:
-            draw.text((x + side / 2, y + side + FRAME), captions[index], fill=INK, font=font, anchor="ma")
+            place = (x + side / 2, y + side + FRAME)
+            draw.text(place, captions[index], fill=INK, font=font, anchor="ma", align="center", spacing=2)
     return picture
 
 
@@ -147,11 +149,11 @@ def beside(pictures: Sequence[Image.Image], height: int, gap: int = 8) -> Image.
     return both
 
 
-def sheet_corner(row: int, column: int, side: int, captions: bool) -> tuple[int, int]:
-    """x and y of the upper left pixel of an image in a sheet."""
-    height, width = _cell(side, captions)
+def sheet_corner(row: int, column: int, side: int, lines: int) -> tuple[int, int]:
+    """x and y of the upper left pixel of an image in a sheet whose captions have so many lines."""
+    height, width = _cell(side, lines)
     return column * width + FRAME, row * height + FRAME
 
 
-def _cell(side: int, captions: bool) -> tuple[int, int]:
-    return side + 2 * FRAME + (CAPTION if captions else 0), side + 2 * FRAME
+def _cell(side: int, lines: int) -> tuple[int, int]:
+    return side + 2 * FRAME + CAPTION * lines, side + 2 * FRAME

@@ -109,6 +109,41 @@ def test_the_chosen_classes_are_framed(tmp_path: Path) -> None:
     assert framed == [False, True, True]  # by share: classes 2, 3, 1
 
 
+def test_class_scores_stand_under_the_classes(tmp_path: Path) -> None:
+    model(tmp_path, tmp_path / "Class2D/job015/run_it025_model.star", [0.2, 0.5, 0.3])
+    job = tmp_path / "Select/job016"
+    job.mkdir(parents=True)
+    (job / "run.job").write_text("Select classes from model.star: == Class2D/job015/run_it025_model.star\n")
+    write_star(job / "backup_selection.star", {"": pd.DataFrame({"rlnSelected": [1, 0, 1]})})
+    scores = {"cryoflowClassScore": [0.9, 0.1, 0.7], "cryoflowClassKind": ["particle", "ice", "particle"]}
+    names = [join_image_name(k, "Class2D/job015/run_it025_classes.mrcs") for k in range(3)]
+    table = pd.DataFrame({"rlnReferenceImage": names, **scores})
+    write_star(job / "class_scores.star", {"class_scores": table})
+    (path,) = report("Select", job, tmp_path)
+    drawn = load(path)
+    assert drawn.shape == (2 * (96 + 2 * 3 + 2 * 15), 2 * (96 + 2 * 3), 3)
+    corners = [sheet_corner(*divmod(place, 2), 96, 2) for place in range(3)]
+    assert [tuple(drawn[y - 2, x + 30]) == RED for x, y in corners] == [False, True, True]
+    below = [drawn[y + 96 + 3 + 16 : y + 96 + 3 + 29, x : x + 96] for x, y in corners]
+    assert all((line > 150).any() for line in below)  # the second line
+
+
+def test_the_contact_sheet_shows_the_first_the_best_and_the_worst(tmp_path: Path) -> None:
+    job, scores = tmp_path / "Extract/job012", [0.3, 0.9, 0.1, 0.5, 0.7]
+    particles(tmp_path, job / "particles.star", 5, rlnAutopickFigureOfMerit=scores)
+    sheet_of, contact = report("Extract", job, tmp_path)
+    assert sheet_of.name == "particles.png" and contact.name == "contact.png"
+    drawn, height = load(contact).mean(-1), 20 + 64 + 2 * 3 + 15
+    assert drawn.shape == (3 * height, 10 * 70)
+
+    def rows(part: int) -> list[int]:
+        top = part * height + 20 + 3
+        tiles = (drawn[top : top + 64, 3 + 70 * place :][:, :64] for place in range(5))
+        return [int(tile.mean(1).reshape(8, 8).mean(1).argmax()) for tile in tiles]
+
+    assert [rows(part) for part in range(3)] == [[0, 1, 2, 3, 4], [1, 4, 3, 0, 2], [2, 0, 3, 4, 1]]
+
+
 def test_selected_particles_are_a_sheet(tmp_path: Path) -> None:
     particles(tmp_path, tmp_path / "Select/job014/particles.star", 3)
     (path,) = report("Select", tmp_path / "Select/job014", tmp_path)
