@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from particle_project import Listener, context, extract_spec, make_project, micrograph_rows
 
+from cryoflow.cli import main
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_stack, write_mrc
 from cryoflow.files.star import read_star, write_star
@@ -504,3 +505,40 @@ def test_classes_are_scored_named_and_chosen_by_score(project: Path) -> None:
     assert selected(project)[0] == 0 and selected(project)[2] == 1
     select(project, io=MODEL, selection={"classes": {"top": 1, "by": "cryoflowClassScore"}})
     assert selected(project) == [1, 0, 0]
+
+
+def test_an_empty_selection_ends_well_and_later_jobs_say_why_they_cannot_go_on(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = "job: Select\nnumber: 14\nio: {select_from_particles_star: Extract/job012/particles.star}\n"
+    (project / "select.yaml").write_text(f"{spec}selection: {{columns: {{{FOM}: {{min: 99}}}}}}\n")
+    assert main(["run", str(project / "select.yaml"), "--project", str(project)]) == 0
+    assert "warning" in capsys.readouterr().err
+    assert (project / "Select/job014/RELION_JOB_EXIT_SUCCESS").exists() and kept(project) == []
+    later = {
+        "Class2D": "io: {input_images_star_file: Select/job014/particles.star}",
+        "Sort": "io: {input_particles_to_be_sorted: Select/job014/particles.star,"
+        " autopicking_references: refs.star}",
+    }
+    classified(project)
+    write_star(project / "refs.star", {"": read_star(project / MODEL[next(iter(MODEL))])["model_classes"]})
+    for job, io in later.items():
+        (project / "later.yaml").write_text(f"job: {job}\n{io}\n")
+        assert main(["run", str(project / "later.yaml"), "--project", str(project)]) == 1
+        assert "Select/job014/particles.star: holds no particles" in capsys.readouterr().err
+
+
+def test_optics_groups_that_differ(project: Path) -> None:
+    """A row of a group that the table lacks is told; groups of several settings stay apart."""
+    path, rows = project / "Extract/job012/particles.star", given_rows(project)
+    rows["rlnVoltage"] = [200.0] * 5 + [300.0] * 10
+    write_table(path, Table(rows.assign(rlnOpticsGroup=1), "3.0", path, "particles"), "3.1")
+    select(project, io=PARTICLES, selection={"columns": {"rlnVoltage": {"min": 250}}})
+    table = read_particles(project / "Select/job014/particles.star")
+    assert table.rows["rlnVoltage"].tolist() == [300.0] * 10 and table.rows["rlnOpticsGroup"].nunique() == 1
+    blocks = read_star(path)
+    particles = blocks["particles"]
+    assert isinstance(particles, pd.DataFrame) and len(blocks["optics"]) == 2
+    write_star(path, {**blocks, "particles": particles.assign(rlnOpticsGroup=7)}, "3.1")
+    with pytest.raises(FileError, match=r"particles.star: .*rlnOpticsGroup 7 of row 1 is not in data_optics"):
+        select(project, io=PARTICLES)

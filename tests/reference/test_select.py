@@ -93,6 +93,21 @@ def test_classes_of_relion_5(reference: Path, tmp_path: Path) -> None:
         assert abs(np.fft.ifftshift(image)[0, 0]) > 0
 
 
+def test_class_scores_pass_particles_and_no_contaminants(reference: Path, tmp_path: Path) -> None:
+    """Classes 5 and 10 are ice balls, 13 a filament, 19 a carbon edge; 12 and 17 are 94 % particles."""
+    io = {"select_classes_from_model_star": "Class2D/job015/run_it025_model.star"}
+    _, directory = select(reference / "bgal", tmp_path, {"io": io, "selection": {"class_score_min": 0.5}})
+    selected = read_star(directory / "backup_selection.star")[""]
+    scores = read_star(directory / "class_scores.star")["class_scores"]
+    assert isinstance(selected, pd.DataFrame) and isinstance(scores, pd.DataFrame)
+    passed = set(np.flatnonzero(selected["rlnSelected"]) + 1)
+    assert {11, 12, 17} <= passed and not passed & {1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 19}
+    kinds = dict(zip(scores["rlnClassNumber"], scores["cryoflowClassKind"], strict=True))
+    assert {k: kinds[k] for k in (5, 10, 13, 19)} == {5: "ice", 10: "ice", 13: "filament", 19: "carbon"}
+    assert all(kinds[k] == "blank" for k in (3, 4, 6, 7, 8, 18))
+    assert all(kinds[k] == "particle" for k in (11, 12, 17))
+
+
 def test_regrouped_classes_of_relion_3(reference: Path, tmp_path: Path) -> None:
     io = {"select_classes_from_model_star": "Class2D/job008/run_it025_model.star"}
     options = {"regroup_the_particles": True, "approximate_nr_of_groups": 2}
