@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from cryoflow.compute.candidates import Candidates
 from cryoflow.files.fom_maps import read_fom_maps, write_fom_maps
 from cryoflow.jobs.autopick.micrographs import Micrograph
 from cryoflow.jobs.autopick.picker import Maps, Picker
@@ -31,6 +32,7 @@ class SharedMaps:
         self._folder = context.project / HIDDEN / "maps"
         kept = {} if context.kept is None else context.kept
         self._known: dict[str, Maps] = kept.setdefault(_SLOT, {})
+        self._found: dict[str, Candidates] = kept.setdefault(f"{_SLOT} candidates", {})
         self._lock: Lock = kept.setdefault(f"{_SLOT} lock", Lock())
 
     def get(self, micrograph: Micrograph, picker: Picker, make: Callable[[], Maps]) -> Maps:
@@ -48,9 +50,19 @@ class SharedMaps:
             stored.about["settings"] = settings
             write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
         with self._lock:
-            if sum(map(_size, self._known.values())) + _size(maps) < BUDGET:
+            if sum(map(_size, list(self._known.values()))) + _size(maps) < BUDGET:
                 self._known[key] = maps
         return maps
+
+    def candidates(self, micrograph: Micrograph, picker: Picker, maps: Maps) -> Candidates | None:
+        """Return the candidates in the maps of a micrograph, found if they are not known yet."""
+        key = f"{self._key(micrograph, picker.settings(micrograph))} {picker.floor}"
+        if key not in self._found:
+            found = picker.candidates(micrograph, maps)
+            if found is None or _size(found) + sum(map(_size, list(self._found.values()))) > BUDGET:
+                return found
+            self._found[key] = found
+        return self._found[key]
 
     def _key(self, micrograph: Micrograph, settings: dict[str, Any]) -> str:
         stat = self._context.resolve(micrograph.name).stat()
@@ -58,5 +70,5 @@ class SharedMaps:
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _size(maps: Maps) -> int:
+def _size(maps: Maps | Candidates) -> int:
     return sum(part.nbytes for part in maps if isinstance(part, Tensor))

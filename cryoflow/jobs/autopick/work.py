@@ -91,7 +91,7 @@ class Work(NamedTuple):
             stored.about["settings"] = self.picker.settings(micrograph)
             path = self._map_file(micrograph)
             write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
-        candidates = self.picker.candidates(micrograph, maps)
+        candidates = self._candidates(micrograph, maps)
         if candidates is None:
             return self.picker.pick(micrograph, maps), self.picker.best(micrograph, maps)
         if self._keeps_candidates:
@@ -136,6 +136,11 @@ class Work(NamedTuple):
         raise CryoflowError(
             f"no FOM maps at {self.context.relative(path)}; run the job with 'Write FOM maps?' Yes first"
         )
+
+    def _candidates(self, micrograph: Micrograph, maps: Maps) -> Candidates | None:
+        if self.context.kept is None:
+            return self.picker.candidates(micrograph, maps)
+        return SharedMaps(self.context).candidates(micrograph, self.picker, maps)
 
     def _computed(self, micrograph: Micrograph) -> Maps:
         return self.picker.compute(micrograph, read_micrograph(self.context, micrograph))
