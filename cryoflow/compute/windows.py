@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -56,5 +57,8 @@ def cut(padded: Padded, begin: Corners, size: int) -> Tensor:
     size : int
         Pixels along each side.
     """
-    views = padded.values.unfold(0, size, 1).unfold(1, size, 1)
-    return views[begin.y + padded.margin, begin.x + padded.margin]
+    rows, columns = (first + padded.margin for first in begin)
+    if not len(rows):
+        return padded.values.new_empty(0, size, size)
+    places = zip(rows.tolist(), columns.tolist(), strict=True)
+    return torch.stack([padded.values[row : row + size, column : column + size] for row, column in places])
