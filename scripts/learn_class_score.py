@@ -8,6 +8,14 @@ whole particles among the members of each class: a logistic regression on `cryof
 every class weighing as the square root of its members. Prints the coefficients, how well each project is told
 by coefficients learnt on the other projects, and the scores of the models to judge, which take no part in the
 learning.
+
+The coefficients in `cryoflow.learn.class_score` come from three projects, iterations 8, 11 and 15 of each:
+
+    cryoflow simulate DIR --model {barrel,ring,irregular} --micrographs 5 --selected 5 --size 1400 1400
+        --particles 80 --broken 8 --contaminants 12 --snr 0.02 --pixel-size 2.2 --hot-pixels 5 --seed 7
+
+picked with the four references (threshold 0.2, 120 A, 10 degrees, shrink 0), extracted (box 112 to 48, circle 84)
+and classified (K = 12, 15 iterations, mask 190 A, 12 degrees).
 """
 
 from __future__ import annotations
