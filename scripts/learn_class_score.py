@@ -14,8 +14,8 @@ The coefficients in `cryoflow.learn.class_score` come from three projects, itera
     cryoflow simulate DIR --model {barrel,ring,irregular} --micrographs 5 --selected 5 --size 1400 1400
         --particles 80 --broken 8 --contaminants 12 --snr 0.02 --pixel-size 2.2 --hot-pixels 5 --seed 7
 
-picked with the four references (threshold 0.2, 120 A, 10 degrees, shrink 0), extracted (box 112 to 48, circle 84)
-and classified (K = 12, 15 iterations, mask 190 A, 12 degrees).
+picked with the four references (threshold 0.2, 120 A, 10 degrees, shrink 0), extracted (box 112 to 48, circle
+84) and classified (K = 12, 15 iterations, mask 190 A, 12 degrees).
 """
 
 from __future__ import annotations
