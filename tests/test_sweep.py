@@ -150,6 +150,7 @@ def test_points_of_a_picking_sweep_share_their_maps(
         "autopick.star",
         "mic001_autopick_candidates.npz",
         "mic002_autopick_candidates.npz",
+        "statistics.star",
     }
     capsys.readouterr()
     assert cryoflow(project, "rerun", point["job"]) == 0

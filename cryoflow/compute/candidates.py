@@ -50,6 +50,8 @@ class Candidates(NamedTuple):
     best: float
     """Highest figure of merit away from the sides, nan when no sample lies there."""
     sampling: Sampling
+    scale: float = math.nan
+    """From `cryoflow.compute.greyscale.reference_scale`; nan where it means nothing."""
 
     def where(self, chosen: Tensor) -> "Candidates":
         """Some of them, by a bool ``(n,)`` or indices."""

@@ -8,6 +8,7 @@ import torch
 
 from cryoflow.compute.correlate import fom_maps
 from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
+from cryoflow.compute.greyscale import reference_scale
 from cryoflow.compute.micrograph import gradients, normalise_micrograph, remove_gradients
 from cryoflow.compute.references import References, disc, mask_width, prepare_references
 from cryoflow.compute.search import Search, prepare_search
@@ -222,3 +223,22 @@ def test_references_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(CryoflowError, match=message):
         prepare_references(images, 2.0, 2.0, diameter, inverted=False)
+
+
+@pytest.mark.parametrize("factor", [0.05, 1.0, 8.0, 1e4])
+def test_scale_of_references_is_that_of_the_regression(factor: float) -> None:
+    image = normalise_micrograph(micrograph(64, 52))
+    references = References(factor * reference()[None], RADIUS, 30.0)
+    maps = fom_maps(prepare_search(references, 64, 52, PIXEL, None, 1.0, 360), image, None)
+    found = reference_scale(maps, BOX // 2)
+    if factor == 1e4:  # beyond what numbers hold
+        assert found < 0.3
+        return
+    inside = disc(BOX, RADIUS)
+    count, wanted = int(inside.sum()), []
+    for y in range(8, 64 - 8):
+        for x in range(8, 52 - 8):
+            mean, sd = local_statistics(image, y, x)
+            a1, a2 = (float(v[inside].sum()) / (count + 1) for v in (reference(), reference().square()))
+            wanted.append((correlation(image, reference(), y, x) / count - mean * a1) / (a2 * sd * factor))
+    assert found == pytest.approx(sorted(wanted)[-1 - int(0.005 * len(wanted))], rel=0.15)

@@ -326,6 +326,26 @@ def test_references_that_do_not_fit_are_refused(project: Path, changes: dict[str
     assert not list((project / "AutoPick/job010").rglob("*_autopick.star"))
 
 
+def test_statistics_and_a_wrong_greyscale_are_told(project: Path) -> None:
+    result, lines = pick(project)
+    assert not any("the references are too" in line for line in lines)
+    name = project / "AutoPick/job010/statistics.star"
+    assert "AutoPick/job010/statistics.star" in result.outputs
+    table = read_star(name)[""]
+    assert isinstance(table, pd.DataFrame)
+    assert int(table["rlnGroupNrParticles"].sum()) == result.counts["particles"]
+    picks = read_star(project / "AutoPick/job010/Movies/b_autopick.star")[""]
+    assert isinstance(picks, pd.DataFrame)
+    median = picks["rlnAutopickFigureOfMerit"].median()
+    assert table["cryoflowFigureOfMeritQuantile50"][1] == pytest.approx(median, rel=1e-4)
+    before = name.read_bytes()
+    again, _ = pick(project)
+    assert again.counts["kept"] == 3 and name.read_bytes() == before
+    write_mrc(project / "refs.mrcs", np.stack([30 * particle(), 30 * particle().T]).astype(np.float32), PIXEL)
+    _, lines = pick(project, "job011")
+    assert any("the references are too strong" in line for line in lines)
+
+
 @pytest.mark.parametrize("merit", ["relion", "ncc"])
 def test_other_gates_are_applied_without_maps(
     project: Path, merit: str, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs
 from cryoflow.jobs.autopick.output import Finished, Picked, write_lists
 from cryoflow.jobs.autopick.picker import Picker
 from cryoflow.jobs.autopick.references import GivenReferences, project_3d_reference, read_2d_references
+from cryoflow.jobs.autopick.statistics import greyscale_warning
 from cryoflow.jobs.autopick.with_blobs import BlobPicker
 from cryoflow.jobs.autopick.with_references import ReferencePicker
 from cryoflow.jobs.autopick.work import Work
@@ -99,6 +100,9 @@ def _report(spec: AutoPick, context: JobContext, picked: Sequence[Picked]) -> No
     kept = sum(one.kept for one in picked)
     if kept:
         context.report.say(f"kept the picks of {kept} micrographs that were finished before")
+    warning = greyscale_warning([one.statistics for one in picked if one.statistics is not None])
+    if warning is not None:
+        context.report.warn(warning)
     empty = [one for one in picked if not one.particles]
     best = [one.best_fom for one in empty if one.best_fom is not None]
     if not empty:

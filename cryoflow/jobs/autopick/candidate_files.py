@@ -25,6 +25,7 @@ def write_candidates(path: Path, candidates: Candidates, made_from: dict[str, An
         "made_from": made_from,
         "floor": floor,
         "best": candidates.best,
+        "scale": candidates.scale,
         "sampling": candidates.sampling._asdict(),
     }
     write_arrays(path, StoredArrays(arrays, about))
@@ -38,8 +39,9 @@ def read_candidates(path: Path, made_from: dict[str, Any], floor: float) -> Cand
         arrays, about = read_arrays(path)
         if about["made_from"] != made_from or about["floor"] > floor:
             return None
-        columns = {name: torch.from_numpy(arrays[name]) for name in COLUMNS}
-        whole = {name: columns[name].long() for name in _WHOLE}
-        return Candidates(**columns | whole, best=about["best"], sampling=Sampling(**about["sampling"]))
+        columns: dict[str, Any] = {name: torch.from_numpy(arrays[name]) for name in COLUMNS}
+        columns |= {name: columns[name].long() for name in _WHOLE}
+        sampling = Sampling(**about["sampling"])
+        return Candidates(**columns, best=about["best"], sampling=sampling, scale=about["scale"])
     except (FileError, KeyError, TypeError):  # no more than a shortcut: what is broken is made anew
         return None

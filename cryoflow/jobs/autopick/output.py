@@ -14,6 +14,7 @@ from cryoflow.errors import FileError
 from cryoflow.files.atomic import write_bytes
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.star import StarStyle, write_star
+from cryoflow.jobs.autopick.statistics import Statistics, write_statistics
 from cryoflow.project.context import JobContext
 
 SUFFIX = "autopick"
@@ -32,6 +33,8 @@ class Picked(NamedTuple):
     """Highest figure of merit there is, picked or not; None when it was not worked out this time."""
     kept: bool = False
     """An earlier run of the job had done this micrograph already."""
+    statistics: Statistics | None = None
+    """None where no candidates are kept."""
 
 
 def write_coordinates(path: Path, picks: Picks, style: StarStyle) -> None:
@@ -58,7 +61,7 @@ def picked_before(path: Path) -> tuple[int, float]:
 def write_lists(
     context: JobContext, micrograph_star: str, picked: Sequence[Picked], style: StarStyle
 ) -> tuple[str, ...]:
-    """Write RELION 3's and RELION 4's list of coordinates and the summary; return their names.
+    """Write RELION 3's and RELION 4's list of coordinates, summary and statistics; return their names.
 
     RELION 3's is no STAR file but one line, the name of the micrographs' table.
     """
@@ -75,7 +78,12 @@ def write_lists(
         "rlnGroupNrParticles": [one.particles for one in picked],
     }
     write_star(summary, {"": pd.DataFrame(numbers)}, style)
-    return tuple(context.relative(path) for path in (suffix, listed, summary))
+    written = [suffix, listed, summary]
+    rows = [(one.name, one.statistics) for one in picked if one.statistics is not None]
+    if rows:
+        written.append(context.directory / "statistics.star")
+        write_statistics(written[-1], rows)
+    return tuple(context.relative(path) for path in written)
 
 
 def _mean_as_written(context: JobContext, one: Picked) -> float:

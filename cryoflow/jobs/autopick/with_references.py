@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cryoflow.compute.candidates import Candidates, find_candidates
 from cryoflow.compute.correlate import FomMaps, Sampling, fom_maps, sampling_of
+from cryoflow.compute.greyscale import reference_scale
 from cryoflow.compute.micrograph import normalise_micrograph
 from cryoflow.compute.peaks import Picks, Thresholds, pick_candidates
 from cryoflow.compute.references import References, prepare_references
@@ -97,7 +98,11 @@ class ReferencePicker:
     def candidates(self, micrograph: Micrograph, maps: Maps) -> Candidates:
         """See `Picker`."""
         assert isinstance(maps, FomMaps)
-        return find_candidates(maps, self._thresholds(micrograph).margin, self.floor)
+        margin = self._thresholds(micrograph).margin
+        found = find_candidates(maps, margin, self.floor)
+        if self.spec.autopicking.figure_of_merit != "relion":
+            return found
+        return found._replace(scale=reference_scale(maps, margin))
 
     def pick_candidates(self, micrograph: Micrograph, candidates: Candidates) -> Picks:
         """See `Picker`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from cryoflow.jobs.autopick.micrographs import Micrograph, read_micrograph
 from cryoflow.jobs.autopick.output import SUFFIX, Finished, Picked, picked_before, write_coordinates
 from cryoflow.jobs.autopick.picker import Maps, Picker
 from cryoflow.jobs.autopick.shared import SharedMaps
+from cryoflow.jobs.autopick.statistics import Statistics, statistics_of
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import AutoPick
 
@@ -73,18 +75,18 @@ class Work(NamedTuple):
     def _pick(self, micrograph: Micrograph, fingerprint: str) -> Picked:
         known, outputs = self._known(micrograph), self._outputs(micrograph)
         if known is None:
-            picks, best = self._pick_from_maps(micrograph)
+            picks, best, scale = self._pick_from_maps(micrograph)
         else:
-            picks, best = self.picker.pick_candidates(micrograph, known), known.best
+            picks, best, scale = self.picker.pick_candidates(micrograph, known), known.best, known.scale
         write_coordinates(outputs[0], picks, self.style)
         self.finished.add(micrograph.name, fingerprint)
         count = len(picks.x)
         mean = float(picks.fom.double().mean()) if count else 0.0
         names = tuple(self.context.relative(output) for output in outputs)
-        return Picked(micrograph.name, names, count, mean, best)
+        return Picked(micrograph.name, names, count, mean, best, statistics=self._statistics(picks, scale))
 
-    def _pick_from_maps(self, micrograph: Micrograph) -> tuple[Picks, float]:
-        """Picks and the best figure of merit; maps and candidates are left on disk as the spec wants."""
+    def _pick_from_maps(self, micrograph: Micrograph) -> tuple[Picks, float, float]:
+        """Picks, best figure of merit, references' scale; leaves maps and candidates as the spec wants."""
         maps = self._maps(micrograph)
         if self.spec.autopicking.write_fom_maps:
             stored = self.picker.store(maps)
@@ -93,11 +95,11 @@ class Work(NamedTuple):
             write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
         candidates = self._candidates(micrograph, maps)
         if candidates is None:
-            return self.picker.pick(micrograph, maps), self.picker.best(micrograph, maps)
+            return self.picker.pick(micrograph, maps), self.picker.best(micrograph, maps), math.nan
         if self._keeps_candidates:
             path, made_from = self._candidate_file(micrograph), self._made_from(micrograph)
             write_candidates(path, candidates, made_from, self.picker.floor)
-        return self.picker.pick_candidates(micrograph, candidates), candidates.best
+        return self.picker.pick_candidates(micrograph, candidates), candidates.best, candidates.scale
 
     def _known(self, micrograph: Micrograph) -> Candidates | None:
         """Candidates of an earlier run of this job that differs in gates only."""
@@ -152,7 +154,16 @@ class Work(NamedTuple):
             return None
         count, mean = picked_before(outputs[0])
         names = tuple(self.context.relative(output) for output in outputs)
-        return Picked(micrograph.name, names, count, mean, None, kept=True)
+        statistics = None
+        if (known := self._known(micrograph)) is not None:
+            statistics = self._statistics(self.picker.pick_candidates(micrograph, known), known.scale)
+        return Picked(micrograph.name, names, count, mean, None, kept=True, statistics=statistics)
+
+    def _statistics(self, picks: Picks, scale: float) -> Statistics | None:
+        """Only where they can be had again, from candidates, for a micrograph that is left alone."""
+        if not self._keeps_candidates or self.spec.io.use_laplacian_of_gaussian:
+            return None
+        return statistics_of(picks, scale)
 
     def _fingerprint(self, micrograph: Micrograph) -> str:
         """Hash of all that the coordinates of a micrograph depend on; a changed file counts as another."""

@@ -1,0 +1,70 @@
+"""What there is to know about the picks of each micrograph, as a table beside the summary."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from cryoflow.compute.peaks import Picks
+from cryoflow.files.star import write_star
+
+QUANTILES = (0.1, 0.5, 0.9)
+GREYSCALE = (0.3, 3.0)
+"""References within this are of RELION's absolute greyscale, as far as noise lets tell."""
+
+
+class Statistics(NamedTuple):
+    """Of one micrograph."""
+
+    picks: int
+    fom_quantiles: tuple[float, ...]
+    """Figures of merit of the picks at `QUANTILES`; nan without picks."""
+    mean_sd: float
+    """Mean over the picks of the background's sd."""
+    scale: float
+    """From `cryoflow.compute.greyscale.reference_scale`; nan with other figures of merit."""
+
+
+def statistics_of(picks: Picks, scale: float) -> Statistics:
+    """Work out what the table holds; the fit is rounded as a file would."""
+    fom = picks.fom.double()
+    if not len(fom):
+        return Statistics(0, (math.nan,) * len(QUANTILES), math.nan, scale)
+    at = fom.new_tensor(QUANTILES)
+    return Statistics(len(fom), tuple(fom.quantile(at).tolist()), float(picks.sd.double().mean()), scale)
+
+
+def write_statistics(path: Path, rows: Sequence[tuple[str, Statistics]]) -> None:
+    """Write ``statistics.star``, one row a micrograph; labels that RELION has none for are our own."""
+    table = {
+        "rlnMicrographName": [name for name, _ in rows],
+        "rlnGroupNrParticles": [one.picks for _, one in rows],
+    }
+    columns: dict[str, list[float]] = {
+        f"cryoflowFigureOfMeritQuantile{round(100 * share)}": [one.fom_quantiles[i] for _, one in rows]
+        for i, share in enumerate(QUANTILES)
+    }
+    columns["cryoflowMeanStddevNoise"] = [one.mean_sd for _, one in rows]
+    columns["cryoflowReferenceScale"] = [one.scale for _, one in rows]
+    write_star(path, {"": pd.DataFrame(table | columns)})
+
+
+def greyscale_warning(all_statistics: Sequence[Statistics]) -> str | None:
+    """Return what to tell when references are not of the micrographs' greyscale."""
+    scales = [one.scale for one in all_statistics if math.isfinite(one.scale)]
+    if not scales:
+        return None
+    scale = statistics.median(scales)
+    if GREYSCALE[0] <= scale <= GREYSCALE[1]:
+        return None
+    wrong = "strong" if scale < 1 else "weak"
+    return (
+        f"the references are too {wrong}: they fit the best places of the micrographs when multiplied by "
+        f"{scale:.2g} (expected: 1 to 2.5), so that figures of merit mean little; use averages in RELION's "
+        "greyscale, or figure_of_merit: ncc"
+    )
