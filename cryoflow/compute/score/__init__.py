@@ -1,0 +1,1 @@
+"""Evidence for particles without labels: whitened micrographs, local correlation, decoys, features."""

@@ -1,0 +1,74 @@
+"""Peaks of two competing searches, and the best value near given positions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import max_pool1d, pad
+
+DISTANCE, MARGIN = 0.6, 1 / 3
+"""Of the diameter: smallest distance between peaks, and margin kept along the sides."""
+
+
+class Peaks(NamedTuple):
+    """Samples on a work grid, each ``(n,)``."""
+
+    y: Tensor
+    x: Tensor
+    """Int64."""
+    value: Tensor
+
+
+class Competition(NamedTuple):
+    """Peaks of the larger of two maps, and which of them the targets have won."""
+
+    peaks: Peaks
+    target: Tensor
+    """Bool ``(n,)``."""
+
+
+def compete(target: Tensor, decoy: Tensor, diameter: float) -> Competition:
+    """Local maxima above 0 of the larger of two ``(h, w)`` maps; ``diameter`` in samples."""
+    peaks = local_maxima(torch.maximum(target, decoy), DISTANCE * diameter, int(MARGIN * diameter))
+    return Competition(peaks, (target >= decoy)[peaks.y, peaks.x])
+
+
+def local_maxima(values: Tensor, distance: float, margin: int) -> Peaks:
+    """Samples above 0 that are the largest within ``distance`` samples, ``margin`` away from the sides."""
+    top = values == _largest_within(values, distance)
+    inside = torch.zeros_like(top)
+    inside[margin : values.shape[0] - margin, margin : values.shape[1] - margin] = True
+    y, x = torch.nonzero(top & inside & (values > 0), as_tuple=True)
+    return Peaks(y, x, values[y, x])
+
+
+def _largest_within(values: Tensor, distance: float) -> Tensor:
+    reach, height = int(distance), values.shape[0]
+    largest = torch.full_like(values, -torch.inf)
+    for dy in range(-reach, reach + 1):
+        half = int((distance**2 - dy**2) ** 0.5)
+        row = max_pool1d(values, 2 * half + 1, stride=1, padding=half)
+        moved = pad(row, (0, 0, max(-dy, 0), max(dy, 0)), value=-torch.inf)
+        largest = torch.maximum(largest, moved[max(dy, 0) : max(dy, 0) + height])
+    return largest
+
+
+def best_near(values: Tensor, y: Tensor, x: Tensor, reach: float) -> Peaks:
+    """The largest of ``(h, w)`` within ``reach`` samples of float64 positions; the first of equals.
+
+    Positions without a sample in reach get the nearest sample of the map.
+    """
+    width = int(-(-reach // 1))
+    offsets = torch.arange(-width, width + 1, device=values.device)
+    oy, ox = (grid.flatten() for grid in torch.meshgrid(offsets, offsets, indexing="ij"))
+    iy, ix = (position.round().long()[:, None] + o for position, o in ((y, oy), (x, ox)))
+    h, w = values.shape
+    inside = (iy >= 0) & (iy < h) & (ix >= 0) & (ix < w)
+    near = (iy - y[:, None]) ** 2 + (ix - x[:, None]) ** 2 <= reach**2
+    iy, ix = iy.clamp(0, h - 1), ix.clamp(0, w - 1)
+    found = values[iy, ix].masked_fill(~(inside & near), -torch.inf)
+    best = torch.where((inside & near).any(1), found.argmax(1), len(oy) // 2)[:, None]
+    iy, ix = iy.gather(1, best)[:, 0], ix.gather(1, best)[:, 0]
+    return Peaks(iy, ix, values[iy, ix])

@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+import torch
+
+from cryoflow.compute.rotate import padded_transform
+from cryoflow.compute.score.decoys import decoys, to_polar
+from cryoflow.compute.score.picks import best_near, compete, local_maxima
+from cryoflow.compute.score.prepared import Prepared, prepare
+from cryoflow.compute.score.scene import COARSE, Scene, whitened
+from cryoflow.compute.score.search import search, templates
+from cryoflow.compute.score.spectrum import blurred, quiet_spectrum
+from cryoflow.errors import CryoflowError
+
+PIXEL, DIAMETER = 4.0, 96.0
+
+
+def particle(size: int = 32) -> torch.Tensor:
+    y, x = np.mgrid[:size, :size] - size // 2
+    spots = ((-4, 0, 3.0), (3, 5, 2.0), (5, -4, 2.5))
+    image = sum(np.exp(-((y - a) ** 2 + (x - b) ** 2) / (2 * s**2)) for a, b, s in spots)
+    return torch.from_numpy(np.where(np.hypot(y, x) < size // 2 - 2, image, 0))
+
+
+def noise(shape: tuple[int, int], seed: int = 1) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=shape).astype(np.float32))
+
+
+def scene_of(image: torch.Tensor) -> Scene:
+    return whitened(prepare(image, PIXEL, DIAMETER), DIAMETER, None, COARSE)
+
+
+def test_noise_gets_unit_variance_whatever_its_scale_and_colour() -> None:
+    white = noise((211, 240))
+    coloured = blurred(white, 0.8, 4.0) * 37 + 500
+    for image in (white, coloured):
+        scene = scene_of(image)
+        inner = scene.image[8:-8, 8:-8]
+        assert float(inner.std()) == pytest.approx(1.1, abs=0.15)  # the quietest tenth counts
+        assert float(scene.variance.median().sqrt()) == pytest.approx(float(inner.std()), abs=0.1)
+
+
+def test_blur_is_the_mirrored_gaussian() -> None:
+    ndimage = pytest.importorskip("scipy.ndimage")
+    image = noise((13, 18)).double()
+    expected = ndimage.gaussian_filter(image.numpy(), 5.0, mode="reflect", truncate=2.0)
+    np.testing.assert_allclose(blurred(image, 5.0, 2.0).numpy(), expected, atol=1e-12)
+
+
+def test_spectrum_of_white_noise_is_its_variance() -> None:
+    spectrum = quiet_spectrum(3 * noise((256, 200)), 32, 0.5)
+    np.testing.assert_allclose(spectrum.power[4:-1], 9, rtol=0.12)
+    between = spectrum.at(torch.tensor([4.25 / 32]))
+    assert float(between) == pytest.approx(float(0.75 * spectrum.power[4] + 0.25 * spectrum.power[5]))
+
+
+def test_local_correlation_is_that_of_loops() -> None:
+    scene = scene_of(noise((170, 201)))
+    reference = particle()[None].float()
+    match = search(scene, reference, PIXEL)
+    window, image = scene.window.double().numpy(), scene.image.double().numpy()
+    n = len(window)
+    transform = padded_transform(reference)
+    angles = torch.arange(0, 360, 10.0)
+    kernels = [templates(scene, transform, psi, PIXEL).images[0].double().numpy() for psi in angles]
+    for y, x in ((n, n), (n + 3, n + 7)):
+        box = image[y - n // 2 : y - n // 2 + n, x - n // 2 : x - n // 2 + n]
+        z = [(kernel * box).sum() for kernel in kernels]
+        area, total = window.sum(), (window * box).sum()
+        variance = ((window * box**2).sum() - total**2 / area) / (area - 1)
+        assert float(match.z[y, x]) == pytest.approx(max(z), abs=1e-4)
+        assert float(match.mean[y, x]) == pytest.approx(np.mean(z), abs=1e-4)
+        assert float(match.sd[y, x]) == pytest.approx(np.std(z), abs=1e-3)
+        assert float(match.ncc[y, x]) == pytest.approx(max(z) / variance**0.5, abs=1e-4)
+
+
+def test_a_particle_is_found_where_it_lies() -> None:
+    image = noise((200, 230))
+    image[76:108, 116:148] -= 3 * particle().rot90().float()  # dark; turned, its centre is at (91, 132)
+    scene = scene_of(image)
+    match = search(scene, particle()[None], PIXEL)
+    y, x = np.unravel_index(int(match.ncc.argmax()), tuple(match.ncc.shape))
+    assert abs(y * scene.pixel_y_a - 91 * PIXEL) < scene.pixel_a
+    assert abs(x * scene.pixel_x_a - 132 * PIXEL) < scene.pixel_a
+
+
+def test_decoys_keep_the_power_by_radius_and_angular_order() -> None:
+    reference = particle(48)[None]
+    decoy = decoys(reference, [5])
+    powers = [
+        (np.abs(torch.fft.rfft(to_polar(image), dim=1).numpy()) ** 2)[:40, :12]
+        for image in (reference[0], decoy[0])
+    ]
+    assert np.abs(powers[0] - powers[1]).max() < 0.03 * powers[0].max()
+    np.testing.assert_allclose(powers[1].sum(1), powers[0].sum(1), atol=0.02 * powers[0].sum(1).max())
+    assert np.corrcoef(reference.flatten(), decoy.flatten())[0, 1] < 0.5
+    assert torch.equal(decoy, decoys(reference, [5])) and not torch.equal(decoy, decoys(reference, [6]))
+
+
+def test_decoys_and_targets_score_alike_on_noise() -> None:
+    reference = particle()[None]
+    false = decoys(reference, [3])
+    won = []
+    for seed in range(6):
+        scene = scene_of(noise((400, 420), seed))
+        maps = [search(scene, images, PIXEL).ncc for images in (reference, false)]
+        won += compete(maps[0], maps[1], DIAMETER / scene.pixel_a).target.tolist()
+    share = np.mean(won)
+    assert len(won) > 200 and abs(share - 0.5) < 4 * 0.5 / len(won) ** 0.5
+
+
+def test_maxima_are_those_of_a_plain_search() -> None:
+    values = noise((31, 40))
+    found = local_maxima(values, 3.5, 2)
+    expected = []
+    grid = np.stack(np.mgrid[:31, :40], -1)
+    for y in range(2, 29):
+        for x in range(2, 38):
+            near = np.hypot(*(grid - (y, x)).reshape(-1, 2).T).reshape(31, 40) <= 3.5
+            if values[y, x] > 0 and values[y, x] == values.numpy()[near].max():
+                expected.append((y, x))
+    assert list(zip(found.y.tolist(), found.x.tolist(), strict=True)) == expected
+
+
+def test_best_near_stays_within_reach_and_on_the_map() -> None:
+    values = torch.zeros(9, 9)
+    values[4, 6], values[4, 7] = 1.0, 2.0
+    found = best_near(values, torch.tensor([4.0, -5.0]), torch.tensor([4.2, 20.0]), 2.0)
+    assert (found.y.tolist(), found.x.tolist()) == ([4, 0], [6, 8])
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (torch.full((100, 100), torch.nan), "not finite"),
+        (torch.ones(100, 100), "the same"),
+        (noise((100, 40)), "smaller than two particle diameters"),
+    ],
+)
+def test_micrographs_of_no_use_are_refused(image: torch.Tensor, message: str) -> None:
+    with pytest.raises(CryoflowError, match=message):
+        prepare(image, PIXEL, DIAMETER)
+
+
+def test_dead_pixels_do_not_count() -> None:
+    image = noise((120, 131))
+    image[30, 40] = 1e6
+    prepared: Prepared = prepare(image, PIXEL, DIAMETER)
+    assert float(prepared.image.abs().max()) < 7
