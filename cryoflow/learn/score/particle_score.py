@@ -1,0 +1,75 @@
+"""Log-odds of being a whole particle, learnt on other micrographs than it is given for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cryoflow.learn.score.logistic import Logistic, fit_logistic
+from cryoflow.learn.score.mixture import NOISE, SURE_OBJECT, Mixture, fit_mixture
+
+FOLDS = 4
+LEAST = 100
+"""Fewer sure objects, or less noise, than this teach too little."""
+CLIP = 12.0
+SURE = 15.0
+"""Log-odds beyond this are not told apart."""
+
+
+class Model(NamedTuple):
+    """What is learnt from the particles of some micrographs."""
+
+    mixture: Mixture
+    logistic: Logistic
+
+    def log_odds(self, features: Tensor, mixed: int) -> Tensor:
+        """Against noise by the logistic function, against outliers by the densities; the worse rules."""
+        parts = self.mixture.log_parts(features[:, :mixed])
+        gate = (parts[:, 0] - parts[:, 2]).clamp(-SURE, SURE)
+        score = self.logistic.log_odds(features).clamp(-SURE, SURE)
+        return -torch.logaddexp(-score, -gate)
+
+
+def learn(features: Tensor, object_chance: Tensor, mixed: int) -> Model:
+    """Fit the mixture on the first ``mixed`` features and the logistic function on all, to its chances."""
+    mixture = fit_mixture(features[:, :mixed], object_chance)
+    chance = mixture.responsibilities(features[:, :mixed])[:, 0]
+    return Model(mixture, fit_logistic(features, chance, (2 * chance - 1).abs()))
+
+
+def teaches(object_chance: Tensor) -> bool:
+    """Whether there are enough sure objects and enough noise to learn from."""
+    kinds = (object_chance > SURE_OBJECT, object_chance < NOISE)
+    return all(int(kind.sum()) >= LEAST for kind in kinds)
+
+
+def particle_log_odds(features: Tensor, object_chance: Tensor, fold: Tensor, mixed: int) -> Tensor:
+    """Cross-fitted log-odds: each fold is scored by a model of the others.
+
+    Parameters
+    ----------
+    features : Tensor
+        As measured, float64 ``(n, p)``.
+    object_chance : Tensor
+        ``(n,)``: chance of being anything but noise, for a start.
+    fold : Tensor
+        Int64 ``(n,)``; particles of one micrograph share a fold.
+    mixed : int
+        How many of the first features the densities are of.
+    """
+    points = standardised(features)
+    log_odds = torch.zeros(len(points), dtype=points.dtype)
+    for k in sorted(set(fold.tolist())):
+        held = fold == k
+        model = learn(points[~held], object_chance[~held], mixed)
+        log_odds[held] = model.log_odds(points[held], mixed)
+    return log_odds
+
+
+def standardised(features: Tensor) -> Tensor:
+    """Each feature by its median and MAD, cut off at 12."""
+    median = features.median(0).values
+    mad = 1.4826 * (features - median).abs().median(0).values
+    return ((features - median) / (mad + 1e-6)).clamp(-CLIP, CLIP)

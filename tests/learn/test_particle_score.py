@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from cryoflow.learn.score.fdr import local_fdr, q_values
+from cryoflow.learn.score.logistic import fit_logistic
+from cryoflow.learn.score.mixture import fit_mixture
+from cryoflow.learn.score.particle_score import particle_log_odds
+from cryoflow.learn.score.robust import Shape, log_t, robust_shape
+
+
+def normal(n: int, p: int, seed: int = 0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(n, p)))
+
+
+def test_q_values_are_those_of_a_plain_loop() -> None:
+    rng = np.random.default_rng(4)
+    targets, decoys = rng.normal(1, 1, 60).round(1), rng.normal(0, 1, 40).round(1)  # with ties
+    rates = {t: (1 + (decoys >= t).sum()) / (targets >= t).sum() for t in targets}
+    expected = [min(1, *(rate for t, rate in rates.items() if t <= own)) for own in targets]
+    found = q_values(torch.from_numpy(targets), torch.from_numpy(decoys))
+    np.testing.assert_allclose(found.numpy(), expected)
+
+
+def test_local_fdr_is_the_ratio_of_densities_and_falls() -> None:
+    rng = np.random.default_rng(1)
+    decoys = rng.normal(0, 1, 20000)
+    targets = np.r_[rng.normal(0, 1, 20000), rng.normal(4, 1, 10000)]
+    at = np.linspace(-2, 6, 33)
+    rate = local_fdr(*(torch.from_numpy(values) for values in (targets, decoys, at))).numpy()
+    null, true = stats.norm.pdf(at), stats.norm.pdf(at, 4)
+    assert np.abs(rate - null / (null + 0.5 * true)).max() < 0.08
+    assert (np.diff(rate) <= 1e-12).all() and rate[0] == 1
+    none = torch.zeros(0)
+    assert local_fdr(none, none, torch.zeros(2)).tolist() == [1, 1]
+
+
+def test_shape_is_not_moved_by_outliers() -> None:
+    points = normal(2000, 4) * torch.tensor([1.0, 2.0, 0.5, 1.0]) + 3
+    spoilt = torch.cat((points, 20 + 0.1 * normal(300, 4, 1)))
+    shape = robust_shape(spoilt, 0.75)
+    np.testing.assert_allclose(shape.centre, 3, atol=0.15)
+    np.testing.assert_allclose(shape.covariance.diagonal(), [1, 4, 0.25, 1], rtol=0.15)
+
+
+def test_log_t_is_that_of_scipy() -> None:
+    covariance = torch.tensor([[2.0, 0.3], [0.3, 1.0]], dtype=torch.float64)
+    points = normal(7, 2)
+    expected = stats.multivariate_t.logpdf(points.numpy(), [0.5, -1], covariance.numpy(), df=5)
+    found = log_t(points, Shape(torch.tensor([0.5, -1], dtype=torch.float64), covariance), 5)
+    np.testing.assert_allclose(found, expected)
+
+
+def kinds(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Noise, particles and few outliers in six dimensions: features, what they are, and a first guess."""
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(3, 4000, p=(0.6, 0.35, 0.05))
+    centre = np.array([[0, 0, 0, 0, 0, 0], [3, 1.5, 1, 0, 0, 0], [3, 1.5, 1, 0, 0, 0]])
+    spread = np.where(kind == 2, 5.0, 1.0)
+    points = centre[kind] + spread[:, None] * rng.normal(size=(len(kind), 6))
+    null, true = (stats.norm.pdf(points[:, 0], m) for m in (0, 3))
+    return torch.from_numpy(points), torch.from_numpy(kind), torch.from_numpy(true / (true + 1.6 * null))
+
+
+def test_mixture_finds_the_shares() -> None:
+    points, kind, chance = kinds()
+    mixture = fit_mixture(points, chance)
+    assert float(mixture.shares[0]) == pytest.approx(float((kind == 1).double().mean()), abs=0.04)
+    found = mixture.responsibilities(points)[:, 0]
+    assert float(((found > 0.5) == (kind == 1)).double().mean()) > 0.93
+
+
+def test_logistic_finds_the_truth_and_is_calibrated() -> None:
+    points = normal(20000, 3)
+    log_odds = 1.5 * points[:, 0] - points[:, 1] + 0.5 * (points[:, 2] ** 2) - 0.7
+    labels = torch.bernoulli(torch.sigmoid(log_odds), generator=torch.Generator().manual_seed(1))
+    found = fit_logistic(points, labels, torch.ones(len(points), dtype=torch.float64)).log_odds(points)
+    assert float((found - log_odds).abs().mean()) < 0.1
+
+
+def test_log_odds_are_calibrated_and_cross_fitted() -> None:
+    points, kind, chance = kinds(3)
+    fold = torch.arange(len(points)) % 4
+    log_odds = particle_log_odds(points, chance, fold, 6)
+    good, p = (kind == 1).double(), torch.sigmoid(log_odds)
+    edges = (p * 5).long().clamp_max(4)
+    error = sum(
+        float((p[edges == i].mean() - good[edges == i].mean()).abs() * (edges == i).double().mean())
+        for i in range(5)
+    )
+    assert error < 0.04
+    assert stats.mannwhitneyu(p[good == 1], p[good == 0]).statistic / (good.sum() * (1 - good).sum()) > 0.95
+    assert torch.equal(log_odds, particle_log_odds(points, chance, fold, 6))
