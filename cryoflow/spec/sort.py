@@ -59,6 +59,38 @@ class Reference(Section):
     )
 
 
+class Scores(Section):
+    """Chances of being a whole particle, from the micrographs themselves (cryoflow's own)."""
+
+    learnt_scores: bool = field(
+        "Learnt scores?",
+        None,
+        False,
+        help="Yes writes particles_scores.star: probability, q-value and features of every particle.",
+    )
+    particle_diameter: float | None = field(
+        "Particle diameter (A)",
+        None,
+        None,
+        unit="A",
+        off=NOT_POSITIVE,
+        low=0,
+        low_open=True,
+        help="Largest diameter of the particle; off: that of the references' mask.",
+    )
+    micrograph_pixel_size: float | None = field(
+        "Pixel size of the micrographs (A)",
+        None,
+        None,
+        unit="A",
+        off=NOT_POSITIVE,
+        low=0,
+        low_open=True,
+        high=100,
+        help="Pixel size of the micrographs on disk; off: what their headers say.",
+    )
+
+
 class Sort(JobSpec):
     """Step 13 of the tutorial."""
 
@@ -67,6 +99,7 @@ class Sort(JobSpec):
     reference: Reference = section(
         "Reference", "How references compare with particles.", relion_heading="References"
     )
+    scores: Scores = section("Scores", "Chances of being a whole particle, from the micrographs themselves.")
 
     def broken_rules(self) -> Iterator[Broken]:
         """Yield every rule between fields that this spec breaks."""

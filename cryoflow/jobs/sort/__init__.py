@@ -18,6 +18,7 @@ from cryoflow.jobs.beside import stacks_of
 from cryoflow.jobs.references import read_references
 from cryoflow.jobs.sort.particles import Particles, ctf_options, poses_of, read
 from cryoflow.jobs.sort.references import prepare
+from cryoflow.jobs.sort.scores import plan_scores, write_scores
 from cryoflow.jobs.threads import one_thread_each
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Sort
@@ -28,11 +29,12 @@ COLUMN = "rlnParticleSelectZScore"
 
 
 def run(spec: Sort, context: JobContext) -> JobResult:
-    """Write ``particles_sort.star``: the input plus ``rlnParticleSelectZScore``."""
+    """Write ``particles_sort.star``: the input plus ``rlnParticleSelectZScore``; and the learnt scores."""
     given = spec.io.references_from_model_star or spec.io.autopicking_references
     assert given is not None
     stack = read_references(context, given)
     particles = read(spec, context, len(stack.images))
+    plan = plan_scores(spec, context, particles, stack) if spec.scores.learnt_scores else None
     references = prepare(
         stack, spec.reference.pixel_size_in_references, particles.pixel_size_a, particles.box, context
     )
@@ -45,11 +47,13 @@ def run(spec: Sort, context: JobContext) -> JobResult:
     table = particles.table._replace(rows=particles.table.rows.assign(**{COLUMN: scores}))
     write_table(target, table, None if spec.star_style == "input" else spec.star_style)
     name, stacks = context.relative(target), stacks_of(table.rows["rlnImageName"])
+    learnt = write_scores(plan, context) if plan else JobResult((), (), {})
     return JobResult(
-        inputs=(spec.io.input_particles_to_be_sorted, *stacks, *stack.files),
-        outputs=(name,),
-        counts={"particles": len(scores), "manual": int(particles.manual.sum())},
-        summary=_summary(scores[~particles.manual]),
+        inputs=(spec.io.input_particles_to_be_sorted, *stacks, *stack.files, *learnt.inputs),
+        outputs=(name, *learnt.outputs),
+        counts={"particles": len(scores), "manual": int(particles.manual.sum()), **learnt.counts},
+        failures=learnt.failures,
+        summary=_summary(scores[~particles.manual]) + learnt.summary,
         nodes=((name, "ParticleGroupMetadata.star.relion"),),
     )
 

@@ -1,0 +1,85 @@
+"""The evidence of one micrograph: features of its particles, and what targets and decoys have won."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cryoflow.compute.score.features import Measured, View, measure, middle_band
+from cryoflow.compute.score.picks import Competition, compete
+from cryoflow.compute.score.prepared import Prepared, prepare
+from cryoflow.compute.score.scene import COARSE, FINE, Level, Scene, whitened
+from cryoflow.compute.score.search import search
+from cryoflow.errors import CryoflowError
+from cryoflow.files.mrc import read_header, read_image
+from cryoflow.jobs.sort.score_plan import Plan, micrograph_pixel
+from cryoflow.project.context import Failure, JobContext
+
+REACH = 0.12
+"""Of the diameter: how far from its coordinate a particle's best correlation may lie."""
+
+
+class Evidence(NamedTuple):
+    """What one micrograph tells; on the CPU, float64."""
+
+    row: Tensor
+    """Numbers of its rows, ``(n,)``, in the order of their image names."""
+    features: Tensor
+    """``(n, features)``."""
+    own: Tensor
+    """Score of the target peak that each particle lies on, ``(n,)``; nan where it lies on none."""
+    targets: Tensor
+    """Scores of all peaks that targets and decoys have won."""
+    decoys: Tensor
+
+
+def evidence(plan: Plan, context: JobContext, name: str, rows: pd.DataFrame) -> Evidence | Failure:
+    """Read and search one micrograph; what goes wrong with it becomes a `Failure`."""
+    try:
+        path = context.resolve(name)
+        pixel_a = micrograph_pixel(plan, read_header(path).pixel_size)
+        rows = rows.sort_values("rlnImageName", kind="stable")
+        image = torch.from_numpy(read_image(path)).to(context.device)
+        prepared = prepare(image, pixel_a, plan.diameter_a)
+        return _evidence(plan, prepared, rows, plan.positions_a(rows, pixel_a))
+    except (CryoflowError, OSError) as error:
+        return Failure(name, f"its particles get no score: {error}")
+
+
+def _evidence(
+    plan: Plan, prepared: Prepared, rows: pd.DataFrame, position_a: tuple[Tensor, Tensor]
+) -> Evidence:
+    y_a, x_a = (axis.to(prepared.image.device) for axis in position_a)
+    coarse, fine = (_view(plan, prepared, rows, level) for level in (COARSE, FINE))
+    scene = coarse.scene
+    decoy = search(scene, plan.decoys.to(scene.image.device), plan.reference_pixel_a)
+    found = compete(coarse.match.ncc, decoy.ncc, plan.diameter_a / scene.pixel_a)
+    middle = middle_band(prepared, scene)
+    measured = measure(coarse, fine, middle, (y_a, x_a), REACH * plan.diameter_a)
+    peak = _own_peak(measured, found, scene, REACH * plan.diameter_a)
+    values = found.peaks.value.double().cpu()
+    won = found.target.cpu()
+    row = torch.tensor(rows.index.to_numpy(), dtype=torch.int64)
+    features = torch.stack(measured.features, 1).cpu()
+    return Evidence(row, features, peak.cpu(), values[won], values[~won])
+
+
+def _view(plan: Plan, prepared: Prepared, rows: pd.DataFrame, level: Level) -> View:
+    ctf = plan.ctf(rows, str(prepared.image.device))
+    first_peak = plan.spec.reference.ignore_ctfs_until_first_peak
+    scene = whitened(prepared, plan.diameter_a, ctf, level, first_peak)
+    return View(scene, search(scene, plan.references.to(scene.image.device), plan.reference_pixel_a))
+
+
+def _own_peak(measured: Measured, found: Competition, scene: Scene, reach_a: float) -> Tensor:
+    """Score of the nearest peak within reach if targets have won it, else nan."""
+    missing = torch.full_like(measured.y_a, torch.nan)
+    if not len(found.target):
+        return missing
+    y, x = found.peaks.y * scene.pixel_y_a, found.peaks.x * scene.pixel_x_a
+    distance, nearest = torch.hypot(measured.y_a[:, None] - y, measured.x_a[:, None] - x).min(1)
+    holds = (distance <= reach_a) & found.target[nearest]
+    return torch.where(holds, found.peaks.value[nearest].double(), missing)

@@ -1,0 +1,100 @@
+"""What the learnt scores need: micrographs, coordinates, references, decoys and a diameter, all checked."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cryoflow.compute.ctf import CtfParameters
+from cryoflow.compute.score.decoys import decoys
+from cryoflow.compute.sort import fit_box, sorting_radius_squared
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.seeds import seed_for
+from cryoflow.files.tables import require
+from cryoflow.jobs.ctf_columns import ctf_parameters
+from cryoflow.jobs.references import Stack
+from cryoflow.jobs.sort.particles import Particles
+from cryoflow.project.context import JobContext
+from cryoflow.spec import Sort
+
+
+class Plan(NamedTuple):
+    """All that scoring a micrograph takes."""
+
+    spec: Sort
+    rows: pd.DataFrame
+    """Of the particles, as in ``particles_sort.star``, numbered from 0."""
+    particle_pixel_a: float
+    references: Tensor
+    """And decoys, ``(refs, n, n)``, n even."""
+    decoys: Tensor
+    reference_pixel_a: float
+    diameter_a: float
+
+    def ctf(self, rows: pd.DataFrame, device: str) -> CtfParameters | None:
+        """CTF of the first of the rows, which are of one micrograph; None when it is not to be used."""
+        if not self.spec.reference.are_references_ctf_corrected:
+            return None
+        return CtfParameters(*(field[0] for field in ctf_parameters(rows.iloc[:1], device)))
+
+    def positions_a(self, rows: pd.DataFrame, pixel_a: float) -> tuple[Tensor, Tensor]:
+        """y and x of the particles' centres in A from the micrograph's first pixel; ``pixel_a`` is its."""
+        y, x = (self._position(rows, axis, pixel_a) for axis in "YX")
+        return y, x
+
+    def _position(self, rows: pd.DataFrame, axis: str, pixel_a: float) -> Tensor:
+        centre = rows[f"rlnCoordinate{axis}"].astype(float) * pixel_a
+        offset = f"rlnOrigin{axis}"
+        if offset in rows.columns:
+            centre = centre - rows[offset].astype(float) * self.particle_pixel_a
+        return torch.tensor(centre.to_numpy(), dtype=torch.float64)
+
+
+def plan_scores(spec: Sort, context: JobContext, particles: Particles, stack: Stack) -> Plan:
+    """Check what the learnt scores need, before anything is computed.
+
+    The references' pixel size is the spec's, else that of their header, else that of the particles.
+
+    Raises
+    ------
+    FileError
+        When a column is missing, or there is no diameter.
+    """
+    require(particles.table, "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
+    particle_a = particles.pixel_size_a
+    pixel_a = spec.reference.pixel_size_in_references or stack.header_pixel_a or particle_a
+    diameter_a = spec.scores.particle_diameter or _mask_diameter(stack, pixel_a)
+    size = stack.images.shape[-1]
+    images = fit_box(stack.images, size + size % 2)
+    numbers = range(1, len(images) + 1)
+    seeds = [seed_for(spec.compute.seed, "decoy", f"reference {number}") for number in numbers]
+    rows = particles.table.rows.reset_index(drop=True)
+    context.report.say(f"learnt scores for particles of {diameter_a:g} A")
+    return Plan(spec, rows, particle_a, images, decoys(images, seeds), pixel_a, diameter_a)
+
+
+def _mask_diameter(stack: Stack, pixel_a: float) -> float:
+    radius = sorting_radius_squared(stack.images) ** 0.5
+    if radius < 1 or radius >= stack.images.shape[-1] / 2:
+        what = "references without a mask tell no diameter; give scores.particle_diameter"
+        raise FileError(stack.files[0], what)
+    return float(2 * radius * pixel_a)
+
+
+def micrograph_pixel(plan: Plan, header_a: float) -> float:
+    """Pixel size of a micrograph in A: the spec's, or its header's.
+
+    Raises
+    ------
+    CryoflowError
+        When neither says.
+    """
+    given = plan.spec.scores.micrograph_pixel_size
+    if given is not None:
+        return float(given)
+    if header_a <= 0:
+        raise CryoflowError("no pixel size in the header; give scores.micrograph_pixel_size")
+    return header_a

@@ -1,0 +1,164 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from particle_project import Listener
+
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.mrc import write_mrc
+from cryoflow.files.star import read_star, write_star
+from cryoflow.files.tables import read_particles
+from cryoflow.jobs.extract import run as extract
+from cryoflow.jobs.sort import run
+from cryoflow.jobs.sort import scores as module
+from cryoflow.project.context import JobContext, JobResult
+from cryoflow.simulate.options import SimulateOptions
+from cryoflow.simulate.project import CTF_TABLE, REFERENCES, simulate_project
+from cryoflow.spec import parse_spec
+
+OPTIONS = SimulateOptions(
+    micrographs=3,
+    selected=3,
+    size=(440, 480),
+    pixel_size=4.0,
+    particles=16,
+    broken=2,
+    contaminants=2,
+    carbon=0,
+    snr=0.1,
+    mode="float32",
+)
+PARTICLES = "Extract/job012/particles.star"
+
+
+def picks(project: Path, name: str, seed: int) -> pd.DataFrame:
+    """Whole particles, half a pixel off, and as many places of chance."""
+    truth = read_star(project / f"truth/{name}.star")[""]
+    assert isinstance(truth, pd.DataFrame)
+    good = truth.loc[truth["truthKind"] == 1, ["rlnCoordinateX", "rlnCoordinateY"]] + 0.5
+    chance = np.random.default_rng(seed).uniform(60, 380, (len(good), 2))
+    table = pd.concat((good, pd.DataFrame(chance, columns=good.columns)), ignore_index=True)
+    return table.assign(rlnClassNumber=1, rlnAnglePsi=0.0, rlnAutopickFigureOfMerit=1.0)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("scores")
+    simulate_project(root, OPTIONS)
+    for number in (1, 2, 3):
+        table = picks(root, f"mic00{number}", number)
+        write_star(root / f"AutoPick/job011/Micrographs/mic00{number}_autopick.star", {"": table})
+    (root / "AutoPick/job011/coords_suffix_autopick.star").write_text(f"{CTF_TABLE}\n")
+    io = {
+        "micrograph_star_file": CTF_TABLE,
+        "input_coordinates": "AutoPick/job011/coords_suffix_autopick.star",
+    }
+    spec = {"job": "Extract", "io": io, "extract": {"particle_box_size": 48}}
+    extract(parse_spec(spec), context(root, "Extract/job012"))
+    return root
+
+
+def context(root: Path, job: str) -> JobContext:
+    (root / job).mkdir(parents=True, exist_ok=True)
+    return JobContext(root, root / job, report=Listener())
+
+
+def score(
+    project: Path, job: str | JobContext = "Sort/job013", particles: str = PARTICLES, **scores: Any
+) -> tuple[pd.DataFrame, JobResult]:
+    io = {"input_particles_to_be_sorted": particles, "autopicking_references": REFERENCES}
+    wanted = {"learnt_scores": True, "particle_diameter": OPTIONS.diameter, **scores}
+    reference = {"pixel_size_in_references": 2 * OPTIONS.pixel_size}
+    spec = parse_spec({"job": "Sort", "io": io, "reference": reference, "scores": wanted})
+    job = context(project, job) if isinstance(job, str) else job
+    result = run(spec, job)
+    table = read_star(job.directory / "particles_scores.star")[""]
+    assert isinstance(table, pd.DataFrame)
+    return table, result
+
+
+def truth(table: pd.DataFrame, project: Path) -> np.ndarray:
+    kinds = np.zeros(len(table), bool)
+    for name, rows in table.groupby("rlnMicrographName"):
+        known = read_star(project / f"truth/{Path(str(name)).stem}.star")[""]
+        assert isinstance(known, pd.DataFrame)
+        known = known[known["truthKind"] == 1]
+        steps = [
+            rows[f"rlnCoordinate{a}"].to_numpy()[:, None] - known[f"rlnCoordinate{a}"].to_numpy()
+            for a in "XY"
+        ]
+        kinds[rows.index] = np.hypot(*steps).min(1) < 0.3 * OPTIONS.diameter / OPTIONS.pixel_size
+    return kinds
+
+
+def auc(values: pd.Series, good: np.ndarray) -> float:
+    numbers = values.to_numpy(float)
+    pairs = numbers[good][:, None] - numbers[~good]
+    return float((pairs > 0).mean() + 0.5 * (pairs == 0).mean())
+
+
+def test_particles_score_above_places_of_chance(project: Path) -> None:
+    table, result = score(project)
+    rows = read_particles(project / "Sort/job013/particles_sort.star").rows
+    assert table["rlnImageName"].tolist() == rows["rlnImageName"].tolist()
+    good = truth(table, project)
+    assert auc(table["cryoflowNcc"], good) > 0.95 and auc(table["cryoflowLogOdds"], good) > 0.9
+    accepted = table["cryoflowQValue"] <= 0.1
+    assert good[accepted].mean() > 0.8 and accepted[good].mean() > 0.5
+    assert result.counts["scored"] == len(rows) and not result.failures
+    assert "Sort/job013/particles_scores.star" in result.outputs and "Micrographs/mic001.mrc" in result.inputs
+
+
+def test_rows_order_and_a_second_run_change_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "teaches", lambda chance: True)  # so small a project teaches little
+    first, _ = score(project)
+    again, _ = score(project, "Sort/job014")
+    pd.testing.assert_frame_equal(first, again, check_exact=True)
+    rows = read_particles(project / PARTICLES).rows.sample(frac=1, random_state=1)
+    write_star(project / "shuffled.star", {"": rows})
+    shuffled, _ = score(project, "Sort/job015", "shuffled.star")
+    by_name = [table.set_index("rlnImageName").sort_index() for table in (first, shuffled)]
+    pd.testing.assert_frame_equal(*by_name, check_exact=True)
+
+
+def test_too_few_particles_to_learn_from_are_told(project: Path) -> None:
+    job = context(project, "Sort/job020")
+    table, _ = score(project, job=job)
+    assert isinstance(job.report, Listener) and "too few clear particles" in job.report.warned[0]
+    assert table["cryoflowProbability"].between(0, 1).all()
+
+
+def test_a_bad_micrograph_does_not_stop_the_rest(project: Path) -> None:
+    rows = read_particles(project / PARTICLES).rows
+    gone = rows["rlnMicrographName"] == "Micrographs/mic002.mrc"
+    rows.loc[gone, "rlnMicrographName"] = "Micrographs/gone.mrc"
+    write_star(project / "gone.star", {"": rows})
+    table, result = score(project, "Sort/job016", "gone.star")
+    assert [failure.item for failure in result.failures] == ["Micrographs/gone.mrc"]
+    assert "its particles get no score" in result.failures[0].message
+    numbers = table["cryoflowProbability"].astype(float)
+    assert numbers[gone].isna().all() and numbers[~gone].notna().all()
+    write_star(project / "all.star", {"": rows[gone]})
+    with pytest.raises(CryoflowError, match=r"no micrograph could be scored; Micrographs/gone.mrc"):
+        score(project, "Sort/job017", "all.star")
+
+
+def test_what_is_missing_is_told_before_anything_is_done(project: Path) -> None:
+    rows = read_particles(project / PARTICLES).rows
+    write_star(project / "nameless.star", {"": rows.drop(columns="rlnMicrographName")})
+    with pytest.raises(FileError, match="lacks the column rlnMicrographName"):
+        score(project, "Sort/job018", "nameless.star")
+    write_mrc(project / "full.mrcs", np.random.default_rng(1).normal(size=(1, 48, 48)).astype("f4"), 4.0)
+    io = {"input_particles_to_be_sorted": PARTICLES, "autopicking_references": "full.mrcs"}
+    spec = parse_spec({"job": "Sort", "io": io, "scores": {"learnt_scores": True}})
+    with pytest.raises(FileError, match=r"tell no diameter; give scores.particle_diameter"):
+        run(spec, context(project, "Sort/job018"))
+    assert not (project / "Sort/job018/particles_sort.star").exists()
+
+
+def test_the_pixel_size_may_be_given(project: Path) -> None:
+    table, _ = score(project)
+    same, _ = score(project, "Sort/job019", micrograph_pixel_size=OPTIONS.pixel_size)
+    np.testing.assert_allclose(table["cryoflowNcc"], same["cryoflowNcc"], atol=1e-3)
