@@ -13,6 +13,14 @@ Mapper = Callable[..., Iterator[Any]]
 """As the built-in `map`: results come in the order of the items."""
 
 
+def single_threads(count: int) -> ThreadPoolExecutor:
+    """Threads that each compute on one torch thread, from their first operation on.
+
+    A new thread would take its first transform on as many threads as the machine has, and round otherwise.
+    """
+    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+
+
 @contextmanager
 def one_thread_each(device: str, at_once: int | None = None) -> Iterator[Mapper]:
     """Give a `map` that works on so many items at a time; by default on as many as torch has threads.
@@ -27,7 +35,7 @@ def one_thread_each(device: str, at_once: int | None = None) -> Iterator[Mapper]
         return
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(at_once or threads) as pool:
+        with single_threads(at_once or threads) as pool:
             yield pool.map
     finally:
         torch.set_num_threads(threads)

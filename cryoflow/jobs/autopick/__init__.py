@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -16,6 +15,7 @@ from cryoflow.jobs.autopick.statistics import greyscale_warning
 from cryoflow.jobs.autopick.with_blobs import BlobPicker
 from cryoflow.jobs.autopick.with_references import ReferencePicker
 from cryoflow.jobs.autopick.work import Work
+from cryoflow.jobs.threads import single_threads
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import AutoPick
 
@@ -83,7 +83,7 @@ def _work_all(work: Work, micrographs: Sequence[Micrograph]) -> Iterator[Picked 
     Each has one thread of its own, for three reasons: the results do not depend on how many there are, no
     thread waits for another, and the references are shared.
     """
-    with ThreadPoolExecutor(_lanes(work), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with single_threads(_lanes(work)) as pool:
         yield from pool.map(work.do, micrographs)
 
 

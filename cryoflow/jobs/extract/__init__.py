@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
 import pandas as pd
@@ -14,7 +13,7 @@ from cryoflow.files.tables import Table, write_table
 from cryoflow.jobs.extract.positions import find_positions
 from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of
 from cryoflow.jobs.extract.stack import Done, Task, work
-from cryoflow.jobs.threads import one_thread_each
+from cryoflow.jobs.threads import one_thread_each, single_threads
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import Compute, Extract
 
@@ -74,7 +73,7 @@ def _work_all(tasks: Sequence[Task], compute: Compute) -> Iterator[Done]:
     """
     workers = min(compute.workers, len(tasks))
     at_once = compute.threads and compute.threads * workers
-    with one_thread_each(tasks[0].device, at_once) as spread, ThreadPoolExecutor(workers) as pool:
+    with one_thread_each(tasks[0].device, at_once) as spread, single_threads(workers) as pool:
         yield from pool.map(work, tasks, repeat(spread)) if workers > 1 else map(work, tasks, repeat(spread))
 
 
