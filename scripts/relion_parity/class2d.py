@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d import State, iterate, start
-from cryoflow.compute.fourier import shells
+from cryoflow.compute.ring_correlation import ring_correlation
 from cryoflow.jobs.class2d.saved import Saved, read_saved
 from cryoflow.jobs.class2d.source import make_data
 
@@ -81,8 +81,9 @@ def agreement(ours: State, saved: Saved) -> Agreement:
     def relative(one: Tensor | float, other: Tensor | float) -> float:
         return float((torch.as_tensor(one) / torch.as_tensor(other) - 1).abs().max())
 
+    full = r.references.abs().amax((1, 2)) > 0
     return Agreement(
-        frc=float(ring_correlation(m.references, r.references)[:, 1 : r.shell + 1].min()),
+        frc=float(ring_correlation(m.references[full], r.references[full])[:, 1 : r.shell + 1].min()),
         averages=float((m.references - r.references).abs().max() / r.references.abs().max()),
         noise=relative(m.noise, r.noise),
         share=float((m.share - r.share).abs().max()),
@@ -98,22 +99,6 @@ def agreement(ours: State, saved: Saved) -> Agreement:
         psi=share(turn < fine + 0.01),
         offsets=share(move < 1),
     )
-
-
-def ring_correlation(one: Tensor, other: Tensor) -> Tensor:
-    """Fourier ring correlation of images ``(K, n, n)``, ``(K, n // 2 + 1)``."""
-    box = one.shape[-1]
-    shell = shells(box).flatten()
-    keep = shell <= box // 2
-
-    def sums(values: Tensor) -> Tensor:
-        flat = values.flatten(1)[:, keep]
-        return flat.new_zeros(len(flat), box // 2 + 1).index_add_(1, shell[keep], flat)
-
-    a, b = torch.fft.rfft2(one), torch.fft.rfft2(other)
-    both = sums((a * b.conj()).real)
-    correlation: Tensor = both / (sums(a.abs().square()) * sums(b.abs().square())).sqrt()
-    return torch.where(correlation.isnan(), 1.0, correlation)  # empty classes
 
 
 def first_noise(project: Path, case: str) -> float:

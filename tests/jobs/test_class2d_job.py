@@ -91,9 +91,10 @@ def change(project: Path, **columns: Any) -> None:
 def test_writes_every_iteration_under_relions_names(project: Path) -> None:
     result, listener = classify(project, spec())
     folder = project / "Class2D/job015"
-    kinds = ["classes.mrcs", "data.star", "model.star", "optimiser.star", "sampling.star"]
+    kinds = ["classes.mrcs", "classes.star", "data.star", "model.star", "optimiser.star", "sampling.star"]
     expected = [f"run_it{i:03d}_{kind}" for i in range(3) for kind in kinds]
-    expected.remove("run_it000_sampling.star")
+    for kind in ("classes.star", "sampling.star"):
+        expected.remove(f"run_it000_{kind}")
     assert sorted(p.name for p in folder.iterdir()) == expected
     assert sorted(result.outputs) == [f"Class2D/job015/{name}" for name in expected]
     assert len(listener.said) == 2 and listener.said[0].startswith("iteration 1: ")
@@ -118,6 +119,28 @@ def test_writes_every_iteration_under_relions_names(project: Path) -> None:
     assert isinstance(optimiser, dict)
     assert optimiser["rlnModelStarFile"] == "Class2D/job015/run_it002_model.star"
     assert result.counts["particles"] == 2 * EACH
+
+
+def test_classes_are_told_with_hard_counts_and_halves(project: Path) -> None:
+    change(project, rlnClassNumber=7)  # of the references that they were picked with
+    classify(project, spec(6, classes=3))
+    folder = project / "Class2D/job015"
+    assert set(read_particles(folder / "run_it000_data.star").rows["rlnClassNumber"]) == {0}
+    said = [read_star(folder / f"run_it{i:03d}_classes.star") for i in range(1, 7)]
+    assert [len(blocks) for blocks in said] == [1, 1, 1, 1, 2, 2]
+    classes, correlations = said[-1]["classes"], said[-1]["class_frc"]
+    assert isinstance(classes, pd.DataFrame) and isinstance(correlations, pd.DataFrame)
+    members = read_particles(folder / "run_it006_data.star").rows["rlnClassNumber"]
+    counts = [int((members == k).sum()) for k in (1, 2, 3)]
+    assert classes["cryoflowHardCount"].tolist() == counts and sum(counts) == 2 * EACH
+    assert (classes["cryoflowEmpty"] == (classes["rlnClassDistribution"] == 0)).all()
+    halves = classes[["cryoflowHalf1", "cryoflowHalf2"]].to_numpy().sum(1)
+    assert np.allclose(halves / halves.sum(), classes["rlnClassDistribution"], atol=1e-5)
+    for k in (1, 2, 3):
+        rows = correlations[correlations["rlnClassNumber"] == k]
+        agree = (rows["cryoflowFrc"].to_numpy()[1:] >= 0.143).cumprod().sum()
+        resolution = BOX * PIXEL / agree if agree else np.inf
+        assert classes["cryoflowFrcResolution"][k - 1] == pytest.approx(resolution, rel=1e-5)
 
 
 def test_same_seed_same_bytes_another_seed_others(project: Path) -> None:

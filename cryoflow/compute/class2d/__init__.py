@@ -2,6 +2,6 @@
 
 from cryoflow.compute.class2d.iterate import iterate
 from cryoflow.compute.class2d.start import start
-from cryoflow.compute.class2d.types import Changes, Data, Model, Options, Particles, State
+from cryoflow.compute.class2d.types import Changes, Data, Halves, Model, Options, Particles, State
 
-__all__ = ["Changes", "Data", "Model", "Options", "Particles", "State", "iterate", "start"]
+__all__ = ["Changes", "Data", "Halves", "Model", "Options", "Particles", "State", "iterate", "start"]

@@ -5,19 +5,29 @@ Scheres 2012, J Struct Biol 180:519 and J Mol Biol 415:406.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d.accuracy import pose_accuracy
 from cryoflow.compute.class2d.expectation import expectation
-from cryoflow.compute.class2d.grid import image_sizes, make_sampling
+from cryoflow.compute.class2d.grid import Sampling, image_sizes, make_sampling
+from cryoflow.compute.class2d.halves import compare_halves, half_of
 from cryoflow.compute.class2d.maximization import maximization
-from cryoflow.compute.class2d.search import make_search
+from cryoflow.compute.class2d.record import Record
+from cryoflow.compute.class2d.search import Search, make_search
+from cryoflow.compute.class2d.sums import Sums, sum_of
 from cryoflow.compute.class2d.types import Changes, Data, Options, Particles, State
 
 
 def iterate(
-    state: State, data: Data, options: Options, perturbation: float = 0.0, subset: Tensor | None = None
+    state: State,
+    data: Data,
+    options: Options,
+    perturbation: float = 0.0,
+    subset: Tensor | None = None,
+    halves: bool = False,
 ) -> State:
     """The next state.
 
@@ -33,20 +43,43 @@ def iterate(
         By what part of a coarse step all angles and offsets of this iteration are moved; -0.5 to 0.5.
     subset : Tensor, optional
         int64 indices of the particles to use; default all.
+    halves : bool
+        Whether to compare averages of two halves of the particles as well. The result is the same but for
+        rounding; turning the references twice costs a little time.
     """
     sizes = image_sizes(state.model.shell, options)
     subset = torch.arange(len(data.group)) if subset is None else subset
     search = make_search(state.model, data, options, sizes)
     accuracy = pose_accuracy(search, state.particles)
-    record = expectation(search, state.particles, make_sampling(options, perturbation), subset)
-    model = maximization(search, record.sums)
+    sampling = make_sampling(options, perturbation)
+    sums, after = _expect(search, state.particles, sampling, _parts(subset, data) if halves else [subset])
+    model = maximization(search, sum_of(sums))
     model = model._replace(
         accuracy_deg=accuracy.psi_deg, accuracy_px=accuracy.offset_px, orientability=accuracy.orientability
     )
-    changes = _changes(state.particles, record.particles, subset)
+    changes = _changes(state.particles, after, subset)
+    compared = compare_halves(search, sums) if halves else None
     return State(
-        state.iteration + 1, model, record.particles, perturbation, sizes.current, sizes.coarse, changes
+        state.iteration + 1, model, after, perturbation, sizes.current, sizes.coarse, changes, compared
     )
+
+
+def _parts(subset: Tensor, data: Data) -> list[Tensor]:
+    half = half_of(data.seed[subset])
+    return [subset[half == 0], subset[half == 1]]
+
+
+def _expect(
+    search: Search, particles: Particles, sampling: Sampling, parts: Sequence[Tensor]
+) -> tuple[list[Sums], Particles]:
+    """An E-step over one part of the particles after the other: sums of each, and all new poses."""
+    sums = []
+    for part in parts:
+        nothing = Record.start(search, particles)
+        record = expectation(search, particles, sampling, part) if len(part) else nothing
+        sums.append(record.sums)
+        particles = record.particles
+    return sums, particles
 
 
 def _changes(old: Particles, new: Particles, subset: Tensor) -> Changes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -61,6 +63,15 @@ class Sums:
         data, weight = grid_back(summed.cpu(), rows.weight.double().cpu(), box, psi_deg, points)
         self.data[classes] += data
         self.weight[classes] += weight
+
+
+def sum_of(parts: Sequence[Sums]) -> Sums:
+    """The sums over all parts of the particles."""
+
+    def both(one: Sums, other: Sums) -> Sums:
+        return Sums(*(getattr(one, field.name) + getattr(other, field.name) for field in fields(Sums)))
+
+    return reduce(both, parts)
 
 
 @dataclass

@@ -133,8 +133,18 @@ class Changes(NamedTuple):
     """Share of particles that changed class."""
 
 
+class Halves(NamedTuple):
+    """Averages of two halves of the particles, compared. float64 on the CPU."""
+
+    correlation: Tensor
+    """``(K, S)``: Fourier ring correlation of the two averages of each class; 0 where there is nothing to
+    compare."""
+    share: Tensor
+    """``(2, K)``: sum of the posterior weights of each half's particles."""
+
+
 class State(NamedTuple):
-    """Everything that the next iteration needs."""
+    """Everything that the next iteration needs, and what else this one has found."""
 
     iteration: int
     model: Model
@@ -145,3 +155,5 @@ class State(NamedTuple):
     """Box of the transforms used in this iteration; 0 before the first."""
     coarse_size: int
     changes: Changes
+    halves: Halves | None = None
+    """Of iterations that were asked for it."""

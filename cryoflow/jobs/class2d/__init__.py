@@ -20,6 +20,9 @@ from cryoflow.jobs.class2d.tell import Teller
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Class2D
 
+HALVES_EVERY = 5
+"""Iterations from one comparison of half-set averages to the next; the last one has it in any case."""
+
 
 def run(spec: Class2D, context: JobContext) -> JobResult:
     """Classify, writing every iteration; go on from an earlier iteration where asked to."""
@@ -38,6 +41,7 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
             given.options,
             _perturbation(spec, state),
             subset_of(spec, given.data.seed, iteration),
+            halves=iteration % HALVES_EVERY == 0 or iteration == todo[-1],
         )
         written += [context.relative(path) for path in write_iteration(files, state)]
         teller.iteration(state, time.monotonic() - began)
@@ -66,10 +70,10 @@ def _first_state(spec: Class2D, begin: Begin, given: Input, files: Run) -> tuple
     """The state to go on from, or that of a new start, which is written."""
     if begin.state is not None:
         return begin.state, _written_before(files, begin.state.iteration)
-    seeds = _seeds(spec, given)
-    state = start(
-        given.data, spec.optimization.number_of_classes, seeds, given.options, read_poses(given.table.rows)
-    )
+    seeds, poses = _seeds(spec, given), read_poses(given.table.rows)
+    nowhere = torch.full_like(poses.class_index, -1)  # picks come with the number of their reference
+    poses = poses._replace(class_index=nowhere)
+    state = start(given.data, spec.optimization.number_of_classes, seeds, given.options, poses)
     return state, [f"{files.relative}/{path.name}" for path in write_iteration(files, state)]
 
 

@@ -17,7 +17,8 @@ from cryoflow.files.atomic import replacing
 
 def save_state(directory: Path, root: str, state: State) -> None:
     """Keep the state of an iteration, hidden beside its files."""
-    plain = state._asdict() | {name: getattr(state, name)._asdict() for name in _PARTS}
+    parts = {name: getattr(state, name)._asdict() for name in _PARTS}
+    plain = state._asdict() | parts | {"halves": None}  # which no later iteration needs
     with replacing(_path(directory, root, state.iteration)) as temporary:
         torch.save(plain, temporary)
 

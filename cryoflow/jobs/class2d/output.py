@@ -16,6 +16,7 @@ from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import StarStyle, write_star
 from cryoflow.files.star_types import Scalar
 from cryoflow.files.tables import Table, write_table
+from cryoflow.jobs.class2d.class_star import class_blocks
 from cryoflow.jobs.class2d.exact import forget_states, save_state
 from cryoflow.jobs.class2d.labels import OPTIMISER
 from cryoflow.jobs.class2d.model_star import model_blocks
@@ -66,8 +67,9 @@ def write_iteration(run: Run, state: State) -> tuple[Path, ...]:
     write_star(path("model.star"), model_blocks(state, run.options, run.groups, run.group, images), "3.0")
     written = [classes, path("data.star"), path("model.star")]
     if state.iteration > 0:
+        write_star(path("classes.star"), class_blocks(state, run.options))
         write_star(path("sampling.star"), {"sampling_general": _sampling(run, state)}, "3.0")
-        written.append(path("sampling.star"))
+        written += [path("classes.star"), path("sampling.star")]
     save_state(run.directory, run.root, state)
     write_star(path("optimiser.star"), {"optimiser_general": _optimiser(run, state, name)}, "3.0")
     forget_states(run.directory, run.root, state.iteration)
