@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from cryoflow.compute.class2d import State, iterate, start
 from cryoflow.compute.ring_correlation import ring_correlation
 from cryoflow.jobs.class2d.saved import Saved, read_saved
 from cryoflow.jobs.class2d.source import make_data
+from relion_parity.particles import extract_again
 
 CASES = {
     "class2d_k3": (0, 2, 7),
@@ -20,7 +22,9 @@ CASES = {
     "class2d_firstpeak": (2,),
     "class2d_skipalign": (0, 2),
 }
-"""Case: iterations to start from."""
+"""Case of ``mini``: iterations to start from."""
+BGAL = (5, 19)
+"""Iterations of job008 of ``bgal`` to start from: 520 particles, 8 classes."""
 CERTAIN = 0.3
 """Weight of the best pose above which it has to be the same."""
 
@@ -52,7 +56,7 @@ class Agreement(NamedTuple):
 
 def step(project: Path, case: str, iteration: int, dtype: torch.dtype = torch.float32) -> tuple[State, Saved]:
     """Run one iteration from RELION's state, moved as RELION's next one; that one comes along."""
-    folder = next(f for f in (project / "parity" / case, project / case) if f.is_dir())
+    folder = next(f for f in (project / "parity" / case, project / "Class2D" / case) if f.is_dir())
     before = read_saved(folder / f"run_it{iteration:03d}_optimiser.star", project)
     after = read_saved(folder / f"run_it{iteration + 1:03d}_optimiser.star", project)
     data = make_data(
@@ -115,22 +119,32 @@ def report(reference: Path, cases: list[str]) -> bool:
     """Print a table of all cases; False when something is out of tolerance."""
     print(f"{'case':<20} {'step':>7} {'FRC':>8} {'noise':>8} {'share':>8} {'LL':>8} {'sizes':>5} {'sig.':>5} "
           f"{'n > 0.3':>7} {'class':>6} {'psi':>6} {'offset':>6}")  # fmt: skip
-    good = True
-    for case, steps in CASES.items():
-        for i in steps if not cases or case in cases else ():
-            a = agreement(*step(reference / "mini", case, i))
-            ok = (
-                a.frc >= 0.99 and a.noise < 0.02 and a.share < 0.02 and a.likelihood < 1e-3 and a.sizes_equal
-                and min(a.classes, a.psi, a.offsets) >= 0.97
-            )  # fmt: skip
-            good &= ok
-            sizes = "same" if a.sizes_equal else "DIFF"
-            numbers = " ".join(f"{value:8.1e}" for value in (a.noise, a.share, a.likelihood))
-            shares = " ".join(f"{value:6.3f}" for value in (a.classes, a.psi, a.offsets))
-            line = f"{case:<20} {i:>2} -> {i + 1} {a.frc:8.5f} {numbers} {sizes:>5} {a.significant:5.1f}"
-            print(f"{line} {a.certain:7d} {shares}{'' if ok else '  OUT OF TOLERANCE'}")
+    good = [
+        _line(reference / "mini", case, i) for case in CASES if case in (cases or CASES) for i in CASES[case]
+    ]
+    if not cases or "job008" in cases:
+        with TemporaryDirectory() as folder:
+            project = extract_again(reference / "bgal", "job007", Path(folder))
+            good += [_line(project, "job008", i) for i in BGAL]
     if not cases or "class2d_k3" in cases:
         noise = first_noise(reference / "mini", "class2d_k3")
-        good &= noise < 0.01
+        good.append(noise < 0.01)
         print(f"first noise spectra: within {noise:.1e} of RELION's")
+    return all(good)
+
+
+def _line(project: Path, case: str, iteration: int) -> bool:
+    """Print one step; False when it is out of tolerance."""
+    a = agreement(*step(project, case, iteration))
+    good = (
+        a.frc >= 0.99 and a.noise < 0.02 and a.share < 0.02 and a.likelihood < 1e-3 and a.sizes_equal
+        and min(a.classes, a.psi, a.offsets) >= 0.97
+    )  # fmt: skip
+    sizes = "same" if a.sizes_equal else "DIFF"
+    numbers = " ".join(f"{value:8.1e}" for value in (a.noise, a.share, a.likelihood))
+    shares = " ".join(f"{value:6.3f}" for value in (a.classes, a.psi, a.offsets))
+    line = (
+        f"{case:<20} {iteration:>2} -> {iteration + 1} {a.frc:8.5f} {numbers} {sizes:>5} {a.significant:5.1f}"
+    )
+    print(f"{line} {a.certain:7d} {shares}{'' if good else '  OUT OF TOLERANCE'}")
     return good

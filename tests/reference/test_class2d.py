@@ -8,7 +8,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
-from relion_parity.class2d import CASES, agreement, first_noise, step
+from relion_parity.class2d import BGAL, CASES, agreement, first_noise, step
+from relion_parity.particles import extract_again
 
 from cryoflow.jobs.class2d.saved import read_saved
 
@@ -24,6 +25,23 @@ def test_next_iteration_is_relions(reference: Path, case: str, iteration: int) -
     assert found.share < 1e-4 and found.offset_variance < 1e-4 and found.scale < 1e-4 and found.norm < 1e-4
     assert found.sizes_equal and found.significant < 0.5
     assert found.classes == found.psi == found.offsets == 1.0
+
+
+@pytest.fixture(scope="module")
+def bgal(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return extract_again(reference / "bgal", "job007", tmp_path_factory.mktemp("bgal"))
+
+
+@pytest.mark.parametrize("iteration", BGAL)
+def test_next_iteration_is_relions_on_hundreds_of_particles(bgal: Path, iteration: int) -> None:
+    """Eight classes and groups; poses are uncertain for all at iteration 5, and for 193 of 520 at 19."""
+    found = agreement(*step(bgal, "job008", iteration, torch.float32))
+    assert found.frc > 0.9999 and found.averages < 1e-4
+    assert found.noise < 1e-4 and found.likelihood < 1e-5
+    assert found.share < 1e-4 and found.offset_variance < 1e-4 and found.scale < 1e-4 and found.norm < 1e-4
+    assert found.sizes_equal and found.significant < 0.5
+    assert found.certain == {5: 0, 19: 327}[iteration]
+    assert min(found.classes, found.psi, found.offsets) >= 0.99
 
 
 def test_first_noise_is_relions(reference: Path) -> None:
