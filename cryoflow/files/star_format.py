@@ -63,6 +63,12 @@ def float_column(values: npt.NDArray[np.float64]) -> tuple[str, list[Any]]:
     return "%s", [f"{value:12.6f}" if is_plain else number(value) for value, is_plain in pairs]
 
 
+def as_written(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return numbers as they come back from a file that they are written to."""
+    form, entries = float_column(values)
+    return np.array([float(form % entry) for entry in entries], dtype="float64")
+
+
 def _has_six_decimals(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     with np.errstate(over="ignore", invalid="ignore"):
         exact = np.equal(np.rint(values * 1e6) / 1e6, values) & (np.abs(values) < _LARGE)

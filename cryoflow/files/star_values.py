@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,12 @@ from cryoflow.errors import FileError
 from cryoflow.files.labels import kind_of
 from cryoflow.files.star_types import Scalar
 
+#: A table of plain arrays is made in a third of the time that one of Series takes.
+Column: TypeAlias = np.ndarray | pd.api.extensions.ExtensionArray | pd.Series
+
 _WORD = re.compile(r"\"[^\"]*\"(?!\S)|'[^']*'(?!\S)|\S+")
 _PADDED = re.compile(r"[+-]?0\d")
-_EMPTY_DTYPES = {"text": "str", "int": "int64", "float": "float64", "unknown": "float64"}
+_EMPTY_DTYPES = {"int": "int64", "float": "float64", "unknown": "float64"}
 
 
 def words(line: str) -> list[str]:
@@ -40,7 +44,7 @@ def _words(line: str) -> Iterator[str]:
             raise ValueError(f"the quote before {word[1:]} is not closed")
 
 
-def column(values: Sequence[str], label: str, wrong: Callable[[int, str], FileError]) -> pd.Series:
+def column(values: Sequence[str], label: str, wrong: Callable[[int, str], FileError]) -> Column:
     """Turn the words of one column into text, int64 or float64, by its label or else by their looks.
 
     Parameters
@@ -57,13 +61,13 @@ def column(values: Sequence[str], label: str, wrong: Callable[[int, str], FileEr
         When a column that RELION knows as numbers holds something else.
     """
     kind = kind_of(label)
-    if not values:
-        return pd.Series([], dtype=_EMPTY_DTYPES[kind])
     if kind == "text":
         return _text(values)
+    if not values:
+        return np.array([], _EMPTY_DTYPES[kind])
     numbers = _numbers(values, kind)
     if numbers is not None:
-        return pd.Series(numbers)
+        return numbers
     if kind == "unknown":
         return _text(values)
     index = next(i for i, value in enumerate(values) if _numbers([value], kind) is None)
@@ -76,9 +80,9 @@ def scalar(value: str, label: str, wrong: Callable[[int, str], FileError]) -> Sc
     return result
 
 
-def _text(values: Sequence[str]) -> pd.Series:
+def _text(values: Sequence[str]) -> Column:
     try:
-        return pd.Series(values, dtype="str")
+        return pd.array(values, dtype="str")
     except UnicodeEncodeError:  # a file name that is not UTF-8 cannot be in an Arrow column
         return pd.Series(values, dtype=object)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryoflow.launch.job import Outcome, Request, forget, run_job
 from cryoflow.launch.resume import unfinished
+from cryoflow.launch.sweep_folder import Sweep
 from cryoflow.spec import JobSpec
 
 
 def run_points(
     specs: Sequence[JobSpec],
     request: Request,
-    done: Mapping[int, Outcome],
-    tell: Callable[[int, Outcome], None],
+    sweep: Sweep,
 ) -> list[Outcome]:
     """Run points in their order.
 
@@ -24,18 +24,16 @@ def run_points(
         One a point.
     request : Request
         Where and how to run.
-    done : mapping of int to Outcome
-        Points that an earlier, interrupted run of this sweep has finished.
-    tell : callable
-        Called with place and outcome of each point that ends now.
+    sweep : Sweep
+        Knows the points that an earlier, interrupted run has finished, and is told of those that end now.
     """
     outcomes = []
     try:
         for place, spec in enumerate(specs):
-            if place not in done:
-                begun = unfinished(Path(request.project), spec) if done else ""
-                tell(place, run_job(spec, request._replace(continued=begun)))
-            outcomes.append(done[place])
+            if place not in sweep.done:
+                begun = unfinished(Path(request.project), spec) if sweep.begun_before else ""
+                sweep.note(place, run_job(spec, request._replace(continued=begun)))
+            outcomes.append(sweep.done[place])
     finally:
         forget()
     return outcomes

@@ -28,10 +28,13 @@ class Sweep(NamedTuple):
         ``<project>/Sweep/sweep001``.
     done : dict of int to Outcome
         Points that have ended, by their place; grows as points end.
+    begun_before : bool
+        Whether this takes up a sweep that was killed.
     """
 
     directory: Path
     done: dict[int, Outcome]
+    begun_before: bool
 
     def note(self, place: int, outcome: Outcome) -> None:
         """Keep how a point has ended; one line, appended at once."""
@@ -46,10 +49,10 @@ def open_sweep(project: Path, command: str, points: Sequence[Sequence[str]], job
     for directory in sorted((project / FOLDER).glob("sweep[0-9][0-9][0-9]*"), reverse=True):
         record = read_sweep(directory)
         if record.get("status") == "running" and all(record.get(key) == wanted[key] for key in wanted):
-            return Sweep(directory, _done(directory, project))
+            return Sweep(directory, _done(directory, project), True)
     directory = _make(project / FOLDER)
     write_sweep(directory, {**wanted, "status": "running", "versions": versions()})
-    return Sweep(directory, {})
+    return Sweep(directory, {}, False)
 
 
 def find_sweep(project: Path, given: str) -> Path:

@@ -21,7 +21,7 @@ def run_sweep(plan: Plan, sweep: Sweep, options: RunOptions) -> list[Outcome]:
     pictures = plan.spec.job != "AutoPick"  # the sweep has a picture of picks itself
     request = Request(str(options.project), options.command, "", beside, pictures, sweep=True)
     if not beside:
-        return run_points(plan.specs, request, sweep.done, sweep.note)
+        return run_points(plan.specs, request, sweep)
     from cryoflow.launch.sweep import launch_points
 
     outcomes = launch_points(plan, request, options.launcher)

@@ -130,8 +130,10 @@ def link_alias(directory: Path, alias: str) -> None:
 
 def alias_of(directory: Path) -> str | None:
     """Return the alias of a job directory, the link beside it, if it has one."""
-    links = sorted(path for path in directory.parent.glob("[!.]*") if path.is_symlink())
-    return next((link.name for link in links if link.readlink().name == directory.name), None)
+    with os.scandir(directory.parent) as beside:
+        links = sorted(entry.name for entry in beside if entry.is_symlink() and entry.name[0] != ".")
+    meant = (name for name in links if (directory.parent / name).readlink().name == directory.name)
+    return next(meant, None)
 
 
 def _make(project: Path, job: str, number: int | None, fill: Callable[[Path], None] | None) -> Path:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, TypeAlias
 
 from cryoflow.errors import CryoflowError
@@ -21,6 +24,9 @@ _TICK = 20_000_000
 
 #: Lines of the store that mean nothing any more and are worth tidying away.
 _LITTER = 5000
+
+#: Length of a sha256 in hexadecimal.
+_DIGITS = 64
 
 
 class _State(NamedTuple):
@@ -48,7 +54,8 @@ def fingerprints(
     fresh : bool
         Read every file, whatever is known about it.
     """
-    store = _Store(project / HIDDEN / "hashes")
+    store = _store(project / HIDDEN / "hashes")
+    store.catch_up()
     ordered = sorted(set(names))
     with ThreadPoolExecutor(max(1, threads)) as pool:
         found = list(pool.map(lambda name: store.fingerprint(project, name, fresh), ordered))
@@ -56,19 +63,35 @@ def fingerprints(
     return found
 
 
+@cache
+def _store(path: Path) -> _Store:
+    return _Store(path)
+
+
 class _Store:
     """Known hashes: one line a file, ``sha256 size mtime_ns inode path``, of which the last one counts.
 
-    Lines are appended in one write, so that jobs that end at the same time do not spoil each other's.
+    Lines are appended in one write, so that jobs that end at the same time do not spoil each other's. What
+    has been read stays in memory: each point of a sweep would otherwise read all of it, four times.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._known: dict[str, tuple[_State, str]] = {}
         self._new: list[str] = []
-        self._lines = 0
-        with suppress(OSError):
-            for line in path.read_text("utf-8", "surrogateescape").splitlines():
+        self._lines = self._read = self._inode = 0
+        self._reading = Lock()
+
+    def catch_up(self) -> None:
+        """Read what has been appended since the last time; all of it, if the store is another file."""
+        with self._reading, suppress(OSError), self.path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            if found.st_ino != self._inode or found.st_size < self._read:
+                self._known, self._lines, self._read, self._inode = {}, 0, 0, found.st_ino
+            file.seek(self._read)
+            whole, end, _ = file.read().rpartition(b"\n")
+            self._read += len(whole + end)
+            for line in whole.decode("utf-8", "surrogateescape").split("\n"):
                 self._take(line)
 
     def fingerprint(self, project: Path, name: str, fresh: bool) -> Fingerprint:
@@ -88,7 +111,8 @@ class _Store:
 
     def save(self) -> None:
         """Keep what is new; a project that cannot be written to is read again next time."""
-        if not self._new:
+        new, self._new = self._new, []
+        if not new:
             return
         with suppress(OSError, CryoflowError):
             self.path.parent.mkdir(exist_ok=True)
@@ -99,13 +123,14 @@ class _Store:
                 ]
                 write_bytes(self.path, "".join(kept).encode("utf-8", "surrogateescape"))
             with self.path.open("ab", buffering=0) as file:
-                file.write("".join(["\n", *self._new]).encode("utf-8", "surrogateescape"))
+                file.write("".join(["\n", *new]).encode("utf-8", "surrogateescape"))
 
     def _take(self, line: str) -> None:
         self._lines += 1
         with suppress(ValueError):  # half a line: the process that wrote it was killed
             digest, size, mtime_ns, inode, name = line.split(" ", 4)
-            self._known[name] = (_State(int(size), int(mtime_ns), int(inode)), digest)
+            if len(digest) == _DIGITS:
+                self._known[name] = (_State(int(size), int(mtime_ns), int(inode)), digest)
 
 
 def _line(name: str, state: _State, digest: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cryoflow.project.fingerprints import fingerprints
+from cryoflow.project.fingerprints import _Store, fingerprints
 
 OLD = 1_000_000_000_000_000_000
 
@@ -35,6 +35,23 @@ def test_file_that_stays_is_read_once(tmp_path: Path, monkeypatch: pytest.Monkey
     first = _sha(tmp_path)
     monkeypatch.setattr(hashlib, "file_digest", None)  # whoever reads again fails
     assert _sha(tmp_path) == first == hashlib.sha256(b"one").hexdigest()
+
+
+def test_hashes_of_other_processes_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        _write(tmp_path / f"{name}.star", name.encode())
+    fingerprints(tmp_path, ["a.star"])
+    other = _Store(tmp_path / ".cryoflow" / "hashes")
+    other.catch_up()
+    for name in "abc":
+        other.fingerprint(tmp_path, f"{name}.star", fresh=False)
+    other.save()
+    assert other.path.read_text().count("a.star") == 1
+    monkeypatch.setattr(hashlib, "file_digest", None)  # whoever reads again fails
+    found = fingerprints(tmp_path, ["a.star", "b.star", "c.star"])
+    assert [entry["sha256"] for entry in found] == [
+        hashlib.sha256(name.encode()).hexdigest() for name in "abc"
+    ]
 
 
 def test_file_that_changes_is_read_again(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from cryoflow.errors import FileError
 from cryoflow.files.atomic import write_bytes
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.star import StarStyle, write_star
+from cryoflow.files.star_format import as_written
 from cryoflow.jobs.autopick.statistics import Statistics, write_statistics
 from cryoflow.project.context import JobContext
 
@@ -28,7 +29,7 @@ class Picked(NamedTuple):
     """Project-relative; the coordinates come first."""
     particles: int
     mean_fom: float
-    """0 without picks."""
+    """As the coordinates' file has them; 0 without picks."""
     best_fom: float | None
     """Highest figure of merit there is, picked or not; None when it was not worked out this time."""
     kept: bool = False
@@ -37,25 +38,34 @@ class Picked(NamedTuple):
     """None where no candidates are kept."""
 
 
-def write_coordinates(path: Path, picks: Picks, style: StarStyle) -> None:
-    """Write the picks of a micrograph as RELION does; without picks, a table of columns only."""
+def write_coordinates(path: Path, picks: Picks, style: StarStyle) -> float:
+    """Write the picks of a micrograph as RELION does; without picks, a table of columns only.
+
+    Returns
+    -------
+    float
+        Mean of the figures of merit as they stand in the file, which is all that a later run would know of
+        them; 0 without picks.
+    """
+    foms = picks.fom.double().cpu().numpy()
     table = pd.DataFrame(
         {
             "rlnCoordinateX": picks.x.cpu().numpy(),
             "rlnCoordinateY": picks.y.cpu().numpy(),
             "rlnClassNumber": picks.reference.cpu().numpy() + 1,
-            "rlnAutopickFigureOfMerit": picks.fom.double().cpu().numpy(),
+            "rlnAutopickFigureOfMerit": foms,
             "rlnAnglePsi": picks.psi_deg.double().cpu().numpy(),
         }
     )
     write_star(path, {"": table}, style)
+    return float(np.mean(as_written(foms))) if len(foms) else 0.0
 
 
 def picked_before(path: Path) -> tuple[int, float]:
     """Count and mean figure of merit of coordinates on disk, whoever wrote them."""
     table = read_coordinates(path)
     scores = table.get("rlnAutopickFigureOfMerit", pd.Series(0.0, index=table.index))
-    return len(table), float(np.mean(scores)) if len(table) else 0.0
+    return len(table), float(np.mean(scores.to_numpy(dtype="float64"))) if len(table) else 0.0
 
 
 def write_lists(
@@ -74,7 +84,7 @@ def write_lists(
     write_star(listed, {"coordinate_files": pd.DataFrame(files)}, style)
     numbers = {
         "rlnMicrographName": names,
-        "rlnAutopickFigureOfMerit": [_mean_as_written(context, one) for one in picked],
+        "rlnAutopickFigureOfMerit": [one.mean_fom for one in picked],
         "rlnGroupNrParticles": [one.particles for one in picked],
     }
     write_star(summary, {"": pd.DataFrame(numbers)}, style)
@@ -84,11 +94,6 @@ def write_lists(
         written.append(context.directory / "statistics.star")
         write_statistics(written[-1], rows)
     return tuple(context.relative(path) for path in written)
-
-
-def _mean_as_written(context: JobContext, one: Picked) -> float:
-    """Mean of the numbers in the file: those of an earlier run that was killed are known no better."""
-    return one.mean_fom if one.kept else picked_before(context.resolve(one.outputs[0]))[1]
 
 
 class Finished:

@@ -78,10 +78,9 @@ class Work(NamedTuple):
             picks, best, scale = self._pick_from_maps(micrograph)
         else:
             picks, best, scale = self.picker.pick_candidates(micrograph, known), known.best, known.scale
-        write_coordinates(outputs[0], picks, self.style)
+        mean = write_coordinates(outputs[0], picks, self.style)
         self.finished.add(micrograph.name, fingerprint)
         count = len(picks.x)
-        mean = float(picks.fom.double().mean()) if count else 0.0
         names = tuple(self.context.relative(output) for output in outputs)
         return Picked(micrograph.name, names, count, mean, best, statistics=self._statistics(picks, scale))
 
