@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
+from cryoflow.compute.distinct import Distinct
 from cryoflow.compute.fourier import frequencies, lowpass_mask
 from cryoflow.compute.rotate import PaddedTransform
 from cryoflow.compute.rotate_each import rotated_each
@@ -39,8 +41,9 @@ def shift_integer(images: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
     ``dy`` and ``dx`` are rounded first, halves away from zero.
     """
     dy, dx = (torch.sign(d) * (d.abs() + 0.5).floor() for d in (dy, dx))
-    out = images.clone()
-    for index in torch.nonzero((dy != 0) | (dx != 0)).flatten().tolist():
+    moving = torch.nonzero((dy != 0) | (dx != 0)).flatten().tolist()
+    out = images.clone() if moving else images
+    for index in moving:
         out[index] = _moved(images[index], int(dy[index]), int(dx[index]))
     return out
 
@@ -55,47 +58,69 @@ def _moved(image: Tensor, dy: int, dx: int) -> Tensor:
     return out
 
 
-def matched_references(references: PaddedTransform, poses: Poses, ctf: CtfOptions | None) -> Tensor:
+class MatchedReferences:
     """Transform of each particle's reference at its angle, times its CTF.
 
-    Returns
-    -------
-    Tensor
-        Complex ``(n, box, box // 2 + 1)``, image centre at the origin, unnormalised.
+    Indexed by a slice of particles: complex ``(n, box, box // 2 + 1)``, image centre at ``box // 2``,
+    unnormalised.
+
+    Parameters
+    ----------
+    references : PaddedTransform
+    poses : Poses
+        Of all particles.
+    ctf : CtfOptions or None
+        Of all particles; None for references that are not CTF corrected.
     """
-    out = rotated_each(references, poses.reference, poses.psi_deg)
-    return out if ctf is None else out * _ctf_images(ctf, references.box, out)
+
+    def __init__(self, references: PaddedTransform, poses: Poses, ctf: CtfOptions | None) -> None:
+        box, values = references.box, references.values
+        grid = torch.arange(box, device=values.device)[:, None] + torch.arange(
+            box // 2 + 1, device=values.device
+        )
+        centred = 1 - 2 * (grid % 2).to(values.real.dtype)  # moves the origin of an even box to its centre
+
+        def rotated(rows: Tensor) -> Tensor:
+            return rotated_each(references, rows[:, 0].long(), rows[:, 1]) * centred
+
+        size = grid.numel() * values.element_size()
+        self._rotated = Distinct(rotated, torch.stack((poses.reference.double(), poses.psi_deg), 1), size)
+        self._ctf = None if ctf is None else _ctf_images(ctf, box, values.real.dtype)
+
+    def __getitem__(self, some: slice) -> Tensor:
+        """Of some of the particles."""
+        rotated = self._rotated[some]
+        return rotated if self._ctf is None else rotated * self._ctf[some]
 
 
-def _ctf_images(ctf: CtfOptions, box: int, like: Tensor) -> Tensor:
-    """CTF of every particle; particles of one micrograph mostly share it, so each is computed once."""
-    distinct, which = torch.unique(torch.stack(tuple(ctf.parameters)), dim=1, return_inverse=True)
-    values = ctf_half_plane(CtfParameters(*distinct), box, box, ctf.pixel_size_a, first_peak=ctf.first_peak)
-    return values.to(like.real.dtype)[which]
+def _ctf_images(ctf: CtfOptions, box: int, dtype: torch.dtype) -> Distinct:
+    def images(rows: Tensor) -> Tensor:
+        parameters = CtfParameters(*rows.T)
+        return ctf_half_plane(parameters, box, box, ctf.pixel_size_a, first_peak=ctf.first_peak).to(dtype)
+
+    return Distinct(images, torch.stack(tuple(ctf.parameters), 1), box * (box // 2 + 1) * dtype.itemsize)
 
 
-def residuals(particles: Tensor, references: PaddedTransform, poses: Poses, ctf: CtfOptions | None) -> Tensor:
+def residuals(particles: Tensor, matched: Tensor, origin_y: Tensor, origin_x: Tensor) -> Tensor:
     """Low-passed particles minus their references, ``(n, box, box)``.
 
     Parameters
     ----------
     particles : Tensor
-        ``(n, box, box)``, centre ``box // 2``; moved by their rounded origins here.
-    references : PaddedTransform
-        Of the same box, grey values as the particles' (no scale is fitted).
-    poses : Poses
-        Reference, angle and origin of each particle.
-    ctf : CtfOptions or None
-        None for references that are not CTF corrected.
+        ``(n, box, box)``, centre ``box // 2``, box even.
+    matched : Tensor
+        From `MatchedReferences`, grey values as the particles' (no scale is fitted).
+    origin_y, origin_x : Tensor
+        Particles are moved by these, rounded to whole pixels.
     """
-    box = references.box
-    moved = shift_integer(particles, poses.origin_y, poses.origin_x)
-    radius = frequencies(box, box, particles.device, torch.float64).radius
-    transform = torch.fft.rfft2(moved) * lowpass_mask(radius, 0.5, 2 / box).to(particles.dtype)
-    grid = torch.arange(box, device=particles.device)[:, None] + torch.arange(
-        box // 2 + 1, device=particles.device
-    )
-    centred = 1 - 2 * (grid % 2).to(particles.dtype)  # moves the origin of an even box to its centre
-    difference = transform - centred * matched_references(references, poses, ctf)
-    out: Tensor = torch.fft.irfft2(difference, s=(box, box))
+    box = particles.shape[-1]
+    moved = shift_integer(particles, origin_y, origin_x)
+    band = _band(box, particles.dtype, particles.device)
+    out: Tensor = torch.fft.irfft2(torch.fft.rfft2(moved) * band - matched, s=(box, box))
     return out
+
+
+@cache
+def _band(box: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    radius = frequencies(box, box, device, torch.float64).radius
+    return lowpass_mask(radius, 0.5, 2 / box).to(dtype)

@@ -29,11 +29,11 @@ def rotated_each(transform: PaddedTransform, reference: Tensor, psi_deg: Tensor)
     """
     box = transform.box
     real = transform.values.real.dtype
-    ky = torch.fft.fftfreq(box, 1 / box, device=psi_deg.device, dtype=torch.float64)[:, None]
-    kx = torch.arange(box // 2 + 1, device=psi_deg.device, dtype=torch.float64)
-    grid = _grid(torch.deg2rad(psi_deg.double()), ky, kx, box).to(real)
+    ky = torch.fft.fftfreq(box, 1 / box, device=psi_deg.device, dtype=real)[:, None]
+    kx = torch.arange(box // 2 + 1, device=psi_deg.device, dtype=real)
+    grid = _grid(torch.deg2rad(psi_deg.double()), ky, kx, box)
     out = transform.values.new_empty(len(psi_deg), box, box // 2 + 1)
-    planes = _centred(transform).to(real)
+    planes = _centred(transform)
     for number in sorted(set(reference.tolist())):
         mine = torch.nonzero(reference == number).flatten()
         plane = planes[number].expand(len(mine), -1, -1, -1)
@@ -52,5 +52,5 @@ def _centred(transform: PaddedTransform) -> Tensor:
 
 def _grid(psi: Tensor, ky: Tensor, kx: Tensor, box: int) -> Tensor:
     """Rotated frequencies, ``(n, box, box // 2 + 1, 2)``, x before y, as `grid_sample` wants them."""
-    cos, sin = (turn(psi)[:, None, None] * 2 / box for turn in (torch.cos, torch.sin))
+    cos, sin = ((turn(psi) * 2 / box).to(ky.dtype)[:, None, None] for turn in (torch.cos, torch.sin))
     return torch.stack((kx * cos - ky * sin, ky * cos + kx * sin), -1)

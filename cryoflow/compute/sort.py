@@ -6,6 +6,9 @@ and the score is their mean. Low scores are ordinary particles, high ones outlie
 
 from __future__ import annotations
 
+from functools import cache
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
@@ -15,8 +18,6 @@ from cryoflow.compute.fourier import shells
 
 FEATURES = ("mean", "sd", "skewness", "excess_kurtosis", "quadrant_sd", "power_variance")
 """Columns of `features`."""
-
-
 SAME_PIXEL = 1e-3
 """Pixel sizes that differ by no more than this, in A, are taken as equal."""
 
@@ -82,27 +83,27 @@ def features(residual: Tensor, inside: Tensor) -> Tensor:
         deviations of the four quadrants (split at > 0 and <= 0 of the centred coordinates); and
         `power_variance` of the residual set to 0 outside the disc.
     """
-    quadrants = _quadrants(inside)
-    values = residual.flatten(1)[:, torch.cat(quadrants)].double()
-    mean = values.mean(1)
-    centred = values - mean[:, None]
+    disc = inside.to(residual.dtype)
+    sizes = _quadrant_sums(disc[None])
+    number = sizes.sum()
+    masked = residual * disc
+    sums = _quadrant_sums(masked)
+    mean = sums.sum(1) / number
+    centred = torch.addcmul(masked, mean[:, None, None], disc, value=-1).flatten(1)
     squared = centred * centred
-    variance = squared.mean(1)
-    third, fourth = (torch.linalg.vecdot(squared, other) / len(values.T) for other in (centred, squared))
-    sizes = [len(quadrant) for quadrant in quadrants]
-    parts = zip(torch.split(squared, sizes, 1), torch.split(centred, sizes, 1), strict=True)
-    sds = torch.stack([(two.mean(1) - one.mean(1) ** 2).sqrt() for two, one in parts])
-    power = power_variance(residual * inside)
+    third, fourth = (torch.linalg.vecdot(squared, other) / number for other in (centred, squared))
+    square_sums = _quadrant_sums(squared.view_as(residual))
+    variance = square_sums.sum(1) / number
+    spread = (square_sums / sizes - (sums / sizes - mean[:, None]) ** 2).sqrt().std(1, correction=0)
     shape = (third / variance**1.5, fourth / variance**2 - 3)
-    return torch.stack((mean, variance.sqrt(), *shape, sds.std(0, correction=0), power), 1)
+    return torch.stack((mean, variance.sqrt(), *shape, spread, power_variance(masked)), 1).double()
 
 
-def _quadrants(inside: Tensor) -> list[Tensor]:
-    """Flat indices of the disc's pixels in each quadrant."""
-    box = inside.shape[-1]
-    low = torch.arange(box, device=inside.device) <= box // 2
-    masks = [inside & y[:, None] & x[None, :] for y in (low, ~low) for x in (low, ~low)]
-    return [torch.nonzero(mask.flatten()).flatten() for mask in masks]
+def _quadrant_sums(images: Tensor) -> Tensor:
+    """Sum of ``(n, box, box)`` images in each quadrant, ``(n, 4)``."""
+    low = images.shape[-1] // 2 + 1
+    halves = (images[:, :low].sum(1), images[:, low:].sum(1))
+    return torch.stack([part.sum(1) for half in halves for part in (half[:, :low], half[:, low:])], 1)
 
 
 def power_variance(residual: Tensor) -> Tensor:
@@ -113,14 +114,30 @@ def power_variance(residual: Tensor) -> Tensor:
     ``(n (n // 2 + 1))^2``. Column 0 is stored whole, so that its pairs of conjugate pixels count twice.
     """
     box = residual.shape[-1]
-    ring = shells(box, residual.device).flatten()
-    used = torch.nonzero(ring < box // 2).flatten()
-    member = one_hot(ring[used], box // 2).double()  # (used, rings)
-    transform = torch.fft.rfft2(residual, norm="forward").flatten(1)[:, used]
-    power = (transform.real.square() + transform.imag.square()).double()
+    rings = _rings(box, residual.dtype, residual.device)
+    transform = torch.fft.rfft2(residual, norm="forward").flatten(1)
+    power = (transform.real.square() + transform.imag.square()) * rings.used
     # the departures from the ring means have mean 0, so their squares are what is left of the power's squares
-    within: Tensor = torch.linalg.vecdot(power, power) - ((power @ member) ** 2 / member.sum(0)).sum(1)
-    return within / len(used) * (box * (box // 2 + 1)) ** 2
+    within: Tensor = torch.linalg.vecdot(power, power) - (power @ rings.mean_root).square().sum(1)
+    return within.double() / rings.pixels * (box * (box // 2 + 1)) ** 2
+
+
+class _Rings(NamedTuple):
+    """Rings of a flattened half-plane from 1 on; ring 0 is one pixel, which does not depart from its mean."""
+
+    used: Tensor
+    """1 on rings 1 to ``n // 2 - 1``, else 0."""
+    mean_root: Tensor
+    """``(pixels, rings)``: sums over rings divided by the root of their pixels."""
+    pixels: int
+    """Pixels of all rings, ring 0 too."""
+
+
+@cache
+def _rings(box: int, dtype: torch.dtype, device: torch.device) -> _Rings:
+    ring = shells(box, device).flatten()
+    member = one_hot(ring, int(ring.max()) + 1)[:, 1 : box // 2].to(dtype)
+    return _Rings(member.sum(1), member / member.sum(0).sqrt(), int(member.sum()) + 1)
 
 
 def z_scores(values: Tensor, manual: Tensor) -> Tensor:

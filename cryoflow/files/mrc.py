@@ -74,6 +74,8 @@ def read_stack(
     wrong = wanted[(wanted < 0) | (wanted >= layout.header.nz)]
     if wrong.size:
         raise FileError(path, f"holds {layout.header.nz} images; there is no number {int(wrong[0]) + 1}")
+    if len(wanted) and np.array_equal(wanted, np.arange(wanted[0], wanted[0] + len(wanted))):
+        return _floats(images[wanted[0] : wanted[0] + len(wanted)])
     return np.asarray(images[wanted], dtype=np.float32)
 
 
@@ -103,6 +105,8 @@ def read_images(names: Sequence[str], root: Path) -> Floats:
     images: Floats | None = None
     for path, wanted in stacks.items():
         found = read_stack(root / path, [index for _, index in wanted])
+        if len(stacks) == 1:
+            return found
         if images is None:
             images = np.empty((len(names), *found.shape[1:]), dtype=np.float32)
         if found.shape[1:] != images.shape[1:]:

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
 
 Mapper = Callable[..., Iterator[Any]]
 """As the built-in `map`: results come in the order of the items."""
+TRIM, MMAP = -1, -3
+"""Numbers of M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in glibc's malloc.h."""
+LARGEST_KEPT = 32 << 20
+"""The largest that glibc lets M_MMAP_THRESHOLD be."""
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let glibc reuse what tensors free; elsewhere do nothing.
+
+    It would hand batches of a few MB back to the system and fetch them anew for the next operation, in
+    threads most of all: page faults then take as long as small transforms.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(TRIM, 1 << 30)
+        mallopt(MMAP, LARGEST_KEPT)
 
 
 def single_threads(count: int) -> ThreadPoolExecutor:
@@ -33,6 +52,7 @@ def one_thread_each(device: str, at_once: int | None = None) -> Iterator[Mapper]
     if device != "cpu":
         yield map
         return
+    keep_freed_memory()
     torch.set_num_threads(1)
     try:
         with single_threads(at_once or threads) as pool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor
 
-from cryoflow.compute.residual import residuals
+from cryoflow.compute.residual import MatchedReferences, residuals
 from cryoflow.compute.rotate import PaddedTransform, padded_transform
 from cryoflow.compute.sort import disc, features, z_scores
 from cryoflow.errors import FileError
@@ -46,7 +45,7 @@ def run(spec: Sort, context: JobContext) -> JobResult:
     target = context.directory / "particles_sort.star"
     table = particles.table._replace(rows=particles.table.rows.assign(**{COLUMN: scores}))
     write_table(target, table, None if spec.star_style == "input" else spec.star_style)
-    name, stacks = context.relative(target), stacks_of(table.rows["rlnImageName"])
+    name, stacks = context.relative(target), stacks_of(particles.names)
     learnt = write_scores(plan, context) if plan else JobResult((), (), {})
     return JobResult(
         inputs=(spec.io.input_particles_to_be_sorted, *stacks, *stack.files, *learnt.inputs),
@@ -61,24 +60,23 @@ def run(spec: Sort, context: JobContext) -> JobResult:
 def _features(
     spec: Sort, context: JobContext, particles: Particles, references: PaddedTransform, inside: Tensor
 ) -> Tensor:
-    rows, device = particles.table.rows, context.device
+    rows, device, dtype = particles.table.rows, context.device, references.values.real.dtype
     step = max(1, BATCH_PIXELS["cpu" if device == "cpu" else "gpu"] // particles.box**2)
     batches = [slice(first, first + step) for first in range(0, len(rows), step)]
+    poses = poses_of(rows, particles.classes, device)
+    matched = MatchedReferences(references, poses, ctf_options(spec, rows, particles.pixel_size_a, device))
 
     def work(batch: slice) -> Tensor:
-        part = rows.iloc[batch]
-        images = _images(part, particles.box, context).to(device, references.values.real.dtype)
-        poses = poses_of(part, particles.classes[batch], device)
-        ctf = ctf_options(spec, part, particles.pixel_size_a, device)
-        return features(residuals(images, references, poses, ctf), inside).cpu()
+        images = _images(particles.names[batch], particles.box, context).to(device, dtype)
+        origins = (poses.origin_y[batch], poses.origin_x[batch])
+        return features(residuals(images, matched[batch], *origins), inside).cpu()
 
     with one_thread_each(device) as spread:
         found = context.report.progress(spread(work, batches), "batches of particles", len(batches))
         return torch.cat(list(found))
 
 
-def _images(rows: pd.DataFrame, box: int, context: JobContext) -> Tensor:
-    names = rows["rlnImageName"].astype(str).tolist()
+def _images(names: list[str], box: int, context: JobContext) -> Tensor:
     images = torch.from_numpy(read_images(names, context.project))
     if images.shape[-2:] != (box, box):
         raise FileError(names[0], f"is not of {box} x {box} px as the particles before")

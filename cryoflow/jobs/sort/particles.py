@@ -31,6 +31,8 @@ class Particles(NamedTuple):
     box: int
     classes: npt.NDArray[np.int64]
     """Class numbers from 1, or -999."""
+    names: list[str]
+    """Image names."""
 
     @property
     def manual(self) -> npt.NDArray[np.bool_]:
@@ -64,10 +66,11 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
     pixels = pixel_size(table)
     if np.ptp(pixels) > PIXEL_TOLERANCE * pixels[0]:
         raise FileError(name, f"particles of several pixel sizes ({pixels.min():g} to {pixels.max():g} A)")
-    header = read_header(context.resolve(split_image_name(str(table.rows["rlnImageName"].iloc[0]))[1]))
+    names = table.rows["rlnImageName"].astype(str).tolist()
+    header = read_header(context.resolve(split_image_name(names[0])[1]))
     if header.nx != header.ny or header.nx % 2:
         raise FileError(name, f"particles of {header.nx} x {header.ny} px; sorting needs square, even boxes")
-    return Particles(table, float(pixels[0]), header.nx, _classes(table, references))
+    return Particles(table, float(pixels[0]), header.nx, _classes(table, references), names)
 
 
 def _classes(table: Table, references: int) -> npt.NDArray[np.int64]:

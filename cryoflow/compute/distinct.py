@@ -1,0 +1,43 @@
+"""Values for the rows of a table, computed once for all rows that are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+KEPT_BYTES = 64 << 20
+"""Values of all rows are computed beforehand and kept where they take no more than this."""
+AT_ONCE = 128
+
+
+class Distinct:
+    """A function of the rows of a table.
+
+    Particles share much: those of a micrograph their CTF, those of one template and angle the rotated
+    reference.
+
+    Parameters
+    ----------
+    function : callable
+        Takes ``(m, k)`` rows and returns a tensor of m values.
+    rows : Tensor
+        ``(n, k)``.
+    value_bytes : int
+        Size of one value.
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor], rows: Tensor, value_bytes: int) -> None:
+        self._function, self._rows = function, rows
+        self._kept: Tensor | None = None
+        distinct, self._which = torch.unique(rows, dim=0, return_inverse=True)
+        if len(distinct) * value_bytes <= KEPT_BYTES:
+            self._kept = torch.cat([function(part) for part in distinct.split(AT_ONCE)])
+
+    def __getitem__(self, some: slice) -> Tensor:
+        """Values of some of the rows, a new tensor."""
+        if self._kept is not None:
+            return self._kept[self._which[some]]
+        distinct, which = torch.unique(self._rows[some], dim=0, return_inverse=True)
+        return self._function(distinct)[which]
