@@ -109,6 +109,12 @@ class Optimization(Section):
         low_open=True,
         help="Aligns without finer detail than this, against overfitting; often 7 to 12 A; off: no limit.",
     )
+    reseed_empty_classes: bool = field(
+        "Reseed empty classes?",
+        None,
+        False,
+        help="Yes splits the largest class when one has become empty; no: it stays empty.",
+    )
 
 
 class Sampling(Section):
@@ -146,6 +152,13 @@ class Sampling(Section):
         low=0,
         low_open=True,
         help="Finest step of the shifts.",
+    )
+    fine_search: str = field(
+        "Fine search",
+        None,
+        "adaptive",
+        choices=("adaptive", "exhaustive"),
+        help="adaptive: only around the coarse poses that carry 99.9 % of the weight; exhaustive: all poses.",
     )
 
 
@@ -216,6 +229,11 @@ class Class2D(JobSpec):
                 yield Broken(
                     (name, "ctf.do_ctf_correction"), "has no effect without CTF-correction; set it to No"
                 )
+        if self.sampling.fine_search == "exhaustive" and not self.sampling.perform_image_alignment:
+            yield Broken(
+                ("sampling.fine_search", "sampling.perform_image_alignment"),
+                "has no effect without alignment; set it to adaptive",
+            )
         yield from broken_gpu_rules(
             "compute", self.compute.use_gpu_acceleration, self.compute.which_gpus_to_use, self.compute.device
         )

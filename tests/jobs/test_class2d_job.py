@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from particle_project import Listener
 
+from cryoflow.compute.class2d import Options, State
 from cryoflow.errors import CryoflowError
 from cryoflow.files.mrc import read_stack, write_mrc
 from cryoflow.files.star import read_star, write_star
@@ -15,6 +17,7 @@ from cryoflow.files.tables import read_particles
 from cryoflow.jobs.class2d import run
 from cryoflow.jobs.class2d.saved import read_saved
 from cryoflow.jobs.class2d.subsets import subset_of
+from cryoflow.jobs.class2d.tell import Teller
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Class2D, parse_spec
 
@@ -230,21 +233,48 @@ def test_small_groups_are_warned_of(project: Path) -> None:
     assert any("1 of 2 groups have fewer than 10 particles, e.g. a.mrc with 5" in w for w in listener.warned)
 
 
-def test_collapse_is_warned_of_once(project: Path) -> None:
-    from cryoflow.compute.class2d import Options
-    from cryoflow.jobs.class2d.tell import Teller
-
-    classify(project, spec(1))
+def with_shares(project: Path, *shares: float) -> State:
+    classify(project, spec(1, classes=len(shares)))
     state = read_saved(project / "Class2D/job015/run_it001_optimiser.star", project).state
-    import torch
+    return state._replace(model=state.model._replace(share=torch.tensor(shares).double()))
 
-    state = state._replace(model=state.model._replace(share=torch.tensor([0.05, 0.95]).double()))
-    listener = Listener()
+
+def test_collapse_is_warned_of_once(project: Path) -> None:
+    state, listener = with_shares(project, 0.05, 0.95), Listener()
     teller = Teller(listener, Options(BOX, PIXEL, 60), 2)
-    teller.iteration(state, 1.0)
-    teller.iteration(state, 1.0)
+    teller.classes(state)
+    teller.classes(state)
     (line,) = listener.warned
     assert line.startswith("class 2 holds 95 % of the particles")
+
+
+def test_classes_that_become_empty_are_warned_of(project: Path) -> None:
+    state, listener = with_shares(project, 0.6, 0.0, 0.4, 0.0), Listener()
+    teller = Teller(listener, Options(BOX, PIXEL, 60), 3)
+    teller.classes(state)
+    teller.classes(state)
+    teller.classes(
+        state._replace(model=state.model._replace(share=torch.tensor([1.0, 0, 0, 0]).double() / 2))
+    )
+    one, other = listener.warned
+    assert "no particle is left in class 2, 4;" in one and "no particle is left in class 3;" in other
+
+
+def test_an_empty_class_is_flagged_or_reseeded(project: Path) -> None:
+    """Of 24 particles, the start leaves classes without any."""
+    given = spec(2, classes=24)
+    _, listener = classify(project, given)
+    folder = project / "Class2D/job015"
+    blocks = read_star(folder / "run_it002_classes.star")["classes"]
+    assert isinstance(blocks, pd.DataFrame)
+    empty = np.flatnonzero(blocks["cryoflowEmpty"])
+    assert len(empty) and (blocks["cryoflowHardCount"].to_numpy()[empty] == 0).all()
+    assert not read_stack(folder / "run_it002_classes.mrcs")[empty].any()
+    assert any("no particle is left in class" in line for line in listener.warned)
+    classify(project, spec(2, classes=24, optimization={"reseed_empty_classes": True}), "job016")
+    seeded = read_saved(project / "Class2D/job016/run_it001_optimiser.star", project).state.model
+    assert float(seeded.share.min()) > 0 and float(seeded.share.sum()) == pytest.approx(1, abs=1e-4)
+    assert (seeded.references.abs().amax((1, 2)) > 0).all()
 
 
 BAD = {
@@ -300,9 +330,24 @@ def test_particles_of_later_versions(project: Path) -> None:
     assert table.style == "3.1" and "rlnOriginX" in table.rows
 
 
-def test_fast_subsets_grow(project: Path) -> None:
-    import torch
+def test_exhaustive_search_looks_at_everything_and_agrees_with_the_adaptive_one(project: Path) -> None:
+    classify(project, spec(3))
+    classify(project, spec(3, sampling={"fine_search": "exhaustive"}), "job016")
+    adaptive, exhaustive = (
+        read_particles(project / f"Class2D/{job}/run_it003_data.star").rows for job in ("job015", "job016")
+    )
+    assert (adaptive["rlnNrOfSignificantSamples"] < exhaustive["rlnNrOfSignificantSamples"]).all()
+    samples = 2 * 9 * 5  # classes, angles, shifts: all coarse ones
+    assert exhaustive["rlnNrOfSignificantSamples"].max() == samples
+    assert (adaptive["rlnClassNumber"] == exhaustive["rlnClassNumber"]).all()
+    assert np.isclose(adaptive["rlnAnglePsi"], exhaustive["rlnAnglePsi"]).mean() > 0.9  # bars lie both ways
+    one, other = (
+        read_stack(project / f"Class2D/{job}/run_it003_classes.mrcs") for job in ("job015", "job016")
+    )
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.995
 
+
+def test_fast_subsets_grow(project: Path) -> None:
     seeds = torch.from_numpy(np.random.default_rng(0).integers(0, 2**63 - 1, 5000))
     fast = spec(25, classes=3, optimization={"use_fast_subsets": True})
     sizes = [None if (s := subset_of(fast, seeds, i)) is None else len(s) for i in (1, 5, 6, 10, 11, 15, 16)]

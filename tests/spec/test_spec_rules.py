@@ -216,6 +216,11 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "Class2D",
+        {"sampling.fine_search": "exhaustive", "sampling.perform_image_alignment": False},
+        "sampling > fine_search: has no effect without alignment; set it to adaptive",
+    ),
+    (
+        "Class2D",
         {"compute.use_gpu_acceleration": True},
         "compute > use_gpu_acceleration: contradicts device 'auto' of the compute section; set that",
     ),

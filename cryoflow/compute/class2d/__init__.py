@@ -1,7 +1,19 @@
 """Two-dimensional classification by maximum a posteriori expectation maximisation."""
 
 from cryoflow.compute.class2d.iterate import iterate
+from cryoflow.compute.class2d.reseed import reseed_empty
 from cryoflow.compute.class2d.start import start
 from cryoflow.compute.class2d.types import Changes, Data, Halves, Model, Options, Particles, State
 
-__all__ = ["Changes", "Data", "Halves", "Model", "Options", "Particles", "State", "iterate", "start"]
+__all__ = [
+    "Changes",
+    "Data",
+    "Halves",
+    "Model",
+    "Options",
+    "Particles",
+    "State",
+    "iterate",
+    "reseed_empty",
+    "start",
+]

@@ -36,7 +36,7 @@ class Options(NamedTuple):
     """Resolution beyond which the E-step does not look."""
     mask_edge_px: float = 5.0
     significant_fraction: float = 0.999
-    """Share of the weight that is kept in each pass."""
+    """Share of the weight that is kept in each pass; 1 for all samples, which makes the search exhaustive."""
     first_prior_shell: int = 5
     """Shells below this one get no prior and always count as resolved."""
     size_increment: int = 10

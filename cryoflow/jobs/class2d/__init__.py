@@ -7,7 +7,7 @@ import time
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d import State, iterate, start
+from cryoflow.compute.class2d import State, iterate, reseed_empty, start
 from cryoflow.compute.class2d.grid import next_perturbation
 from cryoflow.files.seeds import seed_for
 from cryoflow.jobs.class2d.exact import forget_states
@@ -43,6 +43,9 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
             subset_of(spec, given.data.seed, iteration),
             halves=iteration % HALVES_EVERY == 0 or iteration == todo[-1],
         )
+        teller.classes(state)
+        if spec.optimization.reseed_empty_classes and iteration < todo[-1]:
+            state = _reseeded(spec, given, state)
         written += [context.relative(path) for path in write_iteration(files, state)]
         teller.iteration(state, time.monotonic() - began)
     forget_states(files.directory, files.root)
@@ -95,6 +98,13 @@ def _perturbation(spec: Class2D, state: State) -> float:
         return 0.0
     number = seed_for(spec.compute.seed, "class2d perturbation", str(state.iteration + 1))
     return next_perturbation(state.perturbation, number / 2**63)
+
+
+def _reseeded(spec: Class2D, given: Input, state: State) -> State:
+    """A state without empty classes; a function of seed and iteration."""
+    number = seed_for(spec.compute.seed, "class2d reseed", str(state.iteration))
+    generator = torch.Generator().manual_seed(number)
+    return state._replace(model=reseed_empty(state.model, given.options, generator))
 
 
 def _result(

@@ -88,7 +88,7 @@ def _options(spec: Class2D, name: str, pixel_size_a: float, box: int) -> Options
             f"{spec.optimization.mask_diameter:g} A; give a smaller one",
         )
     sampling = spec.sampling
-    return Options(
+    options = Options(
         box=box,
         pixel_size_a=pixel_size_a,
         mask_diameter_a=spec.optimization.mask_diameter,
@@ -103,6 +103,7 @@ def _options(spec: Class2D, name: str, pixel_size_a: float, box: int) -> Options
         offset_step_px=2 * sampling.offset_search_step,
         e_step_limit_a=spec.optimization.limit_resolution_e_step_to,
     )
+    return options._replace(significant_fraction=1.0) if sampling.fine_search == "exhaustive" else options
 
 
 def _pixel_size(table: Table, name: str) -> float:

@@ -10,7 +10,7 @@ COLLAPSED = 0.9
 
 
 class Teller:
-    """Tells a line an iteration, and warns once of a collapse.
+    """Tells a line an iteration, and warns of classes that become empty and, once, of a collapse.
 
     Parameters
     ----------
@@ -25,6 +25,26 @@ class Teller:
     def __init__(self, report: Reporter, options: Options, iterations: int) -> None:
         self._report, self._options, self._left = report, options, iterations
         self._collapsed = False
+        self._empty: set[int] = set()
+
+    def classes(self, state: State) -> None:
+        """Warn of what has become of the classes."""
+        share = state.model.share
+        empty = set(((share == 0).nonzero()[:, 0] + 1).tolist())
+        if empty - self._empty:
+            numbers = ", ".join(map(str, sorted(empty - self._empty)))
+            self._report.warn(
+                f"iteration {state.iteration}: no particle is left in class {numbers}; an empty class has an "
+                "average of zeros and stays empty, unless 'Reseed empty classes' is on"
+            )
+        self._empty = empty
+        largest = int(share.argmax())
+        if float(share[largest]) > COLLAPSED and len(share) > 1 and not self._collapsed:
+            self._collapsed = True
+            self._report.warn(
+                f"class {largest + 1} holds {100 * float(share[largest]):.0f} % of the particles; the "
+                "classification has collapsed. Try a smaller T, fewer classes, or a limited E-step"
+            )
 
     def iteration(self, state: State, seconds: float) -> None:
         """Tell about an iteration that took ``seconds``."""
@@ -38,12 +58,6 @@ class Teller:
             f"{100 * state.changes.classes:.0f} % changed class, {seconds:.1f} s, "
             f"about {_duration(self._left * seconds)} left"
         )
-        if float(model.share[largest]) > COLLAPSED and len(model.share) > 1 and not self._collapsed:
-            self._collapsed = True
-            self._report.warn(
-                f"class {largest + 1} holds {100 * float(model.share[largest]):.0f} % of the particles; the "
-                "classification has collapsed. Try a smaller T, fewer classes, or a limited E-step"
-            )
 
 
 def _duration(seconds: float) -> str:

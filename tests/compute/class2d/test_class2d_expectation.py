@@ -45,9 +45,7 @@ def problem() -> Problem:
         offset_px=torch.tensor([[0.4, 1.2], [-0.6, 0.0], [2.0, -1.5]]).double(),
         norm=torch.tensor([0.8, 1.0, 1.1]).double(),
     )
-    return Problem(
-        made, data(images, groups=2), options(BOX, significant_fraction=1 - 1e-13), at, images.numpy()
-    )
+    return Problem(made, data(images, groups=2), options(BOX, significant_fraction=1.0), at, images.numpy())
 
 
 def found(problem: Problem, order: list[int] | None = None) -> Record:

@@ -1,0 +1,48 @@
+"""A class that has become empty takes half of the largest."""
+
+import numpy as np
+import torch
+from class2d_problem import model, options, phantom
+
+from cryoflow.compute.class2d import reseed_empty
+from cryoflow.compute.class2d.types import Model
+
+BOX = 32
+
+
+def three(noise_left: float) -> Model:
+    """Of three classes the middle one is empty."""
+    references = torch.tensor(np.stack([phantom(BOX, 0), np.zeros((BOX, BOX)), phantom(BOX, 1)]))
+    made = model(references, torch.ones(1, BOX // 2 + 1).double())
+    return made._replace(
+        share=torch.tensor([0.3, 0.0, 0.7]).double(), sigma2=torch.full_like(made.sigma2, noise_left)
+    )
+
+
+def test_the_largest_class_is_split_by_the_noise_left_in_it() -> None:
+    before, left = three(2e-5), 2e-5
+    after = reseed_empty(before, options(BOX), torch.Generator().manual_seed(1))
+    assert np.allclose(after.share, [0.3, 0.35, 0.35])
+    assert torch.equal(after.references[0], before.references[0])
+    middle = (after.references[1] + after.references[2]) / 2
+    assert torch.allclose(middle, before.references[2])
+    inside = slice(BOX // 2 - 4, BOX // 2 + 4)
+    spread = (after.references[2] - after.references[1])[inside, inside] / 2
+    ratio = float(spread.var()) / (
+        2 * left * BOX**2
+    )  # both parts of each of n^2 components have that variance
+    assert 0.5 < ratio < 1.6
+    assert not (after.references[2] - after.references[1])[0, :8].any()  # beyond the mask
+
+
+def test_nothing_changes_without_empty_classes() -> None:
+    full = three(1e-5)._replace(share=torch.tensor([0.3, 0.1, 0.6]).double())
+    after = reseed_empty(full, options(BOX), torch.Generator().manual_seed(1))
+    assert torch.equal(after.references, full.references) and torch.equal(after.share, full.share)
+
+
+def test_several_empty_classes_split_what_is_then_the_largest() -> None:
+    share = torch.tensor([0.0, 0.0, 1.0]).double()
+    after = reseed_empty(three(1e-5)._replace(share=share), options(BOX), torch.Generator().manual_seed(1))
+    assert sorted(after.share.tolist()) == [0.25, 0.25, 0.5]
+    assert len({round(float(image.abs().sum()), 6) for image in after.references}) == 3
