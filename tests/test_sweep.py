@@ -1,7 +1,7 @@
 """Sweeps: one table, pictures, a record, shared maps, and what happens after a kill."""
 
 import csv
-import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,9 @@ from cryoflow.compute.search import prepare_search
 from cryoflow.files.star import read_star
 from cryoflow.jobs.autopick import with_references
 from cryoflow.launch.sweep_folder import read_sweep, write_sweep
-from cryoflow.project.record import read_record
+from cryoflow.project.lock import holding
+from cryoflow.project.markers import SUCCESS
+from cryoflow.project.record import read_record, write_record
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import simulate_project
 from cryoflow.view.sweep import draw_grid, grid_of
@@ -94,24 +96,59 @@ def test_a_point_that_fails_takes_no_other_down(project: Path) -> None:
     assert star["particles"].astype(str).tolist() == ["None", "2.000000"]
 
 
+@pytest.mark.parametrize("launcher", ["local", "joblib"])
 def test_killed_sweep_is_finished_by_the_same_command(
+    project: Path, capsys: pytest.CaptureFixture[str], launcher: str
+) -> None:
+    words = ("maximum_metadata_value=0.4,0.5,1", "--launcher", launcher)
+    assert _sweep(project, *words) == 0
+    folder = project / "Sweep" / "sweep001"
+    jobs = [row["job"] for row in _rows(project)]
+    before = {name: (project / name / "particles.star").stat().st_mtime_ns for name in jobs}
+    _as_killed(project, folder, jobs)
+    assert cryoflow(project, "sweep", "show", "sweep001") == 2
+    assert _sweep(project, *words) == 0
+    assert "1 points were done before" in capsys.readouterr().out
+    assert [row["job"] for row in _rows(project)] == [jobs[0], jobs[1], "Select/job016"]
+    after = {name: (project / name / "particles.star").stat().st_mtime_ns for name in jobs[:2]}
+    assert after[jobs[0]] == before[jobs[0]]
+    assert after[jobs[1]] > before[jobs[1]]
+    assert read_record(project / "Select" / "job016")["sweep"] == "Sweep/sweep001"
+    assert _sweep(project, *words) == 0
+    assert len(_rows(project, "sweep002")) == 3
+
+
+def _as_killed(project: Path, folder: Path, jobs: list[str]) -> None:
+    """Leave a sweep as a kill would: the first point ended, the second begun, the third not."""
+    record = read_sweep(folder)
+    write_sweep(folder, {key: record[key] for key in record if key != "jobs"} | {"status": "running"})
+    (folder / "sweep.csv").unlink()
+    second = project / jobs[1]
+    (second / SUCCESS).unlink()
+    write_record(second, read_record(second) | {"status": "running"})
+    shutil.rmtree(project / jobs[2])
+
+
+def test_sweep_whose_workers_live_on_is_left_to_them(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     values = "maximum_metadata_value=0.4,0.5,1"
     assert _sweep(project, values) == 0
-    folder = project / "Sweep" / "sweep001"
-    record = read_sweep(folder)
-    write_sweep(folder, {key: record[key] for key in record if key != "jobs"} | {"status": "running"})
-    lines = (folder / "points.txt").read_text().splitlines()
-    (folder / "points.txt").write_text("\n".join([lines[0], lines[1][:9]]))
-    (folder / "sweep.csv").unlink()
-    assert cryoflow(project, "sweep", "show", "sweep001") == 2
+    _as_killed(project, project / "Sweep" / "sweep001", [row["job"] for row in _rows(project)])
+    with holding(project / "Select" / "job014"):
+        assert _sweep(project, values) == 2
+    assert "Select/job014: a worker of the killed Sweep/sweep001 still runs this" in capsys.readouterr().err
+
+
+def test_same_sweep_twice_at_once_is_two_sweeps(project: Path) -> None:
+    values = "maximum_metadata_value=0.4,0.5"
     assert _sweep(project, values) == 0
-    assert "1 points were done before" in capsys.readouterr().out
-    first = json.loads(lines[0])[1]
-    assert [row["job"] for row in _rows(project)] == [first, "Select/job016", "Select/job017"]
-    assert _sweep(project, values) == 0
-    assert len(_rows(project, "sweep002")) == 3
+    first = project / "Sweep" / "sweep001"
+    write_sweep(first, read_sweep(first) | {"status": "running"})
+    with holding(first):
+        assert _sweep(project, values) == 0
+    assert read_sweep(first)["status"] == "running"
+    assert [row["job"] for row in _rows(project, "sweep002")] == ["Select/job015", "Select/job016"]
 
 
 def test_points_of_a_picking_sweep_share_their_maps(

@@ -72,6 +72,7 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
         If nothing was started because something is wrong with what was asked for.
     """
     from cryoflow.launch.chain import is_chain
+    from cryoflow.launch.hydra_words import check_hydra_words, take_hydra_words
     from cryoflow.launch.plan import make_plans
     from cryoflow.launch.presets import read_preset
     from cryoflow.project.directory import check_writable
@@ -83,10 +84,12 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
         return _run_chain(names, overrides, options)
     if options.start or options.stop or options.force:
         raise CryoflowError("--from, --to and --force choose steps of a chain; none is given")
+    own, hydra = take_hydra_words(overrides)
+    check_hydra_words(hydra, options.multirun, options.launcher)
     if options.multirun:
         read_preset(options.launcher)
-    here = options.multirun and options.launcher == "local"
-    plans = make_plans(_sources(names, options), overrides, options.multirun, not here)
+    here = options.multirun and options.launcher == "local" and not hydra.words
+    plans = make_plans(_sources(names, options), own, options.multirun, hydra, composed=not here)
     if options.dry:
         return _tell_plans(plans, options)
     begun = [_begun(plan, options) for plan in plans]
@@ -187,47 +190,18 @@ def _check_free(plans: Sequence[Plan], project: Path) -> None:
 
 def _launch(plan: Plan, options: RunOptions) -> list[Outcome]:
     if options.multirun:
-        return _sweep(plan, options)
+        from cryoflow.launch.sweep_run import run_sweep
+
+        return run_sweep(plan, options, _say)
     from cryoflow.launch.job import Request
     from cryoflow.launch.sweep import launch_points
 
     request = Request(str(options.project), options.command, options.continued)
-    outcomes = launch_points(plan, request, None)
+    outcomes = [point.outcome for point in launch_points(plan, request)]
     for outcome in outcomes:
         if outcome.directory:
             _say(f"{outcome.directory}/")
     return outcomes
-
-
-def _sweep(plan: Plan, options: RunOptions) -> list[Outcome]:
-    from cryoflow.launch.sweep_folder import open_sweep
-    from cryoflow.launch.sweep_run import end_sweep, run_sweep
-
-    _say(f"{plan.spec.job}: {len(plan.points)} points, each with the next free number and no alias")
-    sweep = open_sweep(options.project, options.command, plan.points, plan.spec.job)
-    if sweep.done:
-        _say(f"{len(sweep.done)} points were done before")
-    outcomes = run_sweep(plan, sweep, options)
-    for values, outcome in zip(_varied(plan), outcomes, strict=True):
-        _say(f"{values}: {_ending(outcome)}")
-    for line in end_sweep(sweep, options.project, plan.points, outcomes):
-        sys.stderr.write(f"warning: {line}\n")
-    for outcome in outcomes:
-        if outcome.directory:
-            _say(f"{outcome.directory}/")
-    _say(f"{sweep.directory.relative_to(options.project).as_posix()}/")
-    return outcomes
-
-
-def _varied(plan: Plan) -> list[str]:
-    """Return what tells the points apart: the values that not all of them share."""
-    columns = [column for column in zip(*plan.points, strict=True) if len(set(column)) > 1]
-    return [" ".join(column[at] for column in columns) or "the only point" for at in range(len(plan.points))]
-
-
-def _ending(outcome: Outcome) -> str:
-    refused = "refused" if not outcome.directory else "partial"
-    return f"{outcome.directory} {('done', 'failed', refused)[outcome.code]}: {outcome.message}".lstrip()
 
 
 def _tell_skipped(jobs: Sequence[str]) -> None:

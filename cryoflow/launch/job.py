@@ -15,7 +15,7 @@ from cryoflow.errors import CryoflowError, SpecError
 from cryoflow.jobs import runner
 from cryoflow.launch.device import resolve_device, torch_threads
 from cryoflow.launch.inputs import input_files, with_files
-from cryoflow.launch.recording import first_record, full_record
+from cryoflow.launch.recording import Record, first_record, full_record
 from cryoflow.launch.signals import Terminated, stoppable
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.project.directory import (
@@ -59,8 +59,9 @@ class Request(NamedTuple):
         Whether other jobs run at the same time and write on the same screen.
     pictures : bool
         Whether to draw the job's pictures.
-    sweep : bool
-        Whether the job is a point of a sweep and may share what it has in common with others in its process.
+    sweep : str
+        The sweep of which the job is a point, e.g. ``Sweep/sweep001``, so that it may share what it has in
+        common with others in its process; empty for a job of its own.
     """
 
     project: str
@@ -68,7 +69,7 @@ class Request(NamedTuple):
     continued: str = ""
     beside: bool = False
     pictures: bool = True
-    sweep: bool = False
+    sweep: str = ""
 
 
 class Outcome(NamedTuple):
@@ -163,10 +164,7 @@ class _Job:
         directory = self.context.directory
         clear_markers(directory)
         if self.context.continuing:
-            first = first_record(
-                self.context.project, self.spec, self.request.command, self.context.device, inputs
-            )
-            write_record(directory, first)
+            write_record(directory, self._first_record(inputs))
         add_note(directory, self.request.command, self.started)
         write_run_job(directory, self.spec.job, relion_job_options(self.spec), self.context.continuing)
         self._register("Running", inputs)
@@ -231,11 +229,14 @@ class _Job:
             self.report.warn(str(error))
 
     def _write_record(self, status: str, error: str | None = None) -> None:
-        first = first_record(
-            self.context.project, self.spec, self.request.command, self.context.device, (), self.started
-        )
-        done = first | {"error": error, "status": status, "threads": self.threads}
+        done = self._first_record(()) | {"error": error, "status": status, "threads": self.threads}
         write_record(self.context.directory, full_record(done, self.context, self.result, self.seconds))
+
+    def _first_record(self, inputs: Iterable[str]) -> Record:
+        context, request = self.context, self.request
+        return first_record(
+            context.project, self.spec, request.command, context.device, inputs, self.started, request.sweep
+        )
 
 
 def _directory(project: Path, spec: JobSpec, request: Request, device: str, held: ExitStack) -> Path:
@@ -244,7 +245,9 @@ def _directory(project: Path, spec: JobSpec, request: Request, device: str, held
 
         def fill(new: Path) -> None:
             held.enter_context(holding(new))
-            write_record(new, first_record(project, spec, request.command, device, input_files(spec)))
+            inputs = input_files(spec)
+            first = first_record(project, spec, request.command, device, inputs, sweep=request.sweep)
+            write_record(new, first)
 
         return make_job_directory(project, spec.job, spec.number, spec.alias, fill)
     directory = find_job_directory(project, request.continued)

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cryoflow.errors import CryoflowError, SpecError
-from cryoflow.launch.points import compose_point, hydra_override, store, values
+from cryoflow.launch.hydra_words import NO_WORDS, HydraWords, search_words
+from cryoflow.launch.points import compose_point, hydra_override, is_interval, store, values
 from cryoflow.spec import JOB_TYPES, JobSpec
 from cryoflow.spec.load import read_document, spec_from
 from cryoflow.spec.names import fold
 from cryoflow.spec.overrides import resolve_override
 from cryoflow.spec.yamltext import Document
+
+_SEARCH = "add hydra/sweeper=optuna, or give a list of values"
 
 _MAPS = ("autopicking.write_fom_maps", "autopicking.read_fom_maps")
 
@@ -35,13 +38,20 @@ class Plan(NamedTuple):
     overrides : tuple of str
         In Hydra's grammar; lists of values make the sweep.
     points : tuple of tuple of str
-        The values of every point, ``field=value``, in Hydra's order.
+        The values of every point, ``field=value``, in Hydra's order; of a search those at the ends of its
+        intervals.
+    hydra : tuple of str
+        Hydra's own words.
+    search : bool
+        Whether a sweeper chooses the points as it goes.
     """
 
     spec: JobSpec
     specs: tuple[JobSpec, ...]
     overrides: tuple[str, ...]
     points: tuple[tuple[str, ...], ...]
+    hydra: tuple[str, ...] = ()
+    search: bool = False
 
 
 def read_sources(paths: Sequence[str]) -> list[Source]:
@@ -58,7 +68,11 @@ def read_sources(paths: Sequence[str]) -> list[Source]:
 
 
 def make_plans(
-    sources: Sequence[Source], overrides: Sequence[str], multirun: bool, composed: bool = True
+    sources: Sequence[Source],
+    overrides: Sequence[str],
+    multirun: bool,
+    hydra: HydraWords = NO_WORDS,
+    composed: bool = True,
 ) -> list[Plan]:
     """Check every point of every spec.
 
@@ -70,6 +84,8 @@ def make_plans(
         ``name=value``.
     multirun : bool
         Whether lists of values are a sweep.
+    hydra : HydraWords
+        Words for Hydra itself.
     composed : bool
         Whether Hydra is going to compose the points again, and has to come to the same.
 
@@ -82,7 +98,7 @@ def make_plans(
     plans = []
     for source, own in zip(sources, _shared_out(sources, overrides), strict=True):
         try:
-            plans.append(_plan(source, own, multirun, composed))
+            plans.append(_plan(source, own, multirun, hydra, composed))
         except SpecError as error:
             problems.extend(error.problems)
     if problems:
@@ -90,19 +106,26 @@ def make_plans(
     return plans
 
 
-def _plan(source: Source, overrides: Sequence[str], multirun: bool, composed: bool) -> Plan:
-    hydra = tuple(hydra_override(override) for override in overrides)
-    several = [text for text, override in zip(overrides, hydra, strict=True) if len(values(override)) > 1]
+def _plan(
+    source: Source, overrides: Sequence[str], multirun: bool, hydra: HydraWords, composed: bool
+) -> Plan:
+    given = tuple(hydra_override(override) for override in overrides)
+    several = [text for text, override in zip(overrides, given, strict=True) if len(values(override)) > 1]
     if several and not multirun:
         raise SpecError(map(_needs_multirun, several))
-    points = _product(hydra)
+    open_ones = [text for text, override in zip(overrides, given, strict=True) if is_interval(override)]
+    if open_ones and not hydra.search:
+        raise SpecError(
+            f"override '{text}': only a search takes an interval; {_SEARCH}" for text in open_ones
+        )
+    points = _product(given)
     specs = _load_points(source, points, multirun)
     store(specs[0])
     for spec, point in zip(specs, points, strict=True) if composed else ():
         if compose_point(point) != spec:
             text = " ".join(point)
             raise SpecError([f"{source.name}: {text}: may be read in two ways; put it into the spec file"])
-    return Plan(specs[0], tuple(specs), hydra, points)
+    return Plan(specs[0], tuple(specs), given, points, search_words(hydra, specs[0]), hydra.search)
 
 
 def _load_points(source: Source, points: Sequence[Sequence[str]], multirun: bool) -> list[JobSpec]:
@@ -137,10 +160,10 @@ def _unquoted(override: str) -> str:
     return f"{name}={value[1:-1]}" if quoted else override
 
 
-def _product(hydra: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+def _product(overrides: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     from itertools import product
 
-    return tuple(product(*map(values, hydra)))
+    return tuple(product(*map(values, overrides)))
 
 
 def _needs_multirun(text: str) -> str:

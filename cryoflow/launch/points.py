@@ -51,12 +51,29 @@ def hydra_override(override: str) -> str:
     return text
 
 
-def values(override: str) -> list[str]:
-    """Return ``name=value`` for every value of an override in Hydra's grammar."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
+def plain_override(override: str) -> str:
+    """Return ``name=value`` of an override that Hydra has used."""
+    return override.removeprefix(_NODE)
 
-    parsed = OverridesParser.create().parse_override(override)
-    name = parsed.get_key_element().removeprefix(_NODE)
+
+def is_interval(override: str) -> bool:
+    """Return whether an override leaves the values in an interval to a search."""
+    return bool(_parsed(override).is_interval_sweep())
+
+
+def values(override: str) -> list[str]:
+    """Return ``name=value`` for every value of an override in Hydra's grammar; the ends of an interval."""
+    parsed = _parsed(override)
+    name = plain_override(parsed.get_key_element())
     if not parsed.is_sweep_override():
         return [f"{name}={override.partition('=')[2]}"]
+    if parsed.is_interval_sweep():
+        interval: Any = parsed.value()
+        return [f"{name}={end}" for end in (interval.start, interval.end)]
     return [f"{name}={value}" for value in parsed.sweep_string_iterator()]
+
+
+def _parsed(override: str) -> Any:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return OverridesParser.create().parse_override(override)

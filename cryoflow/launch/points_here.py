@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from cryoflow.launch.job import Outcome, Request, forget, run_job
-from cryoflow.launch.resume import unfinished
-from cryoflow.launch.sweep_folder import Sweep
+from cryoflow.launch.job import Outcome, Request, forget
+from cryoflow.launch.taken_up import Known, run_point_once
 from cryoflow.spec import JobSpec
 
 
-def run_points(
-    specs: Sequence[JobSpec],
-    request: Request,
-    sweep: Sweep,
-) -> list[Outcome]:
+def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list[Outcome]:
     """Run points in their order.
 
     Parameters
@@ -24,16 +18,10 @@ def run_points(
         One a point.
     request : Request
         Where and how to run.
-    sweep : Sweep
-        Knows the points that an earlier, interrupted run has finished, and is told of those that end now.
+    known : dict
+        Points that an earlier, interrupted run of this sweep has begun or finished.
     """
-    outcomes = []
     try:
-        for place, spec in enumerate(specs):
-            if place not in sweep.done:
-                begun = unfinished(Path(request.project), spec) if sweep.begun_before else ""
-                sweep.note(place, run_job(spec, request._replace(continued=begun)))
-            outcomes.append(sweep.done[place])
+        return [run_point_once(spec, request, known) for spec in specs]
     finally:
         forget()
-    return outcomes

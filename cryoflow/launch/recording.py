@@ -23,6 +23,7 @@ def first_record(
     device: str,
     inputs: Iterable[str],
     started: datetime | None = None,
+    sweep: str = "",
 ) -> Record:
     """Return the record of a job that begins; it has its final keys, so that readers need not ask.
 
@@ -40,6 +41,7 @@ def first_record(
         "seed": spec.compute.seed,
         "spec": spec_dump(spec),
         "status": "running",
+        "sweep": sweep or None,
         "threads": None,
         "timings": {"seconds": {}, "started": started.isoformat(timespec="seconds")},
         "versions": versions(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +9,11 @@ from typing import Any, NamedTuple
 import yaml
 
 from cryoflow.errors import CryoflowError
-from cryoflow.files.atomic import write_bytes
-from cryoflow.launch.job import Outcome
-from cryoflow.project.record import versions
+from cryoflow.launch.taken_up import Known, points_before
+from cryoflow.project.lock import is_running
+from cryoflow.project.record import load_yaml, versions, write_sorted
 
 FOLDER, RECORD = "Sweep", "sweep_record.yaml"
-
-_POINTS = "points.txt"
 
 
 class Sweep(NamedTuple):
@@ -26,33 +23,36 @@ class Sweep(NamedTuple):
     ----------
     directory : Path
         ``<project>/Sweep/sweep001``.
-    done : dict of int to Outcome
-        Points that have ended, by their place; grows as points end.
-    begun_before : bool
-        Whether this takes up a sweep that was killed.
+    known : dict
+        Points that an earlier, interrupted run of this sweep has begun or finished.
     """
 
     directory: Path
-    done: dict[int, Outcome]
-    begun_before: bool
+    known: Known
 
-    def note(self, place: int, outcome: Outcome) -> None:
-        """Keep how a point has ended; one line, appended at once."""
-        self.done[place] = outcome
-        with (self.directory / _POINTS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps([place, *outcome]) + "\n")
+    @property
+    def name(self) -> str:
+        """``Sweep/sweep001``."""
+        return f"{self.directory.parent.name}/{self.directory.name}"
 
 
 def open_sweep(project: Path, command: str, points: Sequence[Sequence[str]], job: str) -> Sweep:
-    """Begin a sweep, or take up the one that the same command has begun and not finished."""
+    """Begin a sweep, or take up the one that the same command has begun and not finished.
+
+    Raises
+    ------
+    CryoflowError
+        If workers of the interrupted run are still at it.
+    """
     wanted = {"command": command, "job": job, "points": [list(point) for point in points]}
     for directory in sorted((project / FOLDER).glob("sweep[0-9][0-9][0-9]*"), reverse=True):
         record = read_sweep(directory)
-        if record.get("status") == "running" and all(record.get(key) == wanted[key] for key in wanted):
-            return Sweep(directory, _done(directory, project), True)
+        begun = record.get("status") == "running" and all(record.get(key) == wanted[key] for key in wanted)
+        if begun and not is_running(directory):
+            return Sweep(directory, points_before(project, job, f"{FOLDER}/{directory.name}"))
     directory = _make(project / FOLDER)
     write_sweep(directory, {**wanted, "status": "running", "versions": versions()})
-    return Sweep(directory, {}, False)
+    return Sweep(directory, {})
 
 
 def find_sweep(project: Path, given: str) -> Path:
@@ -72,7 +72,7 @@ def find_sweep(project: Path, given: str) -> Path:
 def read_sweep(directory: Path) -> dict[str, Any]:
     """Return the record of a sweep; empty where there is none."""
     try:
-        record = yaml.safe_load((directory / RECORD).read_text(encoding="utf-8"))
+        record = load_yaml((directory / RECORD).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError):
         return {}
     return record if isinstance(record, dict) else {}
@@ -80,23 +80,7 @@ def read_sweep(directory: Path) -> dict[str, Any]:
 
 def write_sweep(directory: Path, record: dict[str, Any]) -> None:
     """Write the record of a sweep as sorted YAML."""
-    text = yaml.safe_dump(record, sort_keys=True, allow_unicode=True, width=4096)
-    write_bytes(directory / RECORD, text.encode())
-
-
-def _done(directory: Path, project: Path) -> dict[int, Outcome]:
-    """Return the points that have ended, but for failures: those get another chance."""
-    found: dict[int, Outcome] = {}
-    path = directory / _POINTS
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            place, *rest = json.loads(line)
-        except ValueError:  # half a line: killed while writing
-            continue
-        outcome = Outcome(*rest)
-        if outcome.directory and outcome.code != 1 and (project / outcome.directory).is_dir():
-            found[int(place)] = outcome
-    return found
+    write_sorted(directory / RECORD, record)
 
 
 def _make(folder: Path) -> Path:

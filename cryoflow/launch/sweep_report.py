@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 def report_sweep(
     directory: Path, project: Path, points: Sequence[Sequence[str]], outcomes: Sequence[Outcome]
-) -> list[str]:
+) -> tuple[SweepTable, list[str]]:
     """Write table and pictures into the directory of a sweep; a picture that fails fails no sweep.
 
     Returns
     -------
-    list of str
-        What went wrong with the pictures.
+    tuple
+        The table, and what went wrong with the pictures.
     """
     from cryoflow.launch.sweep_table import make_table, write_table
 
@@ -31,8 +31,8 @@ def report_sweep(
     try:
         _draw(directory, project, table)
     except (CryoflowError, OSError, ValueError, KeyError) as error:
-        return [f"no picture: {' '.join(str(error).split())}"]
-    return []
+        return table, [f"no picture: {' '.join(str(error).split())}"]
+    return table, []
 
 
 def _draw(directory: Path, project: Path, table: SweepTable) -> None:

@@ -56,7 +56,7 @@ def make_table(project: Path, points: Sequence[Sequence[str]], outcomes: Sequenc
     varied = {name: name.rpartition(".")[2] for name in several or values[0]}
     rows = pd.DataFrame(
         [
-            {short: point[name] for name, short in varied.items()} | _results(project, outcome, truths)
+            {short: point[name] for name, short in varied.items()} | results(project, outcome, truths)
             for point, outcome in zip(values, outcomes, strict=True)
         ]
     )
@@ -69,7 +69,8 @@ def make_table(project: Path, points: Sequence[Sequence[str]], outcomes: Sequenc
     return SweepTable(rows, tuple(varied.values()), shown)
 
 
-def _results(project: Path, outcome: Outcome, truths: dict[str, Truth | None]) -> dict[str, Any]:
+def results(project: Path, outcome: Outcome, truths: dict[str, Truth | None] | None = None) -> dict[str, Any]:
+    """Return what one point has found, by column; ``truths`` keeps what was read of the truth for others."""
     row: dict[str, Any] = {"job": outcome.directory or "none", "state": _STATES[outcome.code]}
     if not outcome.directory or outcome.code == 1:
         return row
@@ -77,7 +78,9 @@ def _results(project: Path, outcome: Outcome, truths: dict[str, Truth | None]) -
     counts = {name: value for name, value in record["counts"].items() if name != "kept"}
     row |= counts | {"seconds": record["timings"]["seconds"].get("job")}
     if record["spec"]["job"] == "AutoPick":
-        row |= _picking(project, outcome.directory, max(1, counts.get("micrographs", 1)), truths)
+        row |= _picking(
+            project, outcome.directory, max(1, counts.get("micrographs", 1)), {} if truths is None else truths
+        )
     return row
 
 
@@ -102,7 +105,8 @@ def _picking(project: Path, job: str, micrographs: int, truths: dict[str, Truth 
             true += int((truth.kinds == PARTICLE).sum())
     every = np.concatenate(scores)
     row: dict[str, Any] = {"particles_per_micrograph": round(picks / micrographs, 2)}
-    row |= {name: round(float(np.quantile(every, q)), 4) for name, q in _QUANTILES.items() if len(every)}
+    fom = {name: float(np.quantile(every, q)) if len(every) else np.nan for name, q in _QUANTILES.items()}
+    row |= {name: round(value, 4) for name, value in fom.items()}
     if true:
         precision, recall = found / picks if picks else 0.0, found / true
         both = precision + recall

@@ -13,7 +13,7 @@ import yaml
 
 from cryoflow import __version__
 from cryoflow.errors import FileError
-from cryoflow.files.atomic import replacing
+from cryoflow.files.atomic import write_bytes
 
 RECORD = "job_record.yaml"
 
@@ -44,9 +44,18 @@ def write_record(directory: Path, record: Mapping[str, Any]) -> None:
     Its ``status`` is ``running`` from the start of the job to its end, then ``succeeded``, ``partial`` (some
     items failed) or ``failed``; a killed job is still ``running`` there, though no process holds its lock.
     """
-    text = yaml.dump(dict(record), Dumper=_DUMPER, sort_keys=True, allow_unicode=True, width=4096)
-    with replacing(directory / RECORD) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_sorted(directory / RECORD, record)
+
+
+def write_sorted(path: Path, mapping: Mapping[str, Any]) -> None:
+    """Write a mapping as YAML with sorted keys."""
+    text = yaml.dump(dict(mapping), Dumper=_DUMPER, sort_keys=True, allow_unicode=True, width=4096)
+    write_bytes(path, text.encode("utf-8"))
+
+
+def load_yaml(text: str) -> Any:
+    """Read YAML that this program has written, quicker than `yaml.safe_load`."""
+    return yaml.load(text, Loader=_LOADER)
 
 
 def read_record(directory: Path) -> dict[str, Any]:
@@ -59,7 +68,7 @@ def read_record(directory: Path) -> dict[str, Any]:
     """
     path = directory / RECORD
     try:
-        record = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        record = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileError(path, "no record of a cryoflow job here; give the spec as well") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -167,6 +167,12 @@ class JobSpec(Declared):
         choices=("input", "3.0", "3.1"),
         help="Version of the tables written: that of the input, RELION 3.0's, or 3.1's with optics groups.",
     )
+    objective: str | None = field(
+        "Objective",
+        None,
+        None,
+        help="Column of a sweep's table that is to be high, e.g. f1, or low, e.g. -seconds.",
+    )
     compute: Compute = section("Compute", "Device, threads, workers, seed and precision.")
 
     @classmethod

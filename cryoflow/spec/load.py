@@ -85,7 +85,7 @@ def parse_spec(mapping: Mapping[str, Any], source: str = "spec") -> JobSpec:
     Parameters
     ----------
     mapping : mapping
-        Top-level keys `job`, `number`, `alias`, `star_style`, sections.
+        Top-level keys `job`, `number`, `alias`, `star_style`, `objective`, sections.
     source : str
         What to call it in messages.
 

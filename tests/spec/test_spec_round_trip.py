@@ -60,6 +60,5 @@ def test_dump_and_read_back(tree: dict[str, Any]) -> None:
 @pytest.mark.parametrize("job", list(JOB_TYPES))
 def test_dump_begins_with_the_job_and_ends_with_compute(job: str) -> None:
     names = list(spec_dump(parse_spec({"job": job, **SMALLEST[job]})))
-    assert names[:4] == ["job", "number", "alias", "star_style"]
-    assert names[4] == "io"
+    assert names[:6] == ["job", "number", "alias", "star_style", "objective", "io"]
     assert names[-1] == "compute"
