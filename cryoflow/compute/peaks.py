@@ -3,6 +3,7 @@
 The same function whether the candidates were found in maps just now or read from disk.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -64,20 +65,18 @@ def pick_candidates(candidates: Candidates, thresholds: Thresholds) -> Picks:
     Picks
         Sorted by figure of merit; equals by y, x and reference.
     """
-    candidates = candidates.where(_passes(candidates, thresholds))
-    points = torch.stack((candidates.row, candidates.column), 1).cpu().numpy()
-    reference = candidates.reference.cpu().numpy()
+    passed = _passes(candidates, thresholds).cpu().numpy().nonzero()[0]
+    points = torch.stack((candidates.row, candidates.column)).cpu().numpy().take(passed, 1)
+    reference = candidates.reference.cpu().numpy()[passed]
     spacing = candidates.sampling.spacing
     radius, distance = thresholds.cluster_radius / spacing, thresholds.least_distance / spacing
-    rank = np.arange(len(points))
-    kept = np.zeros(len(points), bool)
-    for number in np.unique(reference):
-        own = np.flatnonzero(reference == number)
-        kept[own] = keep_best_of_clusters(points[own], rank[own], radius, distance)
-    chosen = np.flatnonzero(kept)
-    chosen = chosen[keep_best_of_clusters(points[chosen], chosen, radius, distance)]
-    chosen = chosen[keep_lonely(points[chosen], distance)]
-    picked = candidates.where(torch.from_numpy(chosen).to(candidates.row.device))
+    # first those of each reference by themselves: below each other, out of reach
+    step = points[0].max(initial=0) + math.ceil(max(radius, distance)) + 1
+    apart = np.stack((points[0] + reference * step, points[1]))
+    chosen = keep_best_of_clusters(apart, radius, distance).nonzero()[0]
+    chosen = chosen[keep_best_of_clusters(points.take(chosen, 1), radius, distance)]
+    chosen = chosen[keep_lonely(points.take(chosen, 1), distance)]
+    picked = candidates.where(torch.from_numpy(passed[chosen]).to(candidates.row.device))
     return _picks(picked, thresholds.between_samples)
 
 

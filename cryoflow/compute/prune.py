@@ -2,29 +2,35 @@
 
 Peaks are first grouped into clusters, chains of peaks closer than a radius. In a cluster the best is kept,
 all within the minimum distance of it go, and so on with the rest (Scheres 2015, J Struct Biol 189:114).
+Peaks lie on whole samples and are many: near the floor every tenth sample is one, so that their pairs are
+too many to list.
 """
+
+import math
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import label, maximum_filter, minimum_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 Points = npt.NDArray[np.int64]
-"""``(n, 2)`` whole sample numbers, y and x."""
+"""``(2, n)`` whole sample numbers from 0, y and x."""
 Flags = npt.NDArray[np.bool_]
-Indices = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.int64]
+
+_FIRST_BLOCK = 256
+"""Peaks looked at one by one before the rest is cleared of what they have blanked."""
 
 
-def keep_best_of_clusters(points: Points, rank: Indices, radius: float, distance: float) -> Flags:
+def keep_best_of_clusters(points: Points, radius: float, distance: float) -> Flags:
     """Which peaks survive pruning.
 
     Parameters
     ----------
     points : ndarray
-        ``(n, 2)``.
-    rank : ndarray
-        ``(n,)``, 0 for the best peak; no two alike.
+        ``(2, n)``, the best peak first.
     radius : float
         Peaks closer than this, in samples, belong to one cluster.
     distance : float
@@ -35,56 +41,111 @@ def keep_best_of_clusters(points: Points, rank: Indices, radius: float, distance
     ndarray
         Bool ``(n,)``.
     """
-    near = _pairs(points, max(radius, distance))
-    apart = _squared_distance(points, near)
-    cluster = _components(len(points), near[apart < radius**2])
-    conflict = near[apart < distance**2]
-    return _greedy(rank, conflict[cluster[conflict[:, 0]] == cluster[conflict[:, 1]]])
+    kept = np.zeros(points.shape[1], bool)
+    if distance <= radius or len(kept) < 2:  # then peaks closer than the distance are of one cluster anyway
+        kept[_greedy(points, distance)] = True
+        return kept
+    cluster = _clusters(points, radius)
+    largest = cluster == np.bincount(cluster).argmax()
+    for group in (largest.nonzero()[0], (~largest).nonzero()[0]):
+        apart = _below_each_other(points.take(group, 1), cluster[group], math.ceil(distance))
+        kept[group[_greedy(apart, distance)]] = True
+    return kept
 
 
 def keep_lonely(points: Points, distance: float) -> Flags:
     """Which peaks have no other at or within ``distance`` samples; of a pair that has, both go."""
     near = _pairs(points, distance)
-    lonely = np.ones(len(points), bool)
+    lonely = np.ones(points.shape[1], bool)
     lonely[near[_squared_distance(points, near) <= distance**2].ravel()] = False
     return lonely
 
 
-def _pairs(points: Points, reach: float) -> Indices:
+def _below_each_other(points: Points, cluster: Indices, gap: int) -> Points:
+    """Move clusters to column 0 and below each other."""
+    first = np.full((2, cluster.max(initial=0) + 1), np.iinfo(np.int64).max)
+    height = np.zeros(first.shape[1], np.int64)
+    for axis in range(2):
+        np.minimum.at(first[axis], cluster, points[axis])
+    y, x = points - first[:, cluster]
+    np.maximum.at(height, cluster, y + 1 + gap)
+    return np.stack((y + (np.cumsum(height) - height)[cluster], x))
+
+
+def _greedy(points: Points, distance: float) -> list[int]:
+    """Take peaks from the best down, each blanking all others around it.
+
+    Samples are laid out row after row with a gap, wide enough for a blanked disc, at the end of each. What
+    one peak blanks is then one stretch, and blanking it a single operation.
+    """
+    reach = math.ceil(distance)
+    y, x = points
+    height, width = int(y.max(initial=0)) + 1 + reach, max(int(x.max(initial=0)), reach) + 1 + reach
+    before = reach * (width + 1)
+    disc = _disc(reach, distance, width)
+    blanked = bytearray(before + height * width + reach)  # bytes are quick to read one by one
+    samples = np.frombuffer(blanked, np.uint8)
+    place = y * width + x + before
+    kept: list[int] = []
+    start, stop = 0, _FIRST_BLOCK
+    while start < len(place):  # ever larger blocks, each without what was blanked before
+        left = start + np.flatnonzero(samples[place[start:stop]] == 0)
+        for number, at in zip(left.tolist(), place[left].tolist(), strict=True):
+            if not blanked[at]:
+                kept.append(number)
+                around = samples[at - before : at - before + len(disc)]
+                np.bitwise_or(around, disc, around)
+        start, stop = stop, 2 * stop
+    return kept
+
+
+def _disc(reach: int, distance: float, width: int) -> npt.NDArray[np.uint8]:
+    """1 where less than ``distance`` from the middle, in rows of ``width`` samples; to the last 1."""
+    offset = np.arange(-reach, reach + 1)
+    rows = np.zeros((len(offset), width), np.uint8)
+    rows[:, : len(offset)] = offset[:, None] ** 2 + offset**2 < distance**2
+    return rows.ravel()[: len(offset) * (width + 1) - width]
+
+
+def _clusters(points: Points, radius: float) -> Indices:
+    """Number the clusters from 0, ``(n,)``.
+
+    Peaks in cells side by side, of a size that leaves them closer than the radius, are linked without
+    looking; pairs are listed only where parts that are linked so come near each other.
+    """
+    side = _largest_cell(radius)
+    if side == 0:
+        return np.unique(points, axis=1, return_inverse=True)[1].ravel()
+    y, x = points // side
+    parts = np.zeros((y.max() + 1, x.max() + 1), np.int32)
+    parts[y, x] = 1
+    parts, count = label(parts)
+    own, size = parts[y, x] - 1, 2 * math.ceil((radius - 1) / side) + 1
+    low = minimum_filter(np.where(parts, parts, count), size, mode="nearest")
+    near = np.flatnonzero((maximum_filter(parts, size, mode="nearest") > low)[y, x])
+    pairs = _pairs(points.take(near, 1), radius)
+    first, second = own[near[pairs[_squared_distance(points.take(near, 1), pairs) < radius**2]]].T
+    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1][own])
+
+
+def _largest_cell(radius: float) -> int:
+    """Side of the largest cells for which points of two side by side are closer than a radius."""
+    side = 0
+    while (2 * side + 1) ** 2 + side**2 < radius**2:
+        side += 1
+    return side
+
+
+def _pairs(points: Points, reach: float) -> npt.NDArray[np.intp]:
     """All pairs at most ``reach`` apart, and a little beyond, ``(m, 2)``."""
-    if len(points) < 2:
+    if points.shape[1] < 2:
         return np.zeros((0, 2), np.intp)
-    return cKDTree(points).query_pairs(reach * (1 + 1e-9), output_type="ndarray")
+    return cKDTree(points.T).query_pairs(reach * (1 + 1e-9), output_type="ndarray")
 
 
-def _squared_distance(points: Points, pairs: Indices) -> npt.NDArray[np.int64]:
+def _squared_distance(points: Points, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
     """In whole numbers, so that equality with a limit is exact."""
-    y, x = points.T
+    y, x = points
     first, second = pairs.T
     return np.asarray((y[first] - y[second]) ** 2 + (x[first] - x[second]) ** 2)
-
-
-def _components(count: int, edges: Indices) -> npt.NDArray[np.int32]:
-    graph = coo_array((np.ones(len(edges), bool), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1])
-
-
-def _greedy(rank: Indices, conflict: Indices) -> Flags:
-    """Take peaks from the best down, leaving out what conflicts with one taken.
-
-    In rounds: a peak that is better than all undecided ones in conflict with it would be reached before them.
-    """
-    swap = rank[conflict[:, 0]] > rank[conflict[:, 1]]
-    better = np.where(swap, conflict[:, 1], conflict[:, 0])
-    worse = np.where(swap, conflict[:, 0], conflict[:, 1])
-    kept, undecided = np.zeros(len(rank), bool), np.ones(len(rank), bool)
-    while undecided.any():
-        winners = undecided.copy()
-        winners[worse] = False
-        kept |= winners
-        gone = winners.copy()
-        gone[worse[winners[better]]] = True
-        undecided &= ~gone
-        open_pairs = undecided[better] & undecided[worse]
-        better, worse = better[open_pairs], worse[open_pairs]
-    return kept

@@ -99,15 +99,25 @@ def test_peaks_are_those_of_plain_loops(
     assert (picks.sd[0], picks.mean[0]) == (maps.sd[y, x], maps.mean[y, x])
 
 
+@pytest.mark.parametrize("radius", [0.5, 1.2, 3.0, 6.5])
+@pytest.mark.parametrize("distance", [0.9, 2.3, 4.0, 9.4])
+@pytest.mark.parametrize("count", [1, 60, 900])
+def test_pruning_is_that_of_plain_loops(count: int, distance: float, radius: float) -> None:
+    samples = np.random.default_rng(count).permutation(np.repeat(np.arange(110 * 75), 2))[:count]
+    y, x = samples // 75, samples % 75
+    peaks = [(-float(rank), 0, int(y[rank]), int(x[rank])) for rank in range(count)]
+    expected = sorted(-fom for fom, *_ in slow_prune(peaks, radius, distance))
+    assert keep_best_of_clusters(np.stack((y, x)), radius, distance).nonzero()[0].tolist() == expected
+
+
 def test_equal_neighbours_are_both_dropped_or_both_kept() -> None:
-    points = np.array([[0, 0], [0, 5], [0, 20]])
+    points = np.array([[0, 0, 0], [0, 5, 20]])
     assert keep_lonely(points, 5).tolist() == [False, False, True]
     assert keep_lonely(points, 4.9).tolist() == [True, True, True]
-    rank = np.arange(3)
-    assert keep_best_of_clusters(points, rank, 6, 5).tolist() == [True, True, True]
-    assert keep_best_of_clusters(points, rank, 6, 5.1).tolist() == [True, False, True]
+    assert keep_best_of_clusters(points, 6, 5).tolist() == [True, True, True]
+    assert keep_best_of_clusters(points, 6, 5.1).tolist() == [True, False, True]
     # too close, but of two clusters: the next step takes both
-    assert keep_best_of_clusters(points, rank, 5, 6).tolist() == [True, True, True]
+    assert keep_best_of_clusters(points, 5, 6).tolist() == [True, True, True]
 
 
 def test_no_peaks_is_a_result() -> None:
