@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cryoflow.compute.fourier import crop_transform, frequencies
 from cryoflow.compute.normalize import background_mask, background_radius, normalize, remove_dust
-from cryoflow.compute.windows import Corners, cut, pad_edges
+from cryoflow.compute.windows import Corners, cut
 
 
 class ExtractSettings(NamedTuple):
@@ -43,12 +43,24 @@ def rescale(images: Tensor, size: int) -> Tensor:
     box = images.shape[-1]
     if size == box:
         return images
-    transform = torch.fft.rfft2(images)
-    if size > box:
-        grid = frequencies(box, box, images.device, torch.float64)
-        transform = transform.masked_fill(grid.radius > 0.5 + 1e-9, 0)
-    small = crop_transform(transform, box, size, size)
-    resized: Tensor = torch.fft.irfft2(small, s=(size, size)) * (size / box) ** 2
+    return _shrink(images, size) if size < box else _enlarge(images, size)
+
+
+def _shrink(images: Tensor, size: int) -> Tensor:
+    """Transform rows, drop their high frequencies, and only then transform the columns that are left."""
+    half = size // 2
+    rows = torch.fft.rfft(images, norm="forward")[..., : half + 1]
+    columns = torch.fft.fft(rows, dim=-2, norm="forward")
+    small = torch.cat((columns[..., : half + 1, :], columns[..., images.shape[-1] - half + 1 :, :]), -2)
+    resized: Tensor = torch.fft.irfft2(small, s=(size, size), norm="forward")
+    return resized
+
+
+def _enlarge(images: Tensor, size: int) -> Tensor:
+    box = images.shape[-1]
+    grid = frequencies(box, box, images.device, torch.float64)
+    transform = torch.fft.rfft2(images, norm="forward").masked_fill(grid.radius > 0.5 + 1e-9, 0)
+    resized: Tensor = torch.fft.irfft2(crop_transform(transform, box, size, size), norm="forward")
     return resized
 
 
@@ -83,12 +95,11 @@ def extract(
         ``(n, rescaled, rescaled)`` with the dtype and device of ``micrograph``. Each window's
         result is its own, but for rounding, which may depend on ``batch`` and torch's threads.
     """
-    padded = pad_edges(micrograph, settings.size)
     out = micrograph.new_empty(len(begin.y), settings.rescaled, settings.rescaled)
     parts = [slice(first, first + batch) for first in range(0, len(begin.y), batch)]
 
     def work(part: slice) -> Tensor:
-        windows = cut(padded, Corners(begin.y[part], begin.x[part]), settings.size)
+        windows = cut(micrograph, Corners(begin.y[part], begin.x[part]), settings.size)
         return _finish(rescale(windows, settings.rescaled), settings, seeds[part])
 
     for part, images in zip(parts, spread(work, parts), strict=True):

@@ -44,17 +44,11 @@ def background_mask(size: int, radius: int, device: torch.device | str = "cpu") 
 
 def background_statistics(images: Tensor, mask: Tensor) -> BackgroundStatistics:
     """Statistics of the pixels of ``(n, h, w)`` images under a ``(h, w)`` mask with at least one pixel."""
-    weight = mask.to(images.dtype)
-    count = weight.sum()
-    work = images * weight
-    mean = _sum(work) / count
-    torch.sub(images, mean[:, None, None], out=work).mul_(weight).square_()
-    return BackgroundStatistics(mean, torch.sqrt(_sum(work) / count))
-
-
-def _sum(images: Tensor) -> Tensor:
-    """Sum of each image: rows, then columns, so that the result is the same for any number of threads."""
-    return images.sum(-1).sum(-1)
+    weight = mask.to(images.dtype).flatten()
+    weight /= weight.sum()
+    pixels = images.flatten(1)
+    mean = pixels @ weight
+    return BackgroundStatistics(mean, torch.sqrt((pixels - mean[:, None]).square_() @ weight))
 
 
 def subtract_plane(images: Tensor, mask: Tensor) -> Tensor:
@@ -63,15 +57,16 @@ def subtract_plane(images: Tensor, mask: Tensor) -> Tensor:
     y = torch.arange(height, device=images.device, dtype=torch.float64) - height // 2
     x = torch.arange(width, device=images.device, dtype=torch.float64) - width // 2
     plane = torch.stack((*torch.meshgrid(y, x, indexing="ij"), mask.new_ones(height, width).double()))
-    inside = (plane * mask).flatten(1)  # (3, pixels)
-    solve = torch.linalg.solve(inside @ inside.T, inside).view_as(plane).to(images.dtype)
-    level = background_statistics(images, mask).mean[:, None, None]  # single precision dislikes large offsets
-    out = images - level
-    work = torch.empty_like(out)  # one buffer: new memory costs more than the sums
-    coefficients = [_sum(torch.mul(out, weight, out=work))[:, None, None] for weight in solve]
+    plane = plane.flatten(1)  # (3, pixels)
+    inside = plane * mask.flatten()
+    solve = (torch.linalg.inv(inside @ inside.T) @ inside).to(images.dtype)
+    weight = mask.flatten().to(images.dtype)
+    pixels = images.flatten(1)
+    out = pixels - (pixels @ (weight / weight.sum()))[:, None]  # single precision dislikes large offsets
+    coefficients = [(out @ row)[:, None] for row in solve]  # one by one: quicker than one narrow product
     for coefficient, function in zip(coefficients, plane.to(images.dtype), strict=True):
         out.addcmul_(coefficient, function, value=-1)
-    return out
+    return out.view_as(images)
 
 
 def normalize(images: Tensor, mask: Tensor) -> Tensor:

@@ -31,34 +31,29 @@ def touching(begin: Corners, size: int, height: int, width: int) -> Tensor:
     return rows & (begin.x + size > 0) & (begin.x < width)
 
 
-class Padded(NamedTuple):
-    """A micrograph with its edge pixels repeated all around, to cut windows from."""
-
-    values: Tensor
-    """``(h + 2 margin, w + 2 margin)``."""
-    margin: int
-
-
-def pad_edges(micrograph: Tensor, margin: int) -> Padded:
-    """Repeat the nearest inside row and column over ``margin`` pixels around a ``(h, w)`` micrograph."""
-    values = pad(micrograph[None, None], (margin,) * 4, mode="replicate")[0, 0]
-    return Padded(values, margin)
-
-
-def cut(padded: Padded, begin: Corners, size: int) -> Tensor:
+def cut(micrograph: Tensor, begin: Corners, size: int) -> Tensor:
     """Windows ``(n, size, size)``, pixels outside the micrograph filled with the nearest inside.
 
     Parameters
     ----------
-    padded : Padded
-        From `pad_edges` with a margin of at least ``size``.
+    micrograph : Tensor
+        ``(h, w)``.
     begin : Corners
         Windows that all touch the micrograph, see `touching`.
     size : int
         Pixels along each side.
     """
-    rows, columns = (first + padded.margin for first in begin)
-    if not len(rows):
-        return padded.values.new_empty(0, size, size)
-    places = zip(rows.tolist(), columns.tolist(), strict=True)
-    return torch.stack([padded.values[row : row + size, column : column + size] for row, column in places])
+    if not len(begin.y):
+        return micrograph.new_empty(0, size, size)
+    places = zip(begin.y.tolist(), begin.x.tolist(), strict=True)
+    return torch.stack([_window(micrograph, y, x, size) for y, x in places])
+
+
+def _window(micrograph: Tensor, y: int, x: int, size: int) -> Tensor:
+    """One window; a view where it lies inside."""
+    part = micrograph[max(y, 0) : y + size, max(x, 0) : x + size]
+    if part.shape == (size, size):
+        return part
+    top, left = max(-y, 0), max(-x, 0)
+    margins = (left, size - left - part.shape[1], top, size - top - part.shape[0])
+    return pad(part[None, None], margins, mode="replicate")[0, 0]

@@ -14,6 +14,8 @@ from cryoflow.errors import FileError
 from cryoflow.files.atomic import unreadable
 
 SIZE = 1024  # bytes
+BLOCK = 1 << 14
+"""Numbers worked on at a time: what the processor holds at hand."""
 DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 _REFUSED = {3: "complex 16-bit", 4: "complex 32-bit", 101: "4-bit"}
 
@@ -107,15 +109,15 @@ def _pixel_size(fields: np.void) -> float:
 
 
 def _moments(data: npt.NDArray[np.generic]) -> tuple[float, float]:
-    """Mean and standard deviation of a whole stack, with no more than one image in double precision."""
-    level = float(data[0].mean(dtype=np.float64))  # near the mean, so that the squares stay small
-    sums, squares = [], []
-    for section in data:
-        apart = np.subtract(section, level, dtype=np.float64).ravel()
-        sums.append(apart.sum())
-        squares.append(np.einsum("i,i->", apart, apart))
-    mean = float(np.sum(sums)) / data.size
-    return level + mean, float(np.sqrt(np.maximum(np.sum(squares) / data.size - mean**2, 0)))
+    """Mean and standard deviation of a whole stack, with no more than a block in double precision."""
+    flat = data.reshape(-1)
+    level = float(flat[:BLOCK].mean(dtype=np.float64))  # near the mean, so that the squares stay small
+    total = squares = 0.0
+    for first in range(0, flat.size, BLOCK):
+        apart = np.subtract(flat[first : first + BLOCK], level, dtype=np.float64)
+        total, squares = total + float(apart.sum()), squares + float(np.dot(apart, apart))
+    mean = total / flat.size
+    return level + mean, float(np.sqrt(np.maximum(squares / flat.size - mean**2, 0)))
 
 
 def make_header(data: npt.NDArray[np.generic], pixel_size: float, mode: int, is_stack: bool) -> bytes:

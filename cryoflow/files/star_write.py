@@ -10,7 +10,7 @@ import pandas as pd
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import write_bytes
-from cryoflow.files.star_format import cell, float_column
+from cryoflow.files.star_format import cell, cells, float_column
 from cryoflow.files.star_types import Block, Scalar, StarStyle
 
 _TAGS = {"3.0": "\n", "3.1": "\n# version 30001\n\n"}
@@ -72,8 +72,9 @@ def _column(values: pd.Series) -> tuple[str, list[Any]]:
         return "%12d", values.tolist()
     if pd.api.types.is_float_dtype(values.dtype):
         return float_column(values.to_numpy(dtype="float64"))
-    entries = values.astype(object).where(values.notna(), None).tolist()
-    return "%s", [cell(value) for value in entries]
+    if values.isna().any():
+        values = values.astype(object).where(values.notna(), None)
+    return "%s", cells(values.tolist())
 
 
 def _name(name: str) -> str:

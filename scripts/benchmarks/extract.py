@@ -2,16 +2,21 @@
 
     benchmark.py extract [--micrographs 8] [--particles 600] [--box 128] [--rescaled 64] [--repeats 3]
 
-Makes micrographs of noise in a temporary folder. In one run it takes, by turns, the bare time (read every
-micrograph, write every stack's bytes plainly), the whole job with 1 worker of 1 thread, and the job with as
-many workers of 1 thread as asked for; the least of the repeats counts. Where the job's time goes is measured
-in a run of its own. A process of its own tells the peak memory (Linux).
+Makes micrographs of noise in a temporary folder (under $TMPDIR). In one run it takes, by turns, the bare time
+(read every micrograph, write the stacks' own bytes plainly), the whole job with 1 worker of 1 thread, and the
+job with as many workers of 1 thread as asked for, each into a folder of its own; the least of the repeats
+counts. First with the micrographs in the system's cache and what is written left there; then from disk to
+disk: the micrographs are dropped from the cache before, and what was written is flushed after, by the bare
+work and the job alike. Where the job's time goes is measured in a run of its own. A process of its own tells
+the peak memory (Linux).
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +32,7 @@ import pandas as pd
 import torch
 
 from cryoflow.compute import extract as compute
-from cryoflow.files.mrc import read_image, read_layout, write_mrc
+from cryoflow.files.mrc import read_image, write_mrc
 from cryoflow.files.star import write_star
 from cryoflow.jobs.extract import run, stack
 from cryoflow.project.context import JobContext
@@ -36,7 +41,7 @@ from cryoflow.spec import Extract, parse_spec
 PIXEL = 1.77
 STEPS = {
     "reading": [(stack, "read_image"), (stack, "read_coordinates"), (stack, "read_header")],
-    "cutting": [(compute, "pad_edges"), (compute, "cut")],
+    "cutting": [(compute, "cut")],
     "rescaling": [(compute, "rescale")],
     "normalising": [(compute, "normalize")],
     "writing": [(stack, "write_mrc"), (stack, "write_table")],
@@ -51,6 +56,8 @@ class Case(NamedTuple):
     size: tuple[int, int]
     box: int
     rescaled: int
+    mode: int
+    """MRC mode of the micrographs."""
 
 
 def make_project(root: Path, case: Case) -> None:
@@ -58,8 +65,7 @@ def make_project(root: Path, case: Case) -> None:
     height, width = case.size
     names = [f"MotionCorr/job002/Micrographs/mic{i:03d}.mrc" for i in range(case.micrographs)]
     for name in names:
-        pixels = rng.normal(1000, 100, case.size).astype(np.int16)
-        write_mrc(root / name, pixels, PIXEL, mode=1)
+        write_mrc(root / name, np.rint(rng.normal(1000, 100, case.size)), PIXEL, case.mode)
         places = rng.uniform(0, 1, (case.particles, 2)) * (width, height)
         picks = pd.DataFrame(places, columns=["rlnCoordinateX", "rlnCoordinateY"])
         write_star(root / f"AutoPick/job011/Micrographs/{Path(name).stem}_autopick.star", {"": picks})
@@ -90,17 +96,30 @@ def job(root: Path, case: Case, workers: int, name: str) -> None:
     run(spec, JobContext(root, directory))
 
 
-def bare(root: Path, done: list[Path], target: Path) -> None:
-    """Read the micrographs, and write as many bytes as the stacks have, stack by stack."""
-    for path in sorted((root / "MotionCorr/job002/Micrographs").glob("*.mrc")):
+def bare(root: Path, stacks: dict[str, bytes], target: Path) -> None:
+    """Read the micrographs as the job does, and write the bytes of the stacks."""
+    for path in micrographs(root):
         read_image(path)
-    target.mkdir(exist_ok=True)
-    for path in done:
-        header = read_layout(path).header
-        pixels = np.zeros(header.nz * header.ny * header.nx, np.float32)
-        with (target / path.name).open("wb") as file:
-            file.write(bytes(1024))
-            file.write(pixels.data)
+    target.mkdir(parents=True)
+    for name, content in stacks.items():
+        (target / name).write_bytes(content)
+
+
+def micrographs(root: Path) -> list[Path]:
+    return sorted((root / "MotionCorr/job002/Micrographs").glob("*.mrc"))
+
+
+def forget(path: Path) -> None:
+    """Take a file that is safe on disk out of the system's cache."""
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def flush(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -171,37 +190,68 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--size", type=int, nargs=2, default=(1855, 1919), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--box", type=int, default=128)
     parser.add_argument("--rescaled", type=int, default=64)
+    parser.add_argument(
+        "--mode", type=int, choices=(1, 2), default=1, help="of the micrographs: int16, float32"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args(arguments)
-    case = Case(given.micrographs, given.particles, tuple(given.size), given.box, given.rescaled)
+    case = Case(given.micrographs, given.particles, tuple(given.size), given.box, given.rescaled, given.mode)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         report(Path(folder), case, given.workers, given.repeats)
     return 0
 
 
-def report(root: Path, case: Case, workers: int, repeats: int) -> None:
-    make_project(root, case)
-    job(root, case, 1, "job001")  # torch warms up
-    done = sorted((root / "Extract/job001/Micrographs").glob("*.mrcs"))
+def measure(root: Path, case: Case, workers: int, repeats: int, disk: bool) -> tuple[float, float, float]:
+    """Least seconds of the bare work, and of the job with 1 and with more workers."""
+    stacks = {path.name: path.read_bytes() for path in sorted((root / "Extract/job001").rglob("*.mrcs"))}
+    works: dict[str, Callable[[], None]] = {
+        "bare": lambda: bare(root, stacks, root / "Extract/bare"),
+        "one": lambda: job(root, case, 1, "one"),
+        "many": lambda: job(root, case, workers, "many"),
+    }
     times: dict[str, list[float]] = defaultdict(list)
     for _ in range(repeats):
-        times["bare"].append(seconds(lambda: bare(root, done, root / "bare")))
-        times["one"].append(seconds(lambda: job(root, case, 1, "job002")))
-        times["many"].append(seconds(lambda: job(root, case, workers, "job003")))
-    plain, one, many = (min(times[name]) for name in ("bare", "one", "many"))
+        for name, work in works.items():
+            folder = root / "Extract" / name
+            for path in micrographs(root) if disk else ():
+                forget(path)
+            start = time.perf_counter()
+            work()
+            if disk:
+                flush(folder)
+            times[name].append(time.perf_counter() - start)
+            shutil.rmtree(folder)
+    bare_s, one, many = (min(values) for values in times.values())
+    return bare_s, one, many
+
+
+def report(root: Path, case: Case, workers: int, repeats: int) -> None:
+    make_project(root, case)
+    for path in micrographs(root):
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())  # only what is safe on disk can be dropped from the cache
+    job(root, case, 1, "job001")  # torch warms up
+    cached, on_disk = (measure(root, case, workers, repeats, disk) for disk in (False, True))
     with timed() as spent:
         whole = seconds(lambda: job(root, case, 1, "job004"))
     spent["the rest"] = whole - sum(spent.values())
     sizes = f"{case.box} px" + (f" to {case.rescaled}" if case.rescaled != case.box else "")
-    written = sum(path.stat().st_size for path in done) / 2**20
+    read, written = (
+        sum(path.stat().st_size for path in paths) / 2**20
+        for paths in (micrographs(root), (root / "Extract/job001").rglob("*.mrcs"))
+    )
     lines = [
         f"{case.micrographs} micrographs of {case.size[0]} x {case.size[1]}, "
-        f"{case.particles} particles each, {sizes}; {written:.0f} MiB written",
-        f"reading and writing the same bytes plainly: {plain:.3f} s",
-        f"job, 1 worker: {one:.3f} s, {one / plain:.1f} times that",
-        f"job, {workers} workers: {many:.3f} s, {one / many:.2f} times as fast as 1",
+        f"{case.particles} particles each, {sizes}; {read:.0f} MiB read, {written:.0f} MiB written",
+    ]
+    for where, (plain, one, many) in {"in the cache": cached, "from disk to disk": on_disk}.items():
+        lines.append(f"{where}: bare {plain:.3f} s")
+        lines.append(f"    job, 1 worker: {one:.3f} s, {one / plain:.2f} times that")
+        more = f"{many / plain:.2f} times that, {one / many:.2f} times as fast as 1"
+        lines.append(f"    job, {workers} workers: {many:.3f} s, {more}")
+    lines += [
         "1 worker: " + ", ".join(f"{step} {value / whole:.0%}" for step, value in spent.items()),
         "peak memory: {:.0f} MiB, {:.0f} of them for the program itself".format(*peak_mb(root, case)),
     ]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.windows import corners, cut, pad_edges, touching
+from cryoflow.compute.windows import corners, cut, touching
 
 
 def by_slicing(image: np.ndarray, y: float, x: float, size: int) -> np.ndarray:
@@ -18,7 +18,7 @@ def test_windows_are_slices_of_the_edge_padded_micrograph(size: int) -> None:
     x = np.array([12.0, 25.9, -3.2, 0.0, 13.0, 28.0])
     begin = corners(torch.tensor(y), torch.tensor(x), size)
     assert touching(begin, size, *image.shape).all()
-    windows = cut(pad_edges(torch.tensor(image), size), begin, size).numpy()
+    windows = cut(torch.tensor(image), begin, size).numpy()
     for window, row, column in zip(windows, y, x, strict=True):
         np.testing.assert_array_equal(window, by_slicing(image, row, column, size))
 
@@ -27,7 +27,7 @@ def test_position_lies_on_the_centre_pixel() -> None:
     image = torch.zeros(30, 20)
     image[17, 11] = 1
     begin = corners(torch.tensor([17.8]), torch.tensor([11.3]), 6)
-    window = cut(pad_edges(image, 6), begin, 6)[0]
+    window = cut(image, begin, 6)[0]
     assert window[3, 3] == 1 and window.sum() == 1
 
 
