@@ -59,8 +59,11 @@ class Candidates(NamedTuple):
         return self._replace(**columns)
 
 
-def find_candidates(maps: FomMaps, margin: int, floor: float) -> Candidates:
-    """Find all local maxima of at least ``floor`` and ``margin`` micrograph pixels from all sides."""
+def find_candidates(maps: FomMaps, margin: int, floor: float, references: int | None = None) -> Candidates:
+    """Find all local maxima of at least ``floor`` and ``margin`` micrograph pixels from all sides.
+
+    Maps after those of the first so many ``references`` are of decoys, which do not count for ``best``.
+    """
     fom = maps.fom
     h, w = fom.shape[-2:]
     clear = clear_of_sides(maps.sampling, h, w, margin).to(fom.device)
@@ -72,7 +75,7 @@ def find_candidates(maps: FomMaps, margin: int, floor: float) -> Candidates:
     reference, row, column = _best_first(fom, peaks.nonzero())
     place = (reference, row, column)
     around = torch.stack([neighbour[place] for neighbour in (up, down, left, right)])
-    inside = fom[:, clear]
+    inside = fom[:references, clear]
     return Candidates(
         *place,
         fom[place],

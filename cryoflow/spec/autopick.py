@@ -283,6 +283,17 @@ class Autopicking(Section):
     )
 
 
+class Statistics(Section):
+    """What can be told of the picks without truth (cryoflow's own)."""
+
+    decoys: bool = field(
+        "Decoys?",
+        None,
+        False,
+        help="Yes compares with decoys too, at 3 times the cost: picks_scores.star has a q-value a pick.",
+    )
+
+
 class AutoPick(JobSpec):
     """Steps 10 and 11 of the tutorial."""
 
@@ -291,6 +302,7 @@ class AutoPick(JobSpec):
     laplacian: Laplacian = section("Laplacian", "Blob detection without references.")
     references: References = section("References", "How references and micrographs are prepared.")
     autopicking: Autopicking = section("autopicking", "Which peaks become picks.")
+    statistics: Statistics = section("Statistics", "What can be told of the picks without truth.")
 
     def broken_rules(self) -> Iterator[Broken]:
         """Yield every rule between fields that this spec breaks."""
@@ -306,6 +318,11 @@ class AutoPick(JobSpec):
             yield Broken(
                 ("references.ignore_ctfs_until_first_peak", "references.are_references_ctf_corrected"),
                 "has no effect when the references are not CTF corrected; set it to No",
+            )
+        if self.statistics.decoys and self.io.use_laplacian_of_gaussian:
+            yield Broken(
+                ("statistics.decoys", "io.use_laplacian_of_gaussian"),
+                "decoys are made of references, and there are none; set it to No",
             )
         yield from broken_gpu_rules(
             "autopicking",

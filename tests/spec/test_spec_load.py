@@ -56,7 +56,7 @@ or use RELION for helical specimens
 FILE:15: autopicking > Mask diameter (pix): unknown field; did you mean 'Mask diameter (A)' in section \
 'References'?
 FILE:16: Autopiking: unknown section; did you mean 'autopicking'?
-FILE:18: Refs: unknown section; AutoPick has: I/O, Laplacian, References, autopicking, Compute
+FILE:18: Refs: unknown section; AutoPick has: I/O, Laplacian, References, autopicking, Statistics, Compute
 FILE:20: Sampling: AutoPick has no such section, Class2D has
 FILE:22: Picking threshold: is a field of section 'autopicking'; put it under that heading
 FILE:23: References: expected fields below this heading, got '7'

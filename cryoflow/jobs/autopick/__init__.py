@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from cryoflow.errors import CryoflowError
+from cryoflow.jobs.autopick.decoys import judge
 from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs
 from cryoflow.jobs.autopick.output import Finished, Picked, write_lists
 from cryoflow.jobs.autopick.picker import Picker
@@ -50,16 +51,24 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     failures = tuple(one for one in done if isinstance(one, Failure))
     if not picked:
         raise CryoflowError(f"no micrograph could be picked from; {failures[0].item}: {failures[0].message}")
-    lists = write_lists(context, spec.io.input_micrographs_for_autopick, picked, listed.style)
+    judged = None
+    if spec.statistics.decoys:
+        judged = judge(context, [one.name for one in picked], [one.outputs[0] for one in picked])
+    lists = write_lists(context, spec.io.input_micrographs_for_autopick, picked, listed.style, judged)
     _report(spec, context, picked)
     particles = sum(one.particles for one in picked)
     read = () if spec.autopicking.read_fom_maps else tuple(one.name for one in picked)
     return JobResult(
         inputs=(spec.io.input_micrographs_for_autopick, *inputs, *read),
         outputs=(*outputs, *(name for one in picked for name in one.outputs), *lists),
-        counts={"micrographs": len(picked), "particles": particles, "kept": sum(one.kept for one in picked)},
+        counts={
+            "micrographs": len(picked),
+            "particles": particles,
+            "kept": sum(one.kept for one in picked),
+            **(judged.counts if judged else {}),
+        },
         failures=failures,
-        summary=f"{particles} particles on {len(picked)} micrographs",
+        summary=f"{particles} particles on {len(picked)} micrographs{judged.summary if judged else ''}",
         nodes=((lists[1], "MicrographCoordsGroup.star.relion.autopick"),),
     )
 

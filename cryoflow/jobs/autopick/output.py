@@ -15,6 +15,7 @@ from cryoflow.files.atomic import write_bytes
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.star import StarStyle, write_star
 from cryoflow.files.star_format import as_written
+from cryoflow.jobs.autopick.decoys import Judged
 from cryoflow.jobs.autopick.statistics import Statistics, write_statistics
 from cryoflow.project.context import JobContext
 
@@ -69,7 +70,11 @@ def picked_before(path: Path) -> tuple[int, float]:
 
 
 def write_lists(
-    context: JobContext, micrograph_star: str, picked: Sequence[Picked], style: StarStyle
+    context: JobContext,
+    micrograph_star: str,
+    picked: Sequence[Picked],
+    style: StarStyle,
+    judged: Judged | None = None,
 ) -> tuple[str, ...]:
     """Write RELION 3's and RELION 4's list of coordinates, summary and statistics; return their names.
 
@@ -92,7 +97,9 @@ def write_lists(
     rows = [(one.name, one.statistics) for one in picked if one.statistics is not None]
     if rows:
         written.append(context.directory / "statistics.star")
-        write_statistics(written[-1], rows)
+        write_statistics(written[-1], rows, judged.expected if judged else {})
+    if judged is not None:
+        written.append(judged.output)
     return tuple(context.relative(path) for path in written)
 
 

@@ -7,9 +7,11 @@ from typing import Any, Protocol, TypeAlias
 from torch import Tensor
 
 from cryoflow.compute.candidates import Candidates
+from cryoflow.compute.competition import Competition
 from cryoflow.compute.correlate import FomMaps
 from cryoflow.compute.laplacian import BlobMaps
 from cryoflow.compute.peaks import Picks
+from cryoflow.compute.score.decoys import Null
 from cryoflow.files.fom_maps import StoredMaps
 from cryoflow.jobs.autopick.micrographs import Micrograph
 
@@ -47,6 +49,10 @@ class Picker(Protocol):
 
     def pick_candidates(self, micrograph: Micrograph, candidates: Candidates) -> Picks:
         """Find the picks of `pick` in candidates."""
+        ...
+
+    def compete(self, micrograph: Micrograph, candidates: Candidates) -> dict[Null, Competition]:
+        """Let the picks in candidates compete with decoys; only where the spec wants decoys."""
         ...
 
     def best(self, micrograph: Micrograph, maps: Maps) -> float:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from cryoflow.compute.peaks import Picks
+from cryoflow.compute.score.decoys import Null
 from cryoflow.files.star import write_star
+from cryoflow.jobs.autopick.decoys import SUFFIXES
 
 QUANTILES = (0.1, 0.5, 0.9)
 GREYSCALE = (0.3, 3.0)
@@ -39,8 +41,13 @@ def statistics_of(picks: Picks, scale: float) -> Statistics:
     return Statistics(len(fom), tuple(fom.quantile(at).tolist()), float(picks.sd.double().mean()), scale)
 
 
-def write_statistics(path: Path, rows: Sequence[tuple[str, Statistics]]) -> None:
-    """Write ``statistics.star``, one row a micrograph; labels that RELION has none for are our own."""
+def write_statistics(
+    path: Path, rows: Sequence[tuple[str, Statistics]], expected: Mapping[Null, Mapping[str, int]]
+) -> None:
+    """Write ``statistics.star``, one row a micrograph; labels that RELION has none for are our own.
+
+    ``expected`` is how many picks are expected to be what a null says, by micrograph.
+    """
     table = {
         "rlnMicrographName": [name for name, _ in rows],
         "rlnGroupNrParticles": [one.picks for _, one in rows],
@@ -51,6 +58,8 @@ def write_statistics(path: Path, rows: Sequence[tuple[str, Statistics]]) -> None
     }
     columns["cryoflowMeanStddevNoise"] = [one.mean_sd for _, one in rows]
     columns["cryoflowReferenceScale"] = [one.scale for _, one in rows]
+    for null, counts in expected.items():
+        columns[f"cryoflowExpectedFalsePicks{SUFFIXES[null]}"] = [counts[name] for name, _ in rows]
     write_star(path, {"": pd.DataFrame(table | columns)})
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.candidates import Candidates
+from cryoflow.compute.competition import Competition
 from cryoflow.compute.correlate import Sampling
 from cryoflow.compute.laplacian import (
     BlobMaps,
@@ -19,6 +20,7 @@ from cryoflow.compute.laplacian import (
 )
 from cryoflow.compute.micrograph import normalise_micrograph
 from cryoflow.compute.peaks import Picks
+from cryoflow.compute.score.decoys import Null
 from cryoflow.errors import CryoflowError
 from cryoflow.files.fom_maps import StoredMaps
 from cryoflow.jobs.autopick.micrographs import Micrograph
@@ -84,6 +86,10 @@ class BlobPicker:
     def pick_candidates(self, micrograph: Micrograph, candidates: Candidates) -> Picks:
         """Refuse: there are no candidates."""
         raise CryoflowError("blobs are not picked from candidates")
+
+    def compete(self, micrograph: Micrograph, candidates: Candidates) -> dict[Null, Competition]:
+        """Refuse: blobs have no decoys."""
+        raise CryoflowError("blobs have no decoys")
 
     def best(self, micrograph: Micrograph, maps: Maps) -> float:
         """See `Picker`."""

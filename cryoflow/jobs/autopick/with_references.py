@@ -10,16 +10,19 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.candidates import Candidates, find_candidates
+from cryoflow.compute.competition import Competition, compete
 from cryoflow.compute.correlate import FomMaps, Sampling, fom_maps, sampling_of
 from cryoflow.compute.greyscale import reference_scale
 from cryoflow.compute.micrograph import normalise_micrograph
 from cryoflow.compute.peaks import Picks, Thresholds, pick_candidates
 from cryoflow.compute.references import References, prepare_references
+from cryoflow.compute.score.decoys import NULLS, Null, decoys
 from cryoflow.compute.search import Search, prepare_search
 from cryoflow.compute.work_grid import work_grid
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.fom_maps import StoredMaps, read_relion_maps
 from cryoflow.files.mrc import read_header
+from cryoflow.files.seeds import seed_for
 from cryoflow.jobs.autopick.micrographs import Micrograph
 from cryoflow.jobs.autopick.picker import Maps
 from cryoflow.jobs.autopick.references import GivenReferences
@@ -43,14 +46,23 @@ class ReferencePicker:
         with self._lock:
             if pixel_size_a not in self._references:
                 tab = self.spec.references
-                self._references[pixel_size_a] = prepare_references(
+                prepared = prepare_references(
                     self.given.images.to(self.context.device, self._dtype),
                     self.given.pixel_size_for(pixel_size_a),
                     pixel_size_a,
                     tab.mask_diameter,
                     tab.references_have_inverted_contrast,
                 )
+                self._references[pixel_size_a] = self._with_decoys(prepared)
             return self._references[pixel_size_a]
+
+    def _with_decoys(self, references: References) -> References:
+        """References followed by as many decoys of each null, if the spec wants them."""
+        if not self.spec.statistics.decoys:
+            return references
+        images, seed = references.images, seed_for(self.spec.compute.seed, "decoys")
+        false = [decoys(images, seed, null).to(images.dtype) for null in NULLS]
+        return references._replace(images=torch.cat((images, *false)))
 
     def settings(self, micrograph: Micrograph) -> dict[str, Any]:
         """See `Picker`."""
@@ -71,6 +83,7 @@ class ReferencePicker:
             "ctf": None if micrograph.ctf is None else [float(value) for value in micrograph.ctf],
             "figure_of_merit": self.spec.autopicking.figure_of_merit,
             "precision": self.spec.compute.precision,
+            "decoys": self.spec.compute.seed if self.spec.statistics.decoys else None,
         }
 
     def thresholds(self, micrograph: Micrograph) -> dict[str, Any]:
@@ -99,13 +112,28 @@ class ReferencePicker:
         """See `Picker`."""
         assert isinstance(maps, FomMaps)
         margin = self._thresholds(micrograph).margin
-        found = find_candidates(maps, margin, self.floor)
+        count = len(self.given.images)
+        found = find_candidates(maps, margin, self.floor, count)
         if self.spec.autopicking.figure_of_merit != "relion":
             return found
-        return found._replace(scale=reference_scale(maps, margin))
+        own = maps._replace(fom=maps.fom[:count], expected=maps.expected[:count])
+        return found._replace(scale=reference_scale(own, margin))
 
     def pick_candidates(self, micrograph: Micrograph, candidates: Candidates) -> Picks:
         """See `Picker`."""
+        return self._pick(micrograph, candidates, 0)
+
+    def compete(self, micrograph: Micrograph, candidates: Candidates) -> dict[Null, Competition]:
+        """See `Picker`."""
+        picks = self._pick(micrograph, candidates, 0)
+        distance = self._thresholds(micrograph).least_distance
+        found = {null: self._pick(micrograph, candidates, place) for place, null in enumerate(NULLS, 1)}
+        return {null: compete(picks, false, distance) for null, false in found.items()}
+
+    def _pick(self, micrograph: Micrograph, candidates: Candidates, group: int) -> Picks:
+        """Picks of the references (group 0), or of the decoys of one null."""
+        if self.spec.statistics.decoys:
+            candidates = candidates.where(candidates.reference // len(self.given.images) == group)
         return pick_candidates(candidates, self._thresholds(micrograph))
 
     @property
@@ -134,6 +162,8 @@ class ReferencePicker:
 
     def restore_relion(self, stem: str, micrograph: Micrograph) -> FomMaps:
         """See `Picker`; the squares are cut to the samples on the micrograph."""
+        if self.spec.statistics.decoys:
+            raise CryoflowError(f"{stem}_*.spi: RELION's maps are of no decoys; set Read FOM maps? to No")
         if self.spec.autopicking.figure_of_merit != "relion":
             raise CryoflowError(f"{stem}_*.spi: maps of RELION's figure of merit; set Read FOM maps? to No")
         header = read_header(self.context.resolve(micrograph.name))

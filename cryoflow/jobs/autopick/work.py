@@ -19,6 +19,7 @@ from cryoflow.files.fom_maps import (
 )
 from cryoflow.files.star import StarStyle
 from cryoflow.jobs.autopick.candidate_files import read_candidates, write_candidates
+from cryoflow.jobs.autopick.decoys import competition_file, write_competition
 from cryoflow.jobs.autopick.micrographs import Micrograph, read_micrograph
 from cryoflow.jobs.autopick.output import SUFFIX, Finished, Picked, picked_before, write_coordinates
 from cryoflow.jobs.autopick.picker import Maps, Picker
@@ -77,7 +78,7 @@ class Work(NamedTuple):
         if known is None:
             picks, best, scale = self._pick_from_maps(micrograph)
         else:
-            picks, best, scale = self.picker.pick_candidates(micrograph, known), known.best, known.scale
+            picks, best, scale = self._pick_candidates(micrograph, known)
         mean = write_coordinates(outputs[0], picks, self.style)
         self.finished.add(micrograph.name, fingerprint)
         count = len(picks.x)
@@ -98,6 +99,13 @@ class Work(NamedTuple):
         if self._keeps_candidates:
             path, made_from = self._candidate_file(micrograph), self._made_from(micrograph)
             write_candidates(path, candidates, made_from, self.picker.floor)
+        return self._pick_candidates(micrograph, candidates)
+
+    def _pick_candidates(self, micrograph: Micrograph, candidates: Candidates) -> tuple[Picks, float, float]:
+        """Picks, best figure of merit, references' scale; leaves how decoys competed if the spec wants it."""
+        if self.spec.statistics.decoys:
+            found = self.picker.compete(micrograph, candidates)
+            write_competition(competition_file(self._outputs(micrograph)[0]), found)
         return self.picker.pick_candidates(micrograph, candidates), candidates.best, candidates.scale
 
     def _known(self, micrograph: Micrograph) -> Candidates | None:
@@ -181,6 +189,8 @@ class Work(NamedTuple):
     def _outputs(self, micrograph: Micrograph) -> list[Path]:
         """What a micrograph leaves on disk; the coordinates come first."""
         outputs = [self._stem(micrograph).with_suffix(".star")]
+        if self.spec.statistics.decoys:
+            outputs.append(competition_file(outputs[0]))
         if self.spec.autopicking.write_fom_maps:
             outputs.append(self._map_file(micrograph))
         if self._keeps_candidates and not self.spec.io.use_laplacian_of_gaussian:

@@ -69,11 +69,10 @@ def plan_scores(spec: Sort, context: JobContext, particles: Particles, stack: St
     diameter_a = spec.scores.particle_diameter or _mask_diameter(stack, pixel_a)
     size = stack.images.shape[-1]
     images = fit_box(stack.images, size + size % 2)
-    numbers = range(1, len(images) + 1)
-    seeds = [seed_for(spec.compute.seed, "decoy", f"reference {number}") for number in numbers]
+    false = decoys(images, seed_for(spec.compute.seed, "decoys"))
     rows = particles.table.rows.reset_index(drop=True)
     context.report.say(f"learnt scores for particles of {diameter_a:g} A")
-    return Plan(spec, rows, particle_a, images, decoys(images, seeds), pixel_a, diameter_a)
+    return Plan(spec, rows, particle_a, images, false, pixel_a, diameter_a)
 
 
 def _mask_diameter(stack: Stack, pixel_a: float) -> float:
