@@ -202,6 +202,10 @@ class Select(JobSpec):
             for name in ("classes", "class_score_min"):
                 if getattr(self.selection, name) is not None:
                     yield Broken((f"selection.{name}",), "selecting classes needs a model.star as input")
+        of_particles = io.select_classes_from_model_star or io.select_from_particles_star
+        for name in ("q_value_max", "probability_min"):
+            if getattr(self.selection, name) is not None and not of_particles:
+                yield Broken((f"selection.{name}",), "particles have scores; select from a particles.star")
         elsewhere = io.select_classes_from_model_star or io.select_from_picked_coords
         for name, asked in self._tasks().items():
             if asked and name == "duplicates.remove_duplicates":

@@ -82,6 +82,28 @@ class Selection(Section):
         high=1,
         help="Least score of a class: about the part of its particles that are whole particles, e.g. 0.5.",
     )
+    q_value_max: float | None = field(
+        "Q-value max",
+        None,
+        None,
+        low=0,
+        high=1,
+        help="Largest q-value, e.g. 0.05: some 5 % of what is kept is noise, contaminants not counted.",
+    )
+    probability_min: float | None = field(
+        "Probability min",
+        None,
+        None,
+        low=0,
+        high=1,
+        help="Least chance of being a whole particle, e.g. 0.5, from Sort's learnt scores.",
+    )
+    scores: str | None = field(
+        "Scores",
+        None,
+        None,
+        help="Table with q-values or probabilities; none: particles_scores.star beside the input.",
+    )
     columns: dict[str, Bounds] | None = field(
         "Columns",
         None,

@@ -27,6 +27,7 @@ from cryoflow.jobs.select.groups import regroup
 from cryoflow.jobs.select.model import Model, class_numbers, data_beside, read_model
 from cryoflow.jobs.select.named import add_named
 from cryoflow.jobs.select.output import PARTICLES, Output, result, style_of, write_backup, write_rows
+from cryoflow.jobs.select.scored import add_scored
 from cryoflow.jobs.select.scores import SCORE, score_classes, tell_scores, write_scores
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Select
@@ -52,6 +53,7 @@ def run(spec: Select, context: JobContext) -> JobResult:
     conditions = _conditions(spec.selection, model._replace(classes=classes), table)
     particles = Source(table.rows, table.path, "particles")
     named = add_named(spec.selection, context, conditions.particles, particles)
+    named += add_scored(spec.selection, context, conditions.particles, particles)
     chosen, keep = _choose(spec.selection, conditions, model, number)
     _tell(spec.selection, context, conditions, chosen, keep)
     inputs = [given, context.relative(data), *named]

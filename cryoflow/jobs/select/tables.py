@@ -15,6 +15,7 @@ from cryoflow.jobs.select.output import (
     write_backup,
     write_rows,
 )
+from cryoflow.jobs.select.scored import add_scored
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import Select
 
@@ -29,25 +30,28 @@ def run(spec: Select, context: JobContext) -> JobResult:
         given, kind, label = spec.io.select_from_micrographs_star, "micrographs", MICROGRAPHS
         table = read_micrographs(context.resolve(given))
     outputs: list[Output] = []
-    chosen = _select(spec, context, table, kind, outputs)
+    chosen, read = _select(spec, context, table, kind, outputs)
     if len(table.rows) == 0:
         context.report.warn(f"{given} holds no {kind}")
     work = _split if spec.subsets.split_into_subsets else _keep
     done = work(spec, context, given, chosen, kind, label, outputs)
-    named = spec.selection.rows_in
-    return done if named is None else done._replace(inputs=(*done.inputs, named))
+    return done._replace(inputs=(*done.inputs, *read))
 
 
-def _select(spec: Select, context: JobContext, table: Table, kind: str, outputs: list[Output]) -> Table:
+def _select(
+    spec: Select, context: JobContext, table: Table, kind: str, outputs: list[Output]
+) -> tuple[Table, tuple[str, ...]]:
+    """The rows that meet the conditions, and the names of the files that these stand in."""
     source = Source(table.rows, table.path, kind)
     conditions = row_conditions(spec.selection, source)
-    add_named(spec.selection, context, conditions, source)
+    read = add_named(spec.selection, context, conditions, source)
+    read += add_scored(spec.selection, context, conditions, source)
     if not conditions:
-        return table
+        return table, read
     keep = combine(conditions, len(table.rows), spec.selection.invert)
     tell(context, conditions, keep, kind, spec.selection.invert)
     outputs.append(write_backup(context, keep, style_of(spec, table)))
-    return table._replace(rows=table.rows[keep])
+    return table._replace(rows=table.rows[keep]), read
 
 
 def _keep(

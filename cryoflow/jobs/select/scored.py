@@ -1,0 +1,110 @@
+"""Cuts on q-value and probability, which stand in tables of their own beside particles and picks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cryoflow.errors import FileError
+from cryoflow.files.mrc import split_image_name
+from cryoflow.files.star import read_star
+from cryoflow.jobs.select.conditions import Condition, Source, numbers, within
+from cryoflow.project.context import JobContext
+from cryoflow.spec.selection import Selection
+
+BESIDE = "particles_scores.star"
+"""Looked for beside the rows where the spec names no table of scores."""
+DECIMALS = 3
+"""Of coordinates that are the same."""
+_NEEDED = {"cryoflowQValue": "statistics.decoys or learnt_scores", "cryoflowProbability": "learnt_scores"}
+
+Key = tuple[int | float | str, ...]
+
+
+class _Cut(NamedTuple):
+    column: str
+    low: float | None
+    high: float | None
+
+
+def add_scored(
+    selection: Selection, context: JobContext, conditions: list[Condition], source: Source
+) -> tuple[str, ...]:
+    """Add ``q_value_max`` and ``probability_min`` where they are given; return the scores' name as an input.
+
+    Scores belong to a row by its image name, or where they have none by micrograph and coordinates. Rows
+    without a score do not meet the condition, which says how many they are.
+
+    Raises
+    ------
+    FileError
+        When there are no scores, they lack the column, or are of other rows.
+    """
+    cuts = list(_cuts(selection))
+    if not cuts:
+        return ()
+    path = context.resolve(selection.scores) if selection.scores else source.path.with_name(BESIDE)
+    if not path.exists():
+        what = "; run Sort with learnt_scores: Yes, or name the scores in selection > scores"
+        raise FileError(path, f"not there, but selection > {_field(cuts[0])} needs it{what}")
+    scores = Source(_read(path), path, "rows")
+    place = _places(source, scores)
+    conditions.extend(_condition(cut, scores, place, source.unit) for cut in cuts)
+    return (context.relative(path),)
+
+
+def _cuts(selection: Selection) -> Iterator[_Cut]:
+    if selection.q_value_max is not None:
+        yield _Cut("cryoflowQValue", None, selection.q_value_max)
+    if selection.probability_min is not None:
+        yield _Cut("cryoflowProbability", selection.probability_min, None)
+
+
+def _field(cut: _Cut) -> str:
+    return "q_value_max" if cut.low is None else "probability_min"
+
+
+def _read(path: Path) -> pd.DataFrame:
+    tables = [block for block in read_star(path).values() if isinstance(block, pd.DataFrame)]
+    if not tables:
+        raise FileError(path, "holds no table of scores")
+    return tables[-1]
+
+
+def _condition(cut: _Cut, scores: Source, place: npt.NDArray[np.int64], unit: str) -> Condition:
+    if cut.column not in scores.rows.columns:
+        what = f"has no {cut.column}, which {_field(cut)} cuts by; it comes from {_NEEDED[cut.column]}: Yes"
+        raise FileError(scores.path, what)
+    keep = (place >= 0) & within(scores, cut.column, cut.low, cut.high).keep[place]
+    known = (place >= 0) & ~np.isnan(numbers(scores, cut.column))[place]
+    lost = int((~known).sum())
+    limit = f"<= {cut.high:g}" if cut.low is None else f">= {cut.low:g}"
+    text = f"{cut.column} {limit}"
+    return Condition(f"{text} ({lost} {unit} have none)" if lost else text, keep)
+
+
+def _places(source: Source, scores: Source) -> npt.NDArray[np.int64]:
+    """Which row of the scores belongs to each row; -1 for none."""
+    by_image = "rlnImageName" in scores.rows.columns
+    number = {key: place for place, key in enumerate(_keys(scores, by_image))}
+    place = np.array([number.get(key, -1) for key in _keys(source, by_image)], dtype=np.int64)
+    if len(place) and (place < 0).all():
+        how = "image name" if by_image else "micrograph and coordinates"
+        raise FileError(scores.path, f"has a score of none of the {source.unit} of {source.path}, by {how}")
+    return place
+
+
+def _keys(source: Source, by_image: bool) -> Sequence[Key]:
+    columns = ["rlnImageName"] if by_image else ["rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"]
+    missing = [column for column in columns if column not in source.rows.columns]
+    if missing:
+        raise FileError(source.path, f"lacks the column {missing[0]}, which scores are joined by")
+    if by_image:
+        return [split_image_name(str(name)) for name in source.rows["rlnImageName"]]
+    x, y = (numbers(source, column).round(DECIMALS).tolist() for column in columns[1:])
+    return list(zip(source.rows[columns[0]].astype(str), x, y, strict=True))
