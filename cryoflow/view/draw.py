@@ -16,6 +16,7 @@ from cryoflow.files.mrc import read_header, read_image, read_images
 from cryoflow.files.star import read_star
 from cryoflow.files.tables import read_micrographs, read_particles
 from cryoflow.project.paths import below_job
+from cryoflow.view.classification import convergence_picture, history_picture
 from cryoflow.view.contact import contact_sheet, parts
 from cryoflow.view.grey import smooth
 from cryoflow.view.pictures import Circles, micrograph_picture, sheet
@@ -86,9 +87,17 @@ def draw_sorted(directory: Path, project: Path) -> list[Path]:
 
 
 def draw_classes(directory: Path, project: Path) -> list[Path]:
-    """Class averages of the last iteration, the most populated first."""
+    """Class averages of the last iteration, the most populated first, and how they came about."""
     models = sorted(directory.glob("run_*it[0-9][0-9][0-9]_model.star"), key=lambda path: path.stem[-9:-6])
-    return [_draw_model(models[-1], (), directory, project)] if models else []
+    if not models:
+        return []
+    root = models[-1].name.partition("_it")[0]
+    pictures = {
+        "classes_history.png": history_picture(directory, root),
+        "convergence.png": convergence_picture(directory, root),
+    }
+    drawn = [_save(picture, directory / name) for name, picture in pictures.items() if picture is not None]
+    return [_draw_model(models[-1], (), directory, project), *drawn]
 
 
 def draw_selected(directory: Path, project: Path) -> list[Path]:

@@ -98,6 +98,7 @@ def test_writes_every_iteration_under_relions_names(project: Path) -> None:
     expected = [f"run_it{i:03d}_{kind}" for i in range(3) for kind in kinds]
     for kind in ("classes.star", "sampling.star"):
         expected.remove(f"run_it000_{kind}")
+    expected.insert(0, "run_convergence.star")
     assert sorted(p.name for p in folder.iterdir()) == expected
     assert sorted(result.outputs) == [f"Class2D/job015/{name}" for name in expected]
     assert len(listener.said) == 2 and listener.said[0].startswith("iteration 1: ")
@@ -198,6 +199,50 @@ def test_goes_on_where_it_was_left(project: Path, inside: bool) -> None:
         assert "Class2D/job016/run_it002_model.star" in result.inputs
     assert (later["rlnClassNumber"] == whole["rlnClassNumber"]).mean() > 0.9
     assert np.allclose(later["rlnLogLikeliContribution"], whole["rlnLogLikeliContribution"], rtol=1e-3)
+    root = "job016/run" if inside else "job017/run_ct2"
+    table = read_star(project / f"Class2D/{root}_convergence.star")["convergence"]
+    assert isinstance(table, pd.DataFrame)
+    assert table["rlnCurrentIteration"].tolist() == ([1, 2, 3, 4] if inside else [3, 4])
+
+
+def test_convergence_has_a_row_for_every_iteration(project: Path) -> None:
+    classify(project, spec(3))
+    folder = project / "Class2D/job015"
+    table = read_star(folder / "run_convergence.star")["convergence"]
+    assert isinstance(table, pd.DataFrame)
+    for i, row in zip((1, 2, 3), table.to_dict("records"), strict=True):
+        model = read_star(folder / f"run_it{i:03d}_model.star")
+        optimiser = read_star(folder / f"run_it{i:03d}_optimiser.star")["optimiser_general"]
+        general, classes = model["model_general"], model["model_classes"]
+        assert isinstance(general, dict) and isinstance(optimiser, dict) and isinstance(classes, pd.DataFrame)
+        for label, value in row.items():
+            if label in general or label in optimiser:
+                assert value == pytest.approx({**optimiser, **general}[label])
+        share = classes["rlnClassDistribution"].to_numpy()
+        assert row["cryoflowLargestClass"] == share.argmax() + 1
+        assert row["cryoflowLargestDistribution"] == pytest.approx(share.max())
+        assert row["cryoflowEmptyClasses"] == (share == 0).sum()
+    one, other = (read_particles(folder / f"run_it00{i}_data.star").rows for i in (2, 3))
+    changed = (one["rlnClassNumber"] != other["rlnClassNumber"]).mean()
+    assert table["rlnChangesOptimalClasses"][2] == pytest.approx(changed, abs=1e-6)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_a_killed_run_comes_to_the_same_convergence(project: Path, rows: int) -> None:
+    """Whatever the table has when the run is taken up again."""
+    classify(project, spec(4))
+    classify(project, spec(2), "job016")
+    table = project / "Class2D/job016/run_convergence.star"
+    if rows == 0:
+        table.unlink()
+    elif rows == 2:
+        more = read_star(table)["convergence"]
+        assert isinstance(more, pd.DataFrame)
+        write_star(table, {"convergence": pd.concat([more, more.assign(rlnCurrentIteration=[3, 4])])})
+    classify(project, spec(4), "job016", continuing=True)
+    found = read_star(table)["convergence"]
+    assert isinstance(found, pd.DataFrame)
+    assert found["rlnCurrentIteration"].tolist() == ([3, 4] if rows == 0 else [1, 2, 3, 4])
 
 
 def test_continuing_with_another_number_of_classes_is_refused(project: Path) -> None:

@@ -11,7 +11,7 @@ from cryoflow.compute.class2d import State, iterate, reseed_empty, start
 from cryoflow.compute.class2d.grid import next_perturbation
 from cryoflow.files.seeds import seed_for
 from cryoflow.jobs.class2d.exact import forget_states
-from cryoflow.jobs.class2d.output import Run, iteration_path, write_iteration
+from cryoflow.jobs.class2d.output import Run, convergence_path, iteration_path, write_iteration
 from cryoflow.jobs.class2d.resume import Begin, find_begin
 from cryoflow.jobs.class2d.saved import read_poses
 from cryoflow.jobs.class2d.setup import Input, prepare_input
@@ -49,6 +49,7 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
         written += [context.relative(path) for path in write_iteration(files, state)]
         teller.iteration(state, time.monotonic() - began)
     forget_states(files.directory, files.root)
+    written.append(context.relative(convergence_path(files)))
     return _result(context, given, begin, files, state, written)
 
 

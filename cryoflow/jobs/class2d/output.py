@@ -17,6 +17,7 @@ from cryoflow.files.star import StarStyle, write_star
 from cryoflow.files.star_types import Scalar
 from cryoflow.files.tables import Table, write_table
 from cryoflow.jobs.class2d.class_star import class_blocks
+from cryoflow.jobs.class2d.convergence import add_row
 from cryoflow.jobs.class2d.exact import forget_states, save_state
 from cryoflow.jobs.class2d.labels import OPTIMISER
 from cryoflow.jobs.class2d.model_star import model_blocks
@@ -45,6 +46,11 @@ def iteration_path(run: Run, iteration: int, what: str) -> Path:
     return run.directory / f"{run.root}_it{iteration:03d}_{what}"
 
 
+def convergence_path(run: Run) -> Path:
+    """Path of the table with a row for every iteration."""
+    return run.directory / f"{run.root}_convergence.star"
+
+
 def write_iteration(run: Run, state: State) -> tuple[Path, ...]:
     """Write one iteration; the optimiser file, which names the others, comes last.
 
@@ -69,6 +75,7 @@ def write_iteration(run: Run, state: State) -> tuple[Path, ...]:
     if state.iteration > 0:
         write_star(path("classes.star"), class_blocks(state, run.options))
         write_star(path("sampling.star"), {"sampling_general": _sampling(run, state)}, "3.0")
+        add_row(convergence_path(run), state, run.options)
         written += [path("classes.star"), path("sampling.star")]
     save_state(run.directory, run.root, state)
     write_star(path("optimiser.star"), {"optimiser_general": _optimiser(run, state, name)}, "3.0")

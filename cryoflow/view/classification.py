@@ -1,0 +1,62 @@
+"""Pictures of how a classification went: its convergence, and its averages every few iterations."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from cryoflow.files.mrc import read_stack
+from cryoflow.files.star import read_star
+from cryoflow.view.curves import Curve, draw_curves
+from cryoflow.view.pictures import sheet
+
+EVERY, ACROSS = 5, 20
+"""Iterations from one row of averages to the next, and most classes in a row."""
+SHOWN = {
+    "rlnLogLikelihood": "log-likelihood",
+    "rlnCurrentResolution": "current resolution, A",
+    "rlnChangesOptimalClasses": "share of particles that changed class",
+    "rlnChangesOptimalOrientations": "mean change of psi, degrees",
+    "rlnChangesOptimalOffsets": "RMS change of offsets, pixels",
+    "cryoflowLargestDistribution": "share of the largest class",
+}
+"""Columns of ``run_convergence.star`` that get a diagram."""
+
+_STACK = re.compile(r"(run(?:_ct\d+)?)_it(\d+)_classes\.mrcs")
+
+
+def convergence_picture(directory: Path, root: str) -> Image.Image | None:
+    """Diagrams over the iterations of a run; None where it left no table."""
+    path = directory / f"{root}_convergence.star"
+    table = read_star(path)["convergence"] if path.exists() else None
+    if not isinstance(table, pd.DataFrame):
+        return None
+    iterations = table["rlnCurrentIteration"].to_numpy(float)
+    return draw_curves(
+        [Curve(title, iterations, table[name].to_numpy(float)) for name, title in SHOWN.items()]
+    )
+
+
+def history_picture(directory: Path, root: str) -> Image.Image | None:
+    """Averages of every fifth iteration and the last one in rows, the same class in each column.
+
+    The classes that are the largest in the end come first. None for fewer than two such iterations.
+    """
+    stacks = {
+        int(match[2]): path
+        for path in directory.glob(f"{root}_it*_classes.mrcs")
+        if (match := _STACK.fullmatch(path.name))
+    }
+    wanted = [n for n in sorted(stacks) if n % EVERY == 0 or n == max(stacks)]
+    if len(wanted) < 2:
+        return None
+    classes = read_star(directory / f"{root}_it{wanted[-1]:03d}_model.star")["model_classes"]
+    share = pd.DataFrame(classes)["rlnClassDistribution"].to_numpy(float)
+    order = np.argsort(-share, kind="stable")[:ACROSS]
+    images = np.concatenate([read_stack(stacks[n], order) for n in wanted])
+    captions = [f"it {n}: {k + 1}" for n in wanted for k in order.tolist()]
+    return sheet(images, len(order), int(np.clip(images.shape[-1], 64, 96)), captions)
