@@ -105,8 +105,8 @@ def pixel_size(table: Table | pd.DataFrame) -> npt.NDArray[np.float64]:
         raise FileError(table.path, str(error)) from error
 
 
-def require(table: Table, *columns: str) -> None:
-    """See to it that the table has these columns.
+def require(table: Table, *columns: str, why: str = "") -> None:
+    """See to it that the table has these columns; ``why`` stands behind their names in the message.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def require(table: Table, *columns: str) -> None:
     if missing:
         have = ", ".join(map(str, table.rows.columns))
         s = "s" if len(missing) > 1 else ""
-        raise FileError(table.path, f"lacks the column{s} {', '.join(missing)}; it has {have}")
+        raise FileError(table.path, f"lacks the column{s} {', '.join(missing)}{why}; it has {have}")
 
 
 def _read(path: Path, name: Literal["micrographs", "particles"]) -> Table:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cryoflow.compute.class_features import ClassFeatures
+
 BLANK_CONTRAST, BLANK_EDGE = 2.2, 0.35
 """Below this contrast, or above this edge energy, a class has nothing in its middle."""
 BRIGHT = 0.8
@@ -28,16 +30,12 @@ KINDS = ("particle", "unclear", "blank", "ice", "carbon", "filament", "off-centr
 
 
 class ClassEvidence(NamedTuple):
-    """What is known of each class; all ``(K,)``, see `cryoflow.compute.class_features`."""
+    """What is known of each class, each ``(K,)``."""
 
     members: Tensor
     """Particles assigned to it."""
-    contrast: Tensor
-    edge_energy: Tensor
-    roundness: Tensor
-    centring: Tensor
-    sharpness: Tensor
-    strength: Tensor
+    features: ClassFeatures
+    """Of its average."""
     ssnr: Tensor
     """Mean over the resolved shells of log10 of the signal-to-noise ratio."""
 
@@ -58,21 +56,21 @@ def brightness(evidence: ClassEvidence) -> Tensor:
 
     The usual strength is the median, by particles, of the classes with something in their middle.
     """
-    middle = evidence.edge_energy < USUAL_EDGE
+    middle = evidence.features.edge_energy < USUAL_EDGE
     weight = evidence.members.double() * (middle if (evidence.members[middle] > 0).any() else 1)
-    order = evidence.strength.argsort()
+    order = evidence.features.strength.argsort()
     half = weight[order].cumsum(0) >= weight.sum() / 2
-    usual = evidence.strength[order][half.int().argmax()]
-    return torch.log2(evidence.strength.clamp_min(1e-12) / usual.clamp_min(1e-12))
+    usual = evidence.features.strength[order][half.int().argmax()]
+    return torch.log2(evidence.features.strength.clamp_min(1e-12) / usual.clamp_min(1e-12))
 
 
 def terms(evidence: ClassEvidence) -> dict[str, Tensor]:
     """What the score is a weighted sum of, each ``(K,)`` and bounded, so that no outlier decides alone."""
     return {
-        "offset": torch.ones_like(evidence.contrast),
-        "contrast": torch.log2(evidence.contrast.clamp(0.5, 8)),
-        "edge_energy": evidence.edge_energy.clamp(0, 1),
-        "thinness": (0.4 - evidence.roundness).clamp_min(0) / 0.4,
+        "offset": torch.ones_like(evidence.features.contrast),
+        "contrast": torch.log2(evidence.features.contrast.clamp(0.5, 8)),
+        "edge_energy": evidence.features.edge_energy.clamp(0, 1),
+        "thinness": (0.4 - evidence.features.roundness).clamp_min(0) / 0.4,
         "brightness": (brightness(evidence) - USUALLY_BRIGHT).clamp(0, 1),
         "ssnr": evidence.ssnr.clamp(0, 2),
     }
@@ -80,7 +78,7 @@ def terms(evidence: ClassEvidence) -> dict[str, Tensor]:
 
 def class_score(evidence: ClassEvidence) -> Tensor:
     """Score between 0 and 1, ``(K,)``; 0 for classes without particles or without contrast."""
-    total = torch.zeros_like(evidence.contrast)
+    total = torch.zeros_like(evidence.features.contrast)
     for name, values in terms(evidence).items():
         total = total + COEFFICIENTS[name] * values
     return torch.where(_empty(evidence), 0.0, torch.sigmoid(total))
@@ -94,18 +92,18 @@ def class_kinds(evidence: ClassEvidence, score: Tensor) -> list[str]:
     shows nothing in its middle; of the others a score of 0.5 or more means ``particle``.
     """
     bright = brightness(evidence) > BRIGHT
-    edge = evidence.edge_energy
+    edge = evidence.features.edge_energy
     rules = (
         ("empty", _empty(evidence)),
-        ("ice", bright & (evidence.roundness > ROUND) & (edge < CARBON_EDGE)),
-        ("filament", bright & (evidence.roundness < THIN)),
+        ("ice", bright & (evidence.features.roundness > ROUND) & (edge < CARBON_EDGE)),
+        ("filament", bright & (evidence.features.roundness < THIN)),
         ("carbon", bright & (edge >= CARBON_EDGE)),
-        ("off-centre", evidence.centring > ASIDE),
-        ("blank", (edge > BLANK_EDGE) | (evidence.contrast < BLANK_CONTRAST)),
+        ("off-centre", evidence.features.centring > ASIDE),
+        ("blank", (edge > BLANK_EDGE) | (evidence.features.contrast < BLANK_CONTRAST)),
         ("particle", score >= 0.5),
     )
     return [next((name for name, holds in rules if holds[k]), "unclear") for k in range(len(score))]
 
 
 def _empty(evidence: ClassEvidence) -> Tensor:
-    return (evidence.members == 0) | (evidence.strength < 1e-6)
+    return (evidence.members == 0) | (evidence.features.strength < 1e-6)

@@ -42,5 +42,8 @@ def resolve_in_project(project: Path, name: str | PathLike[str]) -> Path:
     """
     path = project / name
     if not path.exists():
-        raise FileError(name, f"no such file in the project {project}; check the path in the spec")
+        raise FileError(
+            name,
+            f"no such file in the project {project}; check the path in the spec or in the table it is from",
+        )
     return path

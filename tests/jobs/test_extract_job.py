@@ -20,7 +20,7 @@ from particle_project import (
 )
 
 from cryoflow.errors import CryoflowError, FileError
-from cryoflow.files.mrc import read_header, read_images, read_stack
+from cryoflow.files.mrc import read_header, read_images, read_stack, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import Table, pixel_size, read_particles, write_table
 from cryoflow.jobs.extract import run
@@ -139,18 +139,34 @@ def test_particles_wholly_outside_are_dropped_and_counted(project: Path) -> None
     assert any("dropped 2 particles" in line for line in listener(job).warned)
 
 
-@pytest.mark.parametrize("breakage", ["missing", "truncated", "coordinates"])
+BREAKAGES = {
+    "missing": "micrographs_ctf.star: names the micrograph MotionCorr/job002/Movies/mic2.mrc",
+    "truncated": "mic2.mrc: truncated",
+    "coordinates": "mic2_autopick.star: holds no coordinates",
+    "a coordinate": "mic2_autopick.star: the coordinates of row 2 are not finite",
+    "pixels": "cover pixels that are not finite numbers",
+}
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
 def test_a_broken_micrograph_is_a_failure_and_the_others_go_on(project: Path, breakage: str) -> None:
     path = project / "MotionCorr/job002/Movies/mic2.mrc"
     if breakage == "missing":
         path.unlink()
     elif breakage == "truncated":
         path.write_bytes(path.read_bytes()[:-100])
+    elif breakage == "pixels":
+        pixels, pick = micrograph(2), picks(2).iloc[1]
+        pixels[int(pick["rlnCoordinateY"]), int(pick["rlnCoordinateX"])] = np.nan
+        write_mrc(path, pixels, PIXEL)
     else:
-        write_star(project / "AutoPick/job011/Movies/mic2_autopick.star", {"": picks(2)[["rlnCoordinateX"]]})
+        rows = picks(2)[["rlnCoordinateX"]] if breakage == "coordinates" else picks(2)
+        rows.iloc[1, 0] = np.nan
+        write_star(project / "AutoPick/job011/Movies/mic2_autopick.star", {"": rows})
     job = context(project, "Extract/job012")
     result = run(extract_spec(), job)
     assert [failure.item for failure in result.failures] == ["MotionCorr/job002/Movies/mic2.mrc"]
+    assert BREAKAGES[breakage] in result.failures[0].message
     assert result.counts["particles"] == 10 and "mic2" in listener(job).warned[0]
     assert not (job.directory / "Movies/mic2.mrcs").exists()
 
@@ -333,6 +349,7 @@ def test_coordinates_without_rows_give_a_table_without_rows(project: Path) -> No
         ({"micrograph_star_file": "others.star", "input_coordinates": "AutoPick/job011"}, "others.star"),
         ({"micrograph_star_file": "twice.star"}, "would write the same stack"),
         ({"micrograph_star_file": "novoltage.star"}, "rlnVoltage"),
+        ({"micrograph_star_file": "noname.star"}, "noname.star: .*rlnMicrographName.*coords_suffix_autopick"),
     ],
 )
 def test_what_cannot_work_is_told_in_one_line(project: Path, io: dict[str, str], message: str) -> None:
@@ -342,6 +359,7 @@ def test_what_cannot_work_is_told_in_one_line(project: Path, io: dict[str, str],
     names = ["MotionCorr/job002/a.mrc", "MotionCorr/job005/a.mrc", "b.mrc"]
     write_star(project / "twice.star", {"": rows.assign(rlnMicrographName=names)})
     write_star(project / "novoltage.star", {"": rows.drop(columns="rlnVoltage")})
+    write_star(project / "noname.star", {"": rows.drop(columns="rlnMicrographName")})
     with pytest.raises(FileError, match=message) as caught:
         run(extract_spec(io=io), context(project, "Extract/job012"))
     assert "\n" not in str(caught.value)
@@ -350,4 +368,8 @@ def test_what_cannot_work_is_told_in_one_line(project: Path, io: dict[str, str],
 def test_refined_particles_of_other_micrographs_name_both_files(project: Path) -> None:
     refined(project, rlnMicrographName="elsewhere.mrc")
     with pytest.raises(FileError, match=r"data.star.*rlnMicrographName.*micrographs_ctf.star"):
+        again(project)
+    rows = read_particles(project / "data.star").rows
+    write_star(project / "data.star", {"": rows.drop(columns="rlnMicrographName")})
+    with pytest.raises(FileError, match=r"data.star: lacks .*rlnMicrographName.*micrographs_ctf.star"):
         again(project)

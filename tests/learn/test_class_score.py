@@ -1,5 +1,6 @@
 import torch
 
+from cryoflow.compute.class_features import ClassFeatures
 from cryoflow.learn.class_score import ClassEvidence, brightness, class_kinds, class_score
 
 PARTICLE = {
@@ -11,7 +12,9 @@ PARTICLE = {
 def evidence(*changes: dict[str, float]) -> ClassEvidence:
     """A class of usual particles, then one with each set of changes."""
     rows = [PARTICLE, *({**PARTICLE, "members": 20, **change} for change in changes)]
-    return ClassEvidence(*(torch.tensor([row[name] for row in rows]) for name in ClassEvidence._fields))
+    value = {name: torch.tensor([row[name] for row in rows]) for name in PARTICLE}
+    features = ClassFeatures(*(value[name] for name in ClassFeatures._fields))
+    return ClassEvidence(value["members"], features, value["ssnr"])
 
 
 def test_kinds_and_scores_of_typical_classes() -> None:
@@ -37,7 +40,8 @@ def test_brightness_is_told_against_the_classes_with_something_in_their_middle()
         *({"members": 500, "edge_energy": 0.9, "strength": 0.25} for _ in range(5)), {"strength": 2}
     )
     torch.testing.assert_close(brightness(found)[[0, 1, 6]].double(), torch.tensor([0.0, -2, 1]).double())
-    blank = found._replace(edge_energy=torch.ones(7))  # nothing but noise: the usual one is noise
+    noise = found.features._replace(edge_energy=torch.ones(7))
+    blank = found._replace(features=noise)  # nothing but noise: the usual one is noise
     torch.testing.assert_close(brightness(blank)[1].double(), torch.tensor(0.0).double())
 
 
@@ -50,6 +54,7 @@ def test_more_contrast_never_lowers_the_score_and_more_brightness_never_raises_i
 
 
 def test_all_classes_empty_or_flat() -> None:
-    nothing = ClassEvidence(torch.zeros(3, dtype=torch.int64), *(torch.zeros(3).double() for _ in range(7)))
+    zero = torch.zeros(3).double()
+    nothing = ClassEvidence(torch.zeros(3, dtype=torch.int64), ClassFeatures(*[zero] * 6), zero)
     assert class_score(nothing).tolist() == [0, 0, 0]
     assert class_kinds(nothing, class_score(nothing)) == ["empty"] * 3

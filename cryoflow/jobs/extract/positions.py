@@ -79,7 +79,9 @@ def _refined(
     given = spec.io.refined_particles_star_file
     assert given is not None
     particles = read_particles(context.resolve(given))
-    require(particles, "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
+    joins = f", which joins its particles to the micrographs of {context.relative(table)}"
+    require(particles, "rlnMicrographName", why=joins)
+    require(particles, "rlnCoordinateX", "rlnCoordinateY")
     if len(particles.rows) == 0:
         raise FileError(given, "holds no particles to extract again")
     by_stem = {stem_below_job(name): name for name in names}

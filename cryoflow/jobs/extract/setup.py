@@ -58,7 +58,8 @@ def micrographs_of(spec: Extract, context: JobContext) -> Table:
         When it is empty, lacks columns, or two micrographs would write the same stack.
     """
     table = read_micrographs(context.resolve(spec.io.micrograph_star_file))
-    require(table, "rlnMicrographName")
+    positions = spec.io.refined_particles_star_file or spec.io.input_coordinates
+    require(table, "rlnMicrographName", why=f", which joins its micrographs to {positions}")
     if len(table.rows) == 0:
         raise FileError(spec.io.micrograph_star_file, "holds no micrographs")
     if "rlnDefocusU" in table.rows.columns:
@@ -127,6 +128,7 @@ def tasks_of(
                 project=context.project,
                 source=positions.sources[name],
                 frame=frame,
+                listed=spec.io.micrograph_star_file,
                 table=root.with_name(root.name + "_extract.star"),
                 settings=settings,
                 seed=spec.compute.seed,

@@ -13,7 +13,7 @@ import torch
 from cryoflow.compute.extract import ExtractSettings, extract
 from cryoflow.compute.normalize import background_mask, background_statistics
 from cryoflow.compute.windows import corners, touching
-from cryoflow.errors import CryoflowError
+from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.mrc import read_header, read_image, read_stack, write_mrc
 from cryoflow.files.seeds import seed_for
@@ -35,6 +35,8 @@ class Task(NamedTuple):
     project: Path
     source: Source
     frame: Frame
+    listed: str
+    """The table that names the micrograph, for messages."""
     table: Path
     """Where the micrograph's own particle table goes, absolute."""
     settings: ExtractSettings
@@ -82,8 +84,13 @@ def work(task: Task, spread: Mapper) -> Done:
 def _extract(task: Task, spread: Mapper) -> Done:
     picks = task.source if isinstance(task.source, pd.DataFrame) else read_coordinates(task.source)
     path = task.project / task.name
+    if not path.exists():
+        raise FileError(task.listed, f"names the micrograph {task.name}, which is not there")
     header = read_header(path)
-    y, x = coordinates(picks)
+    try:
+        y, x = coordinates(picks)
+    except CryoflowError as error:
+        raise error if isinstance(task.source, pd.DataFrame) else FileError(task.source, str(error)) from None
     begin = corners(torch.from_numpy(y), torch.from_numpy(x), task.settings.size)
     inside = touching(begin, task.settings.size, header.ny, header.nx)
     outside = int((~inside).sum())
@@ -114,6 +121,9 @@ def _images(task: Task, path: Path, y: Floats, x: Floats, spread: Mapper) -> npt
     ]
     begin = corners(rows, columns, task.settings.size)
     images = extract(micrograph, begin, task.settings, seeds, spread=spread)
+    unfit = int((~images.isfinite().flatten(1).all(1)).sum())
+    if unfit:
+        raise FileError(path, f"{unfit} particles cover pixels that are not finite numbers")
     return images.cpu().numpy().astype(np.float32, copy=False)
 
 

@@ -60,11 +60,11 @@ def score_classes(context: JobContext, model: Model, number: npt.NDArray[np.int6
                 for name in ("rlnClassDistribution", "rlnEstimatedResolution")
                 if name in model.classes.columns
             },
-            "cryoflowContrast": evidence.contrast.numpy(),
-            "cryoflowEdgeEnergy": evidence.edge_energy.numpy(),
-            "cryoflowRoundness": evidence.roundness.numpy(),
-            "cryoflowCentring": evidence.centring.numpy(),
-            "cryoflowSharpness": evidence.sharpness.numpy(),
+            "cryoflowContrast": evidence.features.contrast.numpy(),
+            "cryoflowEdgeEnergy": evidence.features.edge_energy.numpy(),
+            "cryoflowRoundness": evidence.features.roundness.numpy(),
+            "cryoflowCentring": evidence.features.centring.numpy(),
+            "cryoflowSharpness": evidence.features.sharpness.numpy(),
             "cryoflowBrightness": brightness(evidence).numpy(),
             "cryoflowLogSsnr": evidence.ssnr.numpy(),
         }
@@ -92,9 +92,9 @@ def class_evidence(
     features = class_features(torch.from_numpy(images), radius)
     members = np.bincount(number, minlength=len(images) + 1)[1:]
     return ClassEvidence(
-        members=torch.from_numpy(members),
-        ssnr=torch.tensor([_log_ssnr(spectrum) for spectrum in model.ssnr], dtype=torch.float64),
-        **features._asdict(),
+        torch.from_numpy(members),
+        features,
+        torch.tensor([_log_ssnr(spectrum) for spectrum in model.ssnr], dtype=torch.float64),
     )
 
 
