@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
 from cryoflow.compute.fourier import crop_transform, lowpass_mask
+from cryoflow.compute.score.correlator import Correlator, correlator
 from cryoflow.compute.score.prepared import FINEST, Prepared
 from cryoflow.compute.score.spectrum import even, quiet_spectrum, radius_map
 
@@ -35,7 +36,8 @@ class Scene(NamedTuple):
 
     image: Tensor
     """``(h, w)``: the sd of particle-free ice is 1."""
-    transform: Tensor
+    around: Correlator
+    """For kernels of the window's size."""
     total: Tensor
     """Sum over the window around each sample, ``(h, w)``."""
     variance: Tensor
@@ -86,23 +88,12 @@ def whitened(
 
 
 def _scene(image: Tensor, window: Tensor, filter_: Tensor, sizes: tuple[float, float, float, float]) -> Scene:
-    transform = torch.fft.rfft2(image)
-    total = correlated(transform, window, image.shape)
-    squares = correlated(torch.fft.rfft2(image**2), window, image.shape)
+    n = len(window)
+    around = correlator(image, n)
+    total, squares = around.sums(window), correlator(image**2, n).sums(window)
     area = window.sum()
     variance = ((squares - total**2 / area) / (area - 1)).clamp_min(1e-6)
-    return Scene(image, transform, total, variance, window, filter_, *sizes)
-
-
-def correlated(transform: Tensor, kernels: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Sum of image times kernel around each sample: ``(..., h, w)`` for ``(..., n, n)`` kernels."""
-    n = kernels.shape[-1]
-    height, width = shape[-2:]
-    padded = kernels.new_zeros(*kernels.shape[:-2], height, width)
-    padded[..., :n, :n] = kernels
-    padded = torch.roll(padded, (-(n // 2), -(n // 2)), (-2, -1))
-    sums: Tensor = torch.fft.irfft2(transform * torch.fft.rfft2(padded).conj(), s=(height, width))
-    return sums
+    return Scene(image, around, total, variance, window, filter_, *sizes)
 
 
 def _template_a(diameter_a: float) -> float:

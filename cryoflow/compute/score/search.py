@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.rotate import PaddedTransform, padded_transform, rotation_samples, sample
-from cryoflow.compute.score.scene import Scene, correlated
+from cryoflow.compute.score.scene import Scene
 
 PSI_STEP_DEG = 10.0
 
@@ -47,17 +47,19 @@ def search(scene: Scene, references: Tensor, pixel_a: float) -> Match:
         Pixel size of the references, A.
     """
     transform = padded_transform(references.to(scene.image.dtype))
-    angles = torch.arange(0, 360, PSI_STEP_DEG, dtype=torch.float64, device=scene.image.device)
-    count, shape = len(angles), scene.image.shape
-    best = scene.image.new_full((len(references), *shape), -torch.inf)
+    angles = torch.arange(0, 180, PSI_STEP_DEG, dtype=torch.float64, device=scene.image.device)
+    best = scene.image.new_full((len(references), *scene.image.shape), -torch.inf)
     first, second = torch.zeros_like(best), torch.zeros_like(best)
     norms = torch.zeros(len(references), dtype=best.dtype, device=best.device)
     for psi in angles:
         images, norm = templates(scene, transform, psi, pixel_a)
-        z = correlated(scene.transform, images, shape)
-        best = torch.maximum(best, z)
-        first, second, norms = first + z / count, second + z * z / count, norms + norm / count
-    return _of_best(scene, best, first, second, norms)
+        for z in scene.around.opposite_sums(images):
+            torch.maximum(best, z, out=best)
+            first += z
+            second.addcmul_(z, z)
+        norms += norm
+    count = 2 * len(angles)
+    return _of_best(scene, best, first / count, second / count, norms / len(angles))
 
 
 def _of_best(scene: Scene, best: Tensor, first: Tensor, second: Tensor, norms: Tensor) -> Match:
