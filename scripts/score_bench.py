@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Judge the learnt scores of Sort on simulated projects that they were not developed on.
+
+    score_bench.py [NAME ...] [--micrographs 8] [--seed 9000] [--directory DIR]
+
+Simulates projects of different particles, sizes, defoci and shares of contaminants, picks them at threshold
+0, extracts, sorts with learnt scores, and prints for each
+
+    AUC           area under the ROC curve of the probability: particles against all else, background, broken
+                  particles, contaminants
+    AP            average precision
+    ECE, mean p   calibration error of the probability, 10 bins; its mean less the share of particles
+    FDP 5 %, 10 % share of background among the particles with a q-value up to that, nominally as much
+    P-FDP 5 %     the same of everything wrong, cut where the mean probability kept is 95 %
+
+A particle counts as what lies within 0.35 diameters of it. Labels are used for judging only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.spatial import cKDTree
+from scipy.stats import rankdata
+
+from cryoflow.files.star import read_star
+from cryoflow.jobs.autopick import run as run_autopick
+from cryoflow.jobs.extract import run as run_extract
+from cryoflow.jobs.sort import run as run_sort
+from cryoflow.project.context import JobContext
+from cryoflow.simulate.options import SimulateOptions
+from cryoflow.simulate.project import CTF_TABLE, REFERENCES, simulate_project
+from cryoflow.simulate.score import read_truth
+from cryoflow.spec import parse_spec
+
+Array = npt.NDArray[np.float64]
+Kinds = npt.NDArray[np.int64]
+
+CASES: dict[str, dict[str, Any]] = {
+    "tetramer": {"contaminants": 18, "broken": 12},
+    "barrel": {"model": "barrel", "diameter": 150.0, "contaminants": 40, "defocus": (10000.0, 25000.0)},
+    "ring": {"model": "ring", "diameter": 200.0, "particles": 70, "broken": 20, "snr": 0.005},
+    "irregular": {
+        "model": "irregular",
+        "diameter": 190.0,
+        "particles": 90,
+        "contaminants": 10,
+        "references": 8,
+    },
+    "small": {"diameter": 125.0, "particles": 200, "contaminants": 30, "snr": 0.012, "carbon": 0.5},
+    "sparse": {"model": "barrel", "diameter": 220.0, "particles": 30, "broken": 4, "contaminants": 25},
+    "coarse": {"pixel_size": 2.6, "diameter": 180.0, "particles": 220, "contaminants": 30, "voltage": 300.0},
+}
+"""Options of `SimulateOptions`; each is simulated as it is, and without broken particles and contaminants."""
+CLEAN = {"contaminants": 0, "broken": 0}
+BROKEN, CONTAMINANT = 2, 3
+COLUMNS = ("AUC", "backgr.", "broken", "contam.", "AP", "ECE", "mean p", "FDP 5%", "10%", "P-FDP 5%")
+
+
+class Judged(NamedTuple):
+    """Scores of particles and what they are."""
+
+    probability: Array
+    log_odds: Array
+    q: Array
+    kind: Kinds
+    """0 background, 1 particle, 2 broken, 3 contaminant."""
+
+
+def run_job(project: Path, name: str, mapping: dict[str, Any]) -> str:
+    """Run a job's function on a spec; the folder of the job, from the project's."""
+    directory = project / mapping["job"] / name
+    directory.mkdir(parents=True)
+    runner = {"AutoPick": run_autopick, "Extract": run_extract, "Sort": run_sort}[mapping["job"]]
+    runner(parse_spec(mapping), JobContext(project, directory))
+    return f"{mapping['job']}/{name}"
+
+
+def sorted_project(project: Path, options: SimulateOptions) -> pd.DataFrame:
+    """Simulate, pick, extract and sort; the table of learnt scores."""
+    simulate_project(project, options)
+    diameter, box = options.diameter, options.box + options.box % 4
+    half = {"particle_box_size": box, "rescale_particles": True, "re_scaled_size": box // 2}
+    references = {"mask_diameter": diameter, "pixel_size_in_references": 2 * options.pixel_size}
+    source = {"input_micrographs_for_autopick": CTF_TABLE, "reference_2d": REFERENCES}
+    cuts = {"picking_threshold": 0, "minimum_inter_particle_distance": 0.6 * diameter, "shrink_factor": 0}
+    cuts["maximum_stddev_noise"] = -1
+    picks = run_job(
+        project,
+        "job011",
+        {"job": "AutoPick", "io": source, "references": references, "autopicking": cuts},
+    )
+    coordinates = f"{picks}/coords_suffix_autopick.star"
+    source = {"micrograph_star_file": CTF_TABLE, "input_coordinates": coordinates}
+    particles = run_job(project, "job012", {"job": "Extract", "io": source, "extract": half})
+    source = {
+        "input_particles_to_be_sorted": f"{particles}/particles.star",
+        "autopicking_references": REFERENCES,
+    }
+    scores = {"learnt_scores": True, "particle_diameter": diameter}
+    done = run_job(project, "job013", {"job": "Sort", "io": source, "scores": scores})
+    table = read_star(project / done / "particles_scores.star")[""]
+    assert isinstance(table, pd.DataFrame)
+    return table
+
+
+def judged(project: Path, table: pd.DataFrame) -> Judged:
+    """Look up what the particles are."""
+    kind = np.zeros(len(table), np.int64)
+    for name, rows in table.groupby("rlnMicrographName"):
+        truth = read_truth(project, str(name))
+        gaps, nearest = cKDTree(truth.xy).query(rows[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(float))
+        kind[rows.index] = np.where(gaps <= truth.tolerance, truth.kinds[nearest], 0)
+    columns = ("cryoflowProbability", "cryoflowLogOdds", "cryoflowQValue")
+    return Judged(*(table[column].to_numpy(float) for column in columns), kind)
+
+
+def area(good: Array, bad: Array) -> float:
+    """Area under the ROC curve; nan where there is nothing to tell apart."""
+    if not len(good) or not len(bad):
+        return float("nan")
+    ranks = rankdata(np.concatenate((good, bad)))[: len(good)]
+    return float((ranks.sum() - len(good) * (len(good) + 1) / 2) / (len(good) * len(bad)))
+
+
+def average_precision(score: Array, good: npt.NDArray[np.bool_]) -> float:
+    hit = good[np.argsort(-score, kind="stable")]
+    return float((hit.cumsum() / np.arange(1, len(hit) + 1))[hit].mean())
+
+
+def calibration_error(probability: Array, good: npt.NDArray[np.bool_], bins: int = 10) -> float:
+    """Mean distance of probability and share of particles over bins of equal width, by their sizes."""
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    off = np.bincount(place, probability - good, bins)
+    return float(np.abs(off).sum() / len(good))
+
+
+def false_share(bad: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_]) -> float:
+    return float(bad[kept].mean()) if kept.any() else float("nan")
+
+
+def by_probability(probability: Array, level: float) -> npt.NDArray[np.bool_]:
+    """The most probable ones, as many as have a mean probability of at least 1 - level."""
+    order = np.argsort(-probability, kind="stable")
+    error = np.cumsum(1 - probability[order]) / np.arange(1, len(order) + 1)
+    kept = np.zeros(len(order), bool)
+    kept[order[: int((error <= level).sum())]] = True
+    return kept
+
+
+def figures(one: Judged) -> list[float]:
+    """The columns of the table."""
+    good, score = one.kind == 1, one.log_odds
+    areas = [
+        area(score[good], score[bad]) for bad in (~good, *(one.kind == k for k in (0, BROKEN, CONTAMINANT)))
+    ]
+    shares = [false_share(one.kind == 0, one.q <= level) for level in (0.05, 0.1)]
+    return [
+        *areas,
+        average_precision(score, good),
+        calibration_error(one.probability, good),
+        float(one.probability.mean() - good.mean()),
+        *shares,
+        false_share(~good, by_probability(one.probability, 0.05)),
+    ]
+
+
+def line(name: str, one: Judged) -> str:
+    values = " ".join("      - " if np.isnan(value) else f"{value:8.3f}" for value in figures(one))
+    return f"{name:18s}{len(one.kind):6d}{int((one.kind == 1).sum()):6d} {values}\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CASES)}; all")
+    parser.add_argument("--micrographs", type=int, default=8, help="of each project")
+    parser.add_argument("--seed", type=int, default=9000, help="of the first project")
+    parser.add_argument("--directory", type=Path, help="keep the projects there")
+    given = parser.parse_args()
+    names = given.names or list(CASES)
+    with tempfile.TemporaryDirectory() as folder:
+        bench(given.directory or Path(folder), names, given.micrographs, given.seed)
+    return 0
+
+
+def bench(folder: Path, names: list[str], micrographs: int, seed: int) -> None:
+    sys.stdout.write(f"{'':18s} picks  good {' '.join(f'{column:>8s}' for column in COLUMNS)}\n")
+    clean: list[Judged] = []
+    for number, name in enumerate(names):
+        for label, other in ((name, {}), (f"{name}, clean", CLEAN)):
+            options = SimulateOptions(micrographs=micrographs, seed=seed + number, **CASES[name] | other)
+            project = folder / label.replace(", ", "_")
+            one = judged(project, sorted_project(project, options))
+            clean += [one] if other else []
+            sys.stdout.write(line(label, one))
+            sys.stdout.flush()
+    sys.stdout.write(
+        line("all clean ones", Judged(*(np.concatenate(parts) for parts in zip(*clean, strict=True))))
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
