@@ -14,6 +14,7 @@ from cryoflow.errors import FileError
 from cryoflow.files.atomic import unreadable
 
 SIZE = 1024  # bytes
+LABEL = "cryoflow"
 BLOCK = 1 << 14
 """Numbers worked on at a time: what the processor holds at hand."""
 DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
@@ -31,6 +32,8 @@ class MrcHeader(NamedTuple):
         0 int8, 1 int16, 2 float32, 6 uint16, 12 float16.
     pixel_size : float
         Angstrom a pixel along x; 0 when the file does not say.
+    label : str
+        The first of its labels.
     """
 
     nz: int
@@ -38,6 +41,7 @@ class MrcHeader(NamedTuple):
     nx: int
     mode: int
     pixel_size: float
+    label: str = LABEL
 
 
 class Layout(NamedTuple):
@@ -87,7 +91,8 @@ def _layout(raw: bytes, path: str | PathLike[str]) -> Layout:
         raise FileError(path, f"not an MRC file: its header gives {nz} x {ny} x {nx} of mode {mode}")
     if nz == 0:
         raise FileError(path, "holds 0 images")
-    header = MrcHeader(nz, ny, nx, mode, _pixel_size(fields))
+    label = bytes(fields["label"][0]).decode("ascii", "replace").rstrip("\0 ")
+    header = MrcHeader(nz, ny, nx, mode, _pixel_size(fields), label)
     return Layout(header, SIZE + extended, np.dtype(DTYPES[mode]).newbyteorder(order))
 
 
@@ -120,7 +125,9 @@ def _moments(data: npt.NDArray[np.generic]) -> tuple[float, float]:
     return level + mean, float(np.sqrt(np.maximum(squares / flat.size - mean**2, 0)))
 
 
-def make_header(data: npt.NDArray[np.generic], pixel_size: float, mode: int, is_stack: bool) -> bytes:
+def make_header(
+    data: npt.NDArray[np.generic], pixel_size: float, mode: int, is_stack: bool, label: str = LABEL
+) -> bytes:
     """Make the 1024 bytes that go before `data`, an array of shape (nz, ny, nx) in the type of `mode`."""
     nz, ny, nx = data.shape
     fields = np.zeros((), HEADER_DTYPE.newbyteorder("<"))
@@ -138,5 +145,5 @@ def make_header(data: npt.NDArray[np.generic], pixel_size: float, mode: int, is_
     fields["cella"] = (nx * pixel_size, ny * pixel_size, sections * pixel_size)
     fields["cellb"] = (90, 90, 90)
     fields["machst"] = (0x44, 0x44, 0, 0)
-    fields["label"][0] = b"cryoflow"
+    fields["label"][0] = label.encode("ascii")
     return fields.tobytes()

@@ -11,11 +11,15 @@ import numpy.typing as npt
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import write_bytes
-from cryoflow.files.mrc_header import DTYPES, make_header
+from cryoflow.files.mrc_header import DTYPES, LABEL, make_header
 
 
 def write_mrc(
-    path: str | PathLike[str], array: npt.ArrayLike, pixel_size: float, mode: int | None = None
+    path: str | PathLike[str],
+    array: npt.ArrayLike,
+    pixel_size: float,
+    mode: int | None = None,
+    label: str = LABEL,
 ) -> None:
     """Write an image (ny, nx), a stack or a volume (nz, ny, nx); the file appears whole or not at all.
 
@@ -30,6 +34,8 @@ def write_mrc(
         Angstrom; 0 leaves it unset.
     mode : {0, 1, 2, 6, 12}, optional
         Number type, 2 (float32) by default; whole-number modes round.
+    label : str
+        What the header says of the file, ASCII, at most 80 characters.
 
     Raises
     ------
@@ -43,7 +49,7 @@ def write_mrc(
     mode = 2 if mode is None else mode
     data = np.ascontiguousarray(_cast(path, stack, mode))
     is_stack = values.ndim == 2 or Path(path).suffix == ".mrcs"
-    write_bytes(path, make_header(data, pixel_size, mode, is_stack), data.data.cast("B"))
+    write_bytes(path, make_header(data, pixel_size, mode, is_stack, label), data.data.cast("B"))
 
 
 def _cast(path: str | PathLike[str], values: npt.NDArray[np.generic], mode: int) -> npt.NDArray[np.generic]:

@@ -55,7 +55,7 @@ def test_numbers_of_every_mode_and_byte_order(
 ) -> None:
     data, path = values(shape, mode), tmp_path / "a.mrcs"
     path.write_bytes(raw(data, mode, order, extended=160))
-    assert read_header(path) == MrcHeader(*shape, mode, 1.77)
+    assert read_header(path) == MrcHeader(*shape, mode, 1.77, "")
     for found in (read_volume(path), read_stack(path)):
         assert found.dtype == np.float32 and found.flags.writeable and type(found) is np.ndarray
         np.testing.assert_array_equal(found, data)

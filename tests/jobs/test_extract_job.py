@@ -234,6 +234,16 @@ def test_a_killed_run_goes_on_at_the_next_micrograph(project: Path) -> None:
     assert tables[1].replace("job012", "job001") == tables[0]
 
 
+@pytest.mark.parametrize("tab", [{"invert_contrast": False}, {"diameter_background_circle": 16}])
+def test_continuing_with_other_settings_makes_the_stacks_anew(project: Path, tab: dict[str, Any]) -> None:
+    run(extract_spec(), context(project, "Extract/job012"))
+    result = run(extract_spec(tab=tab), context(project, "Extract/job012", continuing=True))
+    assert result.counts["kept_micrographs"] == 0
+    run(extract_spec(tab=tab), context(project, "Extract/job013"))
+    stacks = [project / f"Extract/{job}/Movies/mic1.mrcs" for job in ("job012", "job013")]
+    assert stacks[0].read_bytes() == stacks[1].read_bytes()
+
+
 def test_float16_stacks_are_half_the_size_and_nearly_the_same(project: Path) -> None:
     full, half = context(project, "Extract/job001"), context(project, "Extract/job002")
     run(extract_spec(), full)

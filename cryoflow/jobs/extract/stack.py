@@ -53,6 +53,11 @@ class Task(NamedTuple):
         """The micrograph's name."""
         return str(self.frame.micrograph["rlnMicrographName"])
 
+    @property
+    def label(self) -> str:
+        """For the stack's header: tells stacks apart that were made with other settings."""
+        return f"cryoflow extract {seed_for(self.seed, repr(self.settings), str(self.double)):016x}"
+
 
 class Background(NamedTuple):
     """Largest departures of the written backgrounds from mean 0 and standard deviation 1."""
@@ -100,7 +105,8 @@ def _extract(task: Task, spread: Mapper) -> Done:
     if task.keep and (earlier := _finished(task, rows)) is not None:
         return Done(task.name, earlier, outside, kept=True, background=_background(task, spread))
     here = inside.numpy()
-    write_mrc(_stack(task), _images(task, path, y[here], x[here], spread), _pixel(task), task.mode)
+    images = _images(task, path, y[here], x[here], spread)
+    write_mrc(_stack(task), images, _pixel(task), task.mode, task.label)
     background = _background(task, spread)
     write_table(task.table, Table(rows, task.frame.style, task.table, "", task.frame.optics))
     return Done(task.name, rows, outside, background=background)
@@ -150,7 +156,7 @@ def _background(task: Task, spread: Mapper) -> Background:
 
 
 def _finished(task: Task, rows: pd.DataFrame) -> pd.DataFrame | None:
-    """Rows of an earlier run, if its stack and table are whole and of the same particles."""
+    """Rows of an earlier run, if its stack and table are whole, of the same particles and settings."""
     if not (task.table.exists() and _stack(task).exists()):
         return None
     try:
@@ -159,5 +165,5 @@ def _finished(task: Task, rows: pd.DataFrame) -> pd.DataFrame | None:
     except (CryoflowError, KeyError, ValueError):  # not what this job writes: make it anew
         return None
     box = task.settings.rescaled
-    same = tuple(header[:4]) == (len(rows), box, box, task.mode)
+    same = tuple(header[:4]) == (len(rows), box, box, task.mode) and header.label == task.label
     return rows if same and apart.max() < SAME_PLACE else None
