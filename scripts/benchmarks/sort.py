@@ -29,6 +29,7 @@ import torch
 from cryoflow.compute.residual import MatchedReferences, residuals
 from cryoflow.compute.rotate import padded_transform
 from cryoflow.compute.sort import disc, features
+from cryoflow.compute.threads import keep_freed_memory
 from cryoflow.files.mrc import read_images, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
@@ -37,7 +38,6 @@ from cryoflow.jobs.sort import BATCH_PIXELS, run
 from cryoflow.jobs.sort.particles import Particles, ctf_options, poses_of, read
 from cryoflow.jobs.sort.references import prepare
 from cryoflow.jobs.sort.scores import plan_scores, write_scores
-from cryoflow.jobs.threads import keep_freed_memory
 from cryoflow.project.context import JobContext
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import CTF_TABLE, REFERENCES, simulate_project

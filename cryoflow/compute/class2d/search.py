@@ -38,10 +38,8 @@ class Search(NamedTuple):
     e_radius: int
     shell: Tensor
     """One-hot ``(P, S)``."""
-    member: Tensor
-    """``(K', K')``: the unit matrix."""
     determined: Tensor
-    """``(K', P')``: 1 where a reference is well determined, for the first P' points."""
+    """``(K', S)``: 1 where a reference is well determined."""
 
 
 def make_search(model: Model, data: Data, options: Options, sizes: ImageSizes) -> Search:
@@ -56,14 +54,8 @@ def make_search(model: Model, data: Data, options: Options, sizes: ImageSizes) -
         reference_transform(model.references[classes], sizes.current // 2),
         points.within(limit // 2), limit // 2,
         torch.nn.functional.one_hot(points.shell, options.shells).to(like),
-        torch.eye(len(classes)).to(like), _determined(model.ssnr[classes], points).to(like),
+        (model.ssnr[classes] > DETERMINED).to(like),
     )  # fmt: skip
-
-
-def _determined(ssnr: Tensor, points: Points) -> Tensor:
-    good = ssnr[:, points.shell] > DETERMINED
-    used = good.any(0).nonzero()
-    return good[:, : int(used.max()) + 1 if len(used) else 1].double()
 
 
 def shift_phases(offsets: Tensor, points: Points, box: int, like: Tensor) -> Tensor:
@@ -85,7 +77,7 @@ def log_prior(search: Search, shift: Tensor, offsets: Tensor) -> Tensor:
     shift : Tensor
         ``(B, 2)``: whole pixels by which the images were moved already.
     offsets : Tensor
-        ``(T, 2)``: what is tried on top of that.
+        ``(T, 2)``, or ``(B, T, 2)``: what is tried on top of that.
 
     Returns
     -------

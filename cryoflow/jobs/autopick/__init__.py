@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from cryoflow.compute.threads import single_threads
 from cryoflow.errors import CryoflowError
 from cryoflow.jobs.autopick.decoys import judge
 from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs
@@ -16,7 +17,6 @@ from cryoflow.jobs.autopick.statistics import greyscale_warning
 from cryoflow.jobs.autopick.with_blobs import BlobPicker
 from cryoflow.jobs.autopick.with_references import ReferencePicker
 from cryoflow.jobs.autopick.work import Work
-from cryoflow.jobs.threads import single_threads
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import AutoPick
 

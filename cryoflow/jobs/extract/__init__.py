@@ -7,13 +7,13 @@ from itertools import repeat
 
 import pandas as pd
 
+from cryoflow.compute.threads import one_thread_each, single_threads
 from cryoflow.errors import CryoflowError
 from cryoflow.files.atomic import write_bytes
 from cryoflow.files.tables import Table, write_table
 from cryoflow.jobs.extract.positions import find_positions
 from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of
 from cryoflow.jobs.extract.stack import Done, Task, work
-from cryoflow.jobs.threads import one_thread_each, single_threads
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import Compute, Extract
 

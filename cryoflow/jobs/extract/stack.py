@@ -12,6 +12,7 @@ import torch
 
 from cryoflow.compute.extract import ExtractSettings, extract
 from cryoflow.compute.normalize import background_mask, background_statistics
+from cryoflow.compute.threads import Mapper
 from cryoflow.compute.windows import corners, touching
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.coordinates import read_coordinates
@@ -20,7 +21,6 @@ from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import Table, read_particles, write_table
 from cryoflow.jobs.extract.positions import Source
 from cryoflow.jobs.extract.rows import Frame, coordinates, particle_rows
-from cryoflow.jobs.threads import Mapper
 
 Floats = npt.NDArray[np.float64]
 CHECKED_AT_ONCE = 128

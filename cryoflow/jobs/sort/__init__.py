@@ -10,6 +10,7 @@ from torch import Tensor
 from cryoflow.compute.residual import MatchedReferences, residuals
 from cryoflow.compute.rotate import PaddedTransform, padded_transform
 from cryoflow.compute.sort import disc, features, z_scores
+from cryoflow.compute.threads import one_thread_each
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_images
 from cryoflow.files.tables import write_table
@@ -18,7 +19,6 @@ from cryoflow.jobs.references import read_references
 from cryoflow.jobs.sort.particles import Particles, ctf_options, poses_of, read
 from cryoflow.jobs.sort.references import prepare
 from cryoflow.jobs.sort.scores import plan_scores, write_scores
-from cryoflow.jobs.threads import one_thread_each
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Sort
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.score.features import MIXTURE, Features
+from cryoflow.compute.threads import one_thread_each
 from cryoflow.errors import CryoflowError
 from cryoflow.files.seeds import seed_for
 from cryoflow.files.star import write_star
 from cryoflow.jobs.sort.score_micrograph import Evidence, evidence
 from cryoflow.jobs.sort.score_plan import Plan, plan_scores
-from cryoflow.jobs.threads import one_thread_each
 from cryoflow.learn.score.fdr import local_fdr, q_values
 from cryoflow.learn.score.particle_score import FOLDS, particle_log_odds, teaches
 from cryoflow.project.context import Failure, JobContext, JobResult

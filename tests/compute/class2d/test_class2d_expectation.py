@@ -9,7 +9,7 @@ import pytest
 import torch
 from class2d_problem import data, model, options, particles, phantom
 
-from cryoflow.compute.class2d.expectation import expectation
+from cryoflow.compute.class2d.expectation import ERROR, expectation
 from cryoflow.compute.class2d.grid import ImageSizes, make_sampling
 from cryoflow.compute.class2d.record import Record
 from cryoflow.compute.class2d.search import make_search
@@ -204,8 +204,10 @@ def test_single_precision_agrees_with_double(problem: Problem) -> None:
     images = torch.tensor(problem.images).float()
     single = found(problem._replace(data=problem.data._replace(images=lambda i: images[i])))
     double = found(problem)
-    assert torch.allclose(single.particles.log_likelihood, double.particles.log_likelihood, rtol=1e-5)
-    assert torch.allclose(single.sums.data, double.sums.data, atol=1e-5 * float(double.sums.data.abs().max()))
+    assert torch.allclose(single.particles.log_likelihood, double.particles.log_likelihood, atol=ERROR)
+    assert torch.allclose(
+        single.sums.data, double.sums.data, atol=ERROR * float(double.sums.data.abs().max())
+    )
 
 
 def test_the_samples_left_out_carry_little(problem: Problem) -> None:

@@ -1,0 +1,293 @@
+"""The fine pass over a chunk of particles: class by class, all offsets against all angles of a class.
+
+The image moved by all offsets is a combination of a few functions (`shifts`), so that the products with the
+references are taken for these alone, and weights are carried over to them before the next product.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.class2d.prepare import Prepared
+from cryoflow.compute.class2d.project import Rows
+from cryoflow.compute.class2d.shifts import Moved, moved
+from cryoflow.compute.class2d.sums import RowSums
+
+MOST = 0.7
+"""Share of the particles of a chunk from which on all of them are looked at: that saves picking them out."""
+
+
+class FineGrid(NamedTuple):
+    """Samples of a class, T offsets and H x J angles, and what they are compared with. On the device.
+
+    J angles have rows of their own, and H = 2 where each row also stands for the angle 180 degrees further.
+    """
+
+    psi_deg: Tensor
+    """``(H, J)``, CPU; two halves of J, each with one of the two fine angles of every coarse one."""
+    offset_px: Tensor
+    """``(T, 2)``, CPU; four quarters of T, each with one of the four fine offsets of every coarse one."""
+    rows: Rows
+    """``(K', J, P)`` each."""
+    phases: Tensor
+    """Complex ``(T, P)``."""
+    basis: Tensor
+    """Complex ``(s, P)``."""
+    amplitude: Tensor
+    """``(T, s)``: the phases are ``amplitude @ basis``."""
+    seen: slice
+    """Points that the likelihood looks at."""
+    determined: Tensor
+    """``(K', S)``: 1 where a reference is well determined; what is there tells the scale of groups."""
+    rows_determined: Rows
+    """``rows`` in these shells and zero elsewhere, up to the last of them (no points if there is no need)."""
+    shell: Tensor
+    """One-hot ``(P, S)``."""
+
+
+class Chunk(NamedTuple):
+    """B particles on their way through the fine pass."""
+
+    images: Prepared
+    masked: Moved
+    """``(B, s, P)``, by the basis."""
+    unmasked: Moved
+    """``(B, T, P)``, by every offset."""
+    expected: Moved
+    """``(B, s, P)``: references weighted by the posterior, for the same functions; filled class by class."""
+    determined: Moved
+    """The same of those shells in which references are well determined, and up to the last of them only."""
+
+
+class Look(NamedTuple):
+    """Some classes seen by some particles of a chunk."""
+
+    classes: Tensor
+    """int64 ``(c,)``, counted among those that are not empty."""
+    members: Tensor
+    """int64 ``(b,)``: places in the chunk."""
+    weight: Tensor
+    """``(H, c, J, b, T)``: first the log weight, -inf for what is not looked at; then the weight over that of
+    the best sample of each particle."""
+
+
+class Posterior(NamedTuple):
+    """What the weights say of each particle of a chunk, over K' classes. float64, on the device."""
+
+    log_evidence: Tensor
+    """``(B,)``: logarithm of the sum over samples, without what depends on the image only."""
+    total: Tensor
+    """``(B,)``: sum of the weights, that of the best sample being 1."""
+    share: Tensor
+    """``(B, K')``: share of each class in it."""
+    best: Tensor
+    """int64 ``(B,)``: class of the best sample."""
+
+
+class Residuals(NamedTuple):
+    """float64 ``(B, S)`` each: sums over the points of a shell, in units of squared image transforms."""
+
+    cross: Tensor
+    """Weighted product of image and reference (with CTF and scale)."""
+    power: Tensor
+    """Weighted power of the reference (with CTF and scale)."""
+    cross_determined: Tensor
+    power_determined: Tensor
+
+
+def begin(images: Prepared, grid: FineGrid) -> Chunk:
+    """Move all images of a chunk."""
+    masked = moved(images.masked, grid.basis)
+    low = grid.rows_determined.power.shape[2]
+    return Chunk(
+        images, masked, moved(images.unmasked, grid.phases),
+        Moved(*(torch.zeros_like(part) for part in masked)),
+        Moved(*(torch.zeros_like(part[..., :low]) for part in masked)),
+    )  # fmt: skip
+
+
+def looks(chunk: Chunk, grid: FineGrid, prior: Tensor) -> list[Look]:
+    """Log weights of all samples that have to be looked at.
+
+    Classes that most particles need are taken together, for all particles; each of the others for those that
+    need it.
+
+    Parameters
+    ----------
+    chunk : Chunk
+        B particles.
+    grid : FineGrid
+        What they are compared with.
+    prior : Tensor
+        ``(K', B, S, H, A)``: log prior of each coarse sample, -inf where there is no need to look.
+    """
+    wanted = (prior > -math.inf).flatten(2).any(2)  # (K', B)
+    share = wanted.double().mean(1)
+    blocks = [((share > MOST).nonzero()[:, 0], torch.arange(wanted.shape[1], device=wanted.device))]
+    for k in ((share > 0) & (share <= MOST)).nonzero():
+        blocks.append((k, wanted[int(k)].nonzero()[:, 0]))
+    return [_look(chunk, grid, *block, prior) for block in blocks if len(block[0])]
+
+
+def _look(chunk: Chunk, grid: FineGrid, classes: Tensor, members: Tensor, prior: Tensor) -> Look:
+    values = _log_likelihood(chunk, grid, classes, members)
+    turns, count, angles, particles, offsets = values.shape
+    spread = prior[classes][:, members].permute(3, 0, 4, 1, 2)[
+        :, :, None, :, :, None
+    ]  # (H, c, 1, A, b, 1, S)
+    values.view(turns, count, 2, angles // 2, particles, 4, offsets // 4).add_(spread)
+    return Look(classes, members, values)
+
+
+def _log_likelihood(chunk: Chunk, grid: FineGrid, classes: Tensor, members: Tensor) -> Tensor:
+    """``(H, c, J, b, T)``: one product for the real, one for the imaginary parts and one for the norms; then
+    from the functions of the basis to the offsets, the norms being the same for all."""
+    images, seen = chunk.masked.of(members), grid.seen
+    rows = Rows(*(field.flatten(0, 1)[:, seen] for field in of_classes(grid.rows, classes)))
+    (turns, angles), (offsets, functions) = grid.psi_deg.shape, grid.amplitude.shape
+    real = rows.real @ images.real.flatten(0, 1)[:, seen].T
+    imag = rows.imag @ images.imag.flatten(0, 1)[:, seen].T
+    mixed = real.new_empty(turns, len(rows.power), len(members), functions + 1)
+    torch.add(*(part.view(*mixed.shape[1:3], -1) for part in (real, imag)), out=mixed[0, ..., :-1])
+    if turns == 2:
+        torch.sub(*(part.view(*mixed.shape[1:3], -1) for part in (real, imag)), out=mixed[1, ..., :-1])
+    mixed[..., -1] = rows.power @ chunk.images.weight[members][:, seen].T * -0.5
+    spread = torch.cat((grid.amplitude, torch.ones_like(grid.amplitude[:, :1])), 1)
+    return (mixed.flatten(0, 2) @ spread.T).view(turns, len(classes), angles, len(members), offsets)
+
+
+def of_classes(rows: Rows, classes: Tensor) -> Rows:
+    """The rows ``(c, J, P)`` of some classes; uncopied when these are all."""
+    return rows if len(classes) == len(rows.power) else Rows(*(field[classes] for field in rows))
+
+
+def weigh(seen: list[Look], particles: int, classes: int) -> Posterior:
+    """Turn log weights into weights, in place, and add them up."""
+    like = seen[0].weight
+    top = like.new_full((particles, classes), -math.inf)
+    for one in seen:
+        top[one.members[:, None], one.classes] = one.weight.amax(4).amax((0, 2)).T
+    highest, best = top.max(1)
+    mass = torch.zeros_like(top, dtype=torch.float64)
+    for one in seen:
+        one.weight.sub_(highest[one.members][:, None]).exp_()
+        mass[one.members[:, None], one.classes] = one.weight.sum(4).sum((0, 2), dtype=torch.float64).T
+    total = mass.sum(1)
+    return Posterior(highest.double() + total.log(), total, mass / total[:, None], best)
+
+
+def heavy_classes(share: Tensor, fraction: float) -> Tensor:
+    """Classes that together carry at least ``fraction`` of the weight of a particle, bool ``(B, K')``."""
+    lightest = share.sort(1)
+    dropped = lightest.values.cumsum(1) <= 1 - fraction
+    return torch.ones_like(dropped).scatter(1, lightest.indices, ~dropped)
+
+
+def best_sample(one: Look, best: Tensor) -> tuple[Tensor, Tensor]:
+    """Particles whose best class is here, and their best samples among ``(H, J, T)``."""
+    here = one.classes == best[one.members][:, None]  # (b, c)
+    mine, place = here.nonzero(as_tuple=True)
+    return one.members[mine], one.weight[:, place, :, mine].flatten(1).argmax(1)
+
+
+class Shares(NamedTuple):
+    """Posterior probabilities of some classes for some particles."""
+
+    classes: Tensor
+    """int64 ``(c,)``"""
+    members: Tensor
+    """int64 ``(b,)``"""
+    both: Tensor
+    """``(c, J, b, T)``: of the angle of a row and its turn by 180 degrees."""
+    difference: Tensor
+    """``(c, J, b, T)``: of the angle of a row, less that of its turn."""
+
+
+def shares(one: Look, posterior: Posterior, heavy: Tensor) -> Shares | None:
+    """Probabilities of the particles for which the classes carry weight; None if there are none."""
+    kept = heavy[one.members[:, None], one.classes]  # (b, c)
+    mine = kept.any(1).nonzero()[:, 0]
+    if not len(mine):
+        return None
+    whole = len(mine) == len(one.members)
+    members, weight = one.members[mine], one.weight if whole else one.weight[:, :, :, mine]
+    inverse = (kept[mine].T / posterior.total[members]).to(weight)[:, None, :, None]
+    if len(weight) == 1:
+        both = weight[0] * inverse
+        return Shares(one.classes, members, both, both)
+    both, difference = weight[0] + weight[1], weight[0] - weight[1]
+    return Shares(one.classes, members, both.mul_(inverse), difference.mul_(inverse))
+
+
+def add_images(chunk: Chunk, part: Shares, sums: RowSums) -> None:
+    """Add the weighted images to the rows of their classes; ``sums`` has rows for each class and angle."""
+    weights = part.both.sum(3).flatten(0, 1) @ chunk.images.weight[part.members]
+    real = _weighted(part.both.flatten(0, 1), part.members, chunk.unmasked.real)
+    imag = _weighted(part.difference.flatten(0, 1), part.members, chunk.unmasked.imag)
+    for out, added in ((sums.real, real), (sums.imag, imag), (sums.weight, weights)):
+        by_class = out.view(-1, part.both.shape[1], out.shape[1])
+        by_class.index_add_(0, part.classes, added.view(len(part.classes), *by_class.shape[1:]))
+
+
+def _weighted(weight: Tensor, members: Tensor, images: Tensor) -> Tensor:
+    """``(R, P)`` from weights ``(R, b, T)`` and images ``(B, T, P)``."""
+    if len(members) == len(images):
+        return weight.flatten(1) @ images.flatten(0, 1)
+    out = images.new_zeros(len(weight), images.shape[2])
+    for place, b in enumerate(members.tolist()):  # picking the images out would take as long as the product
+        out.addmm_(weight[:, place], images[b])
+    return out
+
+
+def add_references(amplitude: Tensor, rows: Rows, part: Shares, out: Moved) -> None:
+    """Add the weighted references to those that their particles expect."""
+    mine = of_classes(rows, part.classes)
+    for weight, reference, image in (
+        (part.both, mine.real, out.real),
+        (part.difference, mine.imag, out.imag),
+    ):
+        by_function = (weight @ amplitude).flatten(0, 1)  # (c * J, b, s)
+        if len(part.members) == len(image):
+            image.flatten(0, 1).addmm_(by_function.flatten(1).T, reference.flatten(0, 1))
+            continue
+        for place, b in enumerate(part.members.tolist()):
+            image[b].addmm_(by_function[:, place].T, reference.flatten(0, 1))
+
+
+class Powers(NamedTuple):
+    """float64 ``(B, S)`` each: weighted power of the references (with CTF and scale), in every shell and in
+    those where they are well determined."""
+
+    every: Tensor
+    determined: Tensor
+
+    @classmethod
+    def zeros(cls, images: Prepared) -> Powers:
+        """Nothing added yet."""
+        return cls(torch.zeros_like(images.noise), torch.zeros_like(images.noise))
+
+
+def add_power(chunk: Chunk, grid: FineGrid, part: Shares, out: Powers) -> None:
+    """Add the weighted power of some classes."""
+    weight, noise = chunk.images.weight[part.members], chunk.images.noise[part.members]
+    by_row = part.both.sum(3).transpose(1, 2)  # (c, b, J)
+    by_point = by_row @ of_classes(grid.rows, part.classes).power * weight
+    by_shell = (by_point @ grid.shell).double() * noise  # (c, b, S)
+    out.every.index_add_(0, part.members, by_shell.sum(0))
+    out.determined.index_add_(0, part.members, (by_shell * grid.determined[part.classes][:, None]).sum(0))
+
+
+def residuals(chunk: Chunk, grid: FineGrid, powers: Powers) -> Residuals:
+    """Products with the expected references, once all classes are in."""
+
+    def by_shell(expected: Moved) -> Tensor:
+        low = expected.real.shape[2]
+        product = expected.real * chunk.masked.real[..., :low]
+        product.addcmul_(expected.imag, chunk.masked.imag[..., :low])
+        return (product.sum(1) @ grid.shell[:low]).double() * chunk.images.noise
+
+    return Residuals(by_shell(chunk.expected), powers.every, by_shell(chunk.determined), powers.determined)
