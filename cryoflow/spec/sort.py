@@ -68,6 +68,27 @@ class Scores(Section):
         False,
         help="Yes writes particles_scores.star: probability, q-value and features of every particle.",
     )
+    good_particles: str | None = field(
+        "Good particles",
+        None,
+        None,
+        help="Particles known to be good, such as a Select job's: the score learns from these.",
+    )
+    bad_particles: str | None = field(
+        "Bad particles", None, None, help="Particles known to be bad; off: all that are not good."
+    )
+    good_classes: list[int] | None = field(
+        "Good classes",
+        None,
+        None,
+        help="Of good particles that come from a classification only these classes are good, the rest bad.",
+    )
+    score_model: str | None = field(
+        "Score model",
+        None,
+        None,
+        help="particles_model.json of another Sort job, to score as was learnt there; off: learn here.",
+    )
     particle_diameter: float | None = field(
         "Particle diameter (A)",
         None,
@@ -109,8 +130,24 @@ class Sort(JobSpec):
             yield Broken(fields, "no references; give a model.star, or the references used for picking")
         if given.count(None) == 0:
             yield Broken(fields, "give either a model.star or the references used for picking, not both")
+        yield from self._teaching()
         if self.reference.ignore_ctfs_until_first_peak and not self.reference.are_references_ctf_corrected:
             yield Broken(
                 ("reference.ignore_ctfs_until_first_peak", "reference.are_references_ctf_corrected"),
                 "has no effect when the references are not CTF corrected; set it to No",
             )
+
+    def _teaching(self) -> Iterator[Broken]:
+        scores = self.scores
+        names = ("good_particles", "bad_particles", "good_classes", "score_model")
+        given = [name for name in names if getattr(scores, name) is not None]
+        if given and not scores.learnt_scores:
+            yield Broken((f"scores.{given[0]}",), "has no effect without scores.learnt_scores: Yes")
+        if scores.score_model is not None and len(given) > 1:
+            fields = ("scores.score_model", f"scores.{given[0]}")
+            yield Broken(fields, "a model is either given or learnt from labels; leave one out")
+        elif given and scores.good_particles is None and scores.score_model is None:
+            yield Broken((f"scores.{given[0]}",), "needs scores.good_particles beside it")
+        if scores.bad_particles is not None and scores.good_classes is not None:
+            fields = ("scores.good_classes", "scores.bad_particles")
+            yield Broken(fields, "the other classes are the bad ones; leave one out")

@@ -11,12 +11,14 @@ from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
 from cryoflow.jobs.extract import run as extract
+from cryoflow.jobs.sort import learning as module
 from cryoflow.jobs.sort import run
-from cryoflow.jobs.sort import scores as module
+from cryoflow.jobs.sort.labels import read_labels
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import CTF_TABLE, REFERENCES, simulate_project
 from cryoflow.spec import parse_spec
+from cryoflow.spec.sort import Scores
 
 OPTIONS = SimulateOptions(
     micrographs=3,
@@ -128,6 +130,96 @@ def test_too_few_particles_to_learn_from_are_told(project: Path) -> None:
     table, _ = score(project, job=job)
     assert isinstance(job.report, Listener) and "too few clear particles" in job.report.warned[0]
     assert table["cryoflowProbability"].between(0, 1).all()
+
+
+def write_rows(project: Path, name: str, rows: pd.DataFrame) -> str:
+    write_star(project / name, {"": rows})
+    return name
+
+
+def test_labels_teach_and_what_was_learnt_serves_elsewhere(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAST", 20)
+    rows = read_particles(project / PARTICLES).rows
+    good = truth(rows, project)
+    named = write_rows(project, "good.star", rows[good].sample(frac=1, random_state=2))
+    table, result = score(project, "Sort/job021", good_particles=named)
+    assert auc(table["cryoflowLogOdds"], good) > 0.95
+    assert f"from {good.sum()} good and {(~good).sum()} bad ones" in result.summary
+    assert named in result.inputs and "Sort/job021/particles_model.json" in result.outputs
+    job = context(project, "Sort/job024")
+    again, _ = score(project, job=job, score_model="Sort/job021/particles_model.json")
+    assert isinstance(job.report, Listener) and "learnt from 3 of these micrographs" in job.report.warned[0]
+    assert auc(again["cryoflowLogOdds"], good) > 0.99  # of what it has seen
+    before, after = ((project / f"Sort/job0{n}/particles_model.json").read_bytes() for n in (21, 24))
+    assert before == after
+
+
+def test_labels_come_from_tables_and_classes(project: Path) -> None:
+    particles = read_particles(project / PARTICLES)
+    rows = particles.rows
+    number = np.arange(len(rows))
+    good = write_rows(project, "good.star", rows[number % 3 == 0].sample(frac=1, random_state=2))
+    bad = write_rows(project, "bad.star", rows[number % 3 == 1])
+    classed = write_rows(project, "classed.star", rows.assign(rlnClassNumber=number % 3)[number < 30])
+    unknown = np.where(number % 3 == 1, 0, np.nan)
+    cases: tuple[tuple[dict[str, Any], np.ndarray], ...] = (
+        ({"good_particles": good}, (number % 3 == 0).astype(float)),
+        ({"good_particles": good, "bad_particles": bad}, np.where(number % 3 == 0, 1, unknown)),
+        ({"good_particles": classed, "good_classes": [0, 2]}, np.where(number < 30, number % 3 != 1, np.nan)),
+    )
+    for given, expected in cases:
+        found = read_labels(Scores(learnt_scores=True, **given), context(project, "Sort/job022"), particles)
+        assert found is not None
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_labels_of_no_use_are_told(project: Path) -> None:
+    rows = read_particles(project / PARTICLES).rows
+    few = write_rows(project, "few.star", rows[:7])
+    with pytest.raises(CryoflowError, match="7 good particles, 0 without those of the fullest quarter"):
+        score(project, "Sort/job025", good_particles=few)
+    with pytest.raises(FileError, match=r"calls none of the particles of .* bad"):
+        score(project, "Sort/job025", good_particles=PARTICLES)
+    with pytest.raises(FileError, match="calls 7 particles good that are bad as well"):
+        score(project, "Sort/job025", good_particles=few, bad_particles=PARTICLES)
+    other = write_rows(project, "other.star", rows.assign(rlnImageName="1@other.mrcs"))
+    with pytest.raises(FileError, match=r"calls none of the particles of .* good"):
+        score(project, "Sort/job025", good_particles=other)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no model of a particle score"),
+        ("[1]", "is no model of a particle score"),
+        ('{"format": "x"}', "its format is 'x', not 'cryoflow particle score 1'"),
+        ('{"format": "cryoflow particle score 1", "features": {"a": 1}}', "is of other features than this"),
+    ],
+)
+def test_files_that_are_no_model(project: Path, text: str, message: str) -> None:
+    (project / "model.json").write_text(text)
+    with pytest.raises(FileError, match=message):
+        score(project, "Sort/job026", score_model="model.json")
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ({"learnt_scores": False, "score_model": "a.json"}, "has no effect without scores.learnt_scores"),
+        ({"good_particles": "a.star", "score_model": "a.json"}, "either given or learnt from labels"),
+        ({"bad_particles": "a.star"}, "needs scores.good_particles beside it"),
+        (
+            {"good_particles": "a.star", "bad_particles": "b.star", "good_classes": [1]},
+            "the other classes are",
+        ),
+    ],
+)
+def test_fields_that_do_not_go_together(scores: dict[str, Any], message: str) -> None:
+    io = {"input_particles_to_be_sorted": PARTICLES, "autopicking_references": REFERENCES}
+    with pytest.raises(CryoflowError, match=message):
+        parse_spec({"job": "Sort", "io": io, "scores": {"learnt_scores": True, **scores}})
 
 
 def test_a_bad_micrograph_does_not_stop_the_rest(project: Path) -> None:

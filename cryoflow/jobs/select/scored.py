@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,19 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from cryoflow.errors import FileError
-from cryoflow.files.mrc import split_image_name
 from cryoflow.files.star import read_star
+from cryoflow.jobs.row_keys import row_keys
 from cryoflow.jobs.select.conditions import Condition, Source, numbers, within
 from cryoflow.project.context import JobContext
 from cryoflow.spec.selection import Selection
 
 BESIDE = "particles_scores.star"
 """Looked for beside the rows where the spec names no table of scores."""
-DECIMALS = 3
-"""Of coordinates that are the same."""
 _NEEDED = {"cryoflowQValue": "statistics.decoys or learnt_scores", "cryoflowProbability": "learnt_scores"}
-
-Key = tuple[int | float | str, ...]
 
 
 class _Cut(NamedTuple):
@@ -91,20 +87,11 @@ def _condition(cut: _Cut, scores: Source, place: npt.NDArray[np.int64], unit: st
 def _places(source: Source, scores: Source) -> npt.NDArray[np.int64]:
     """Which row of the scores belongs to each row; -1 for none."""
     by_image = "rlnImageName" in scores.rows.columns
-    number = {key: place for place, key in enumerate(_keys(scores, by_image))}
-    place = np.array([number.get(key, -1) for key in _keys(source, by_image)], dtype=np.int64)
+    number = {key: place for place, key in enumerate(row_keys(scores.rows, scores.path, by_image))}
+    place = np.array(
+        [number.get(key, -1) for key in row_keys(source.rows, source.path, by_image)], dtype=np.int64
+    )
     if len(place) and (place < 0).all():
         how = "image name" if by_image else "micrograph and coordinates"
         raise FileError(scores.path, f"has a score of none of the {source.unit} of {source.path}, by {how}")
     return place
-
-
-def _keys(source: Source, by_image: bool) -> Sequence[Key]:
-    columns = ["rlnImageName"] if by_image else ["rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"]
-    missing = [column for column in columns if column not in source.rows.columns]
-    if missing:
-        raise FileError(source.path, f"lacks the column {missing[0]}, which scores are joined by")
-    if by_image:
-        return [split_image_name(str(name)) for name in source.rows["rlnImageName"]]
-    x, y = (numbers(source, column).round(DECIMALS).tolist() for column in columns[1:])
-    return list(zip(source.rows[columns[0]].astype(str), x, y, strict=True))

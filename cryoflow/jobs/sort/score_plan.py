@@ -16,6 +16,8 @@ from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import require
 from cryoflow.jobs.ctf_columns import ctf_parameters
 from cryoflow.jobs.references import Stack
+from cryoflow.jobs.sort.labels import Labels, read_labels
+from cryoflow.jobs.sort.model_file import StoredModel, read_model
 from cryoflow.jobs.sort.particles import Particles
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Sort
@@ -33,6 +35,17 @@ class Plan(NamedTuple):
     decoys: Tensor
     reference_pixel_a: float
     diameter_a: float
+    labels: Labels | None = None
+    """Of the rows, if they were told."""
+    stored: StoredModel | None = None
+    """Learnt elsewhere; None to learn here."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Project-relative names of labels and model."""
+        scores = self.spec.scores
+        named = (scores.good_particles, scores.bad_particles, scores.score_model)
+        return tuple(name for name in named if name is not None)
 
     def ctf(self, rows: pd.DataFrame, device: str) -> CtfParameters | None:
         """CTF of the first of the rows, which are of one micrograph; None when it is not to be used."""
@@ -61,7 +74,7 @@ def plan_scores(spec: Sort, context: JobContext, particles: Particles, stack: St
     Raises
     ------
     FileError
-        When a column is missing, or there is no diameter.
+        When a column is missing, there is no diameter, or labels or model are no good.
     """
     require(particles.table, "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
     particle_a = particles.pixel_size_a
@@ -71,8 +84,11 @@ def plan_scores(spec: Sort, context: JobContext, particles: Particles, stack: St
     images = fit_box(stack.images, size + size % 2)
     false = decoys(images, seed_for(spec.compute.seed, "decoys"))
     rows = particles.table.rows.reset_index(drop=True)
+    labels = read_labels(spec.scores, context, particles.table)
+    model = spec.scores.score_model
+    stored = None if model is None else read_model(context.resolve(model))
     context.report.say(f"learnt scores for particles of {diameter_a:g} A")
-    return Plan(spec, rows, particle_a, images, false, pixel_a, diameter_a)
+    return Plan(spec, rows, particle_a, images, false, pixel_a, diameter_a, labels, stored)
 
 
 def _mask_diameter(stack: Stack, pixel_a: float) -> float:

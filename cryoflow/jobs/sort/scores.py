@@ -7,20 +7,20 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cryoflow.compute.score.features import MIXTURE, Features
+from cryoflow.compute.score.features import Features
 from cryoflow.compute.threads import one_thread_each
 from cryoflow.errors import CryoflowError
-from cryoflow.files.seeds import seed_for
 from cryoflow.files.star import write_star
+from cryoflow.jobs.sort.learning import learn_scores
+from cryoflow.jobs.sort.model_file import StoredModel, write_model
 from cryoflow.jobs.sort.score_micrograph import Evidence, evidence
 from cryoflow.jobs.sort.score_plan import Plan, plan_scores
 from cryoflow.learn.score.fdr import local_fdr, q_values
-from cryoflow.learn.score.particle_score import FOLDS, particle_log_odds, teaches
 from cryoflow.project.context import Failure, JobContext, JobResult
 
 __all__ = ["plan_scores", "write_scores"]
 
-FILE = "particles_scores.star"
+FILE, MODEL = "particles_scores.star", "particles_model.json"
 PREFIX = "cryoflow"
 """Of the columns' names: RELION knows none of them."""
 LEVEL = 0.01
@@ -41,18 +41,25 @@ def write_scores(plan: Plan, context: JobContext) -> JobResult:
     found = _search(plan, context, [(str(name), rows) for name, rows in groups])
     done = [one for one in found if isinstance(one, Evidence)]
     failures = tuple(one for one in found if isinstance(one, Failure))
+    bad = {failure.item for failure in failures}
     if not done:
         raise CryoflowError(f"no micrograph could be scored; {failures[0].item}: {failures[0].message}")
-    table = _table(plan, context, done)
-    target = context.directory / FILE
-    write_star(target, {"": table})
-    bad = {failure.item for failure in failures}
+    whole = Evidence(*(torch.cat(parts) for parts in zip(*done, strict=True)))
+    chance = 1 - local_fdr(whole.targets, whole.decoys, whole.features[:, 0])
+    learnt = learn_scores(plan, context, whole.row, whole.features, chance)
+    table = _table(plan, whole, learnt.log_odds)
+    written = [context.directory / FILE]
+    write_star(written[0], {"": table})
+    if learnt.model is not None:
+        written.append(context.directory / MODEL)
+        micrographs = tuple(str(name) for name, _ in groups if str(name) not in bad)
+        write_model(written[-1], plan.stored or StoredModel(learnt.model, micrographs))
     return JobResult(
-        inputs=tuple(str(name) for name, _ in groups if str(name) not in bad),
-        outputs=(context.relative(target),),
+        inputs=(*plan.files, *(str(name) for name, _ in groups if str(name) not in bad)),
+        outputs=tuple(context.relative(path) for path in written),
         counts={"scored": sum(len(one.row) for one in done)},
         failures=failures,
-        summary=_summary(table),
+        summary=_summary(table, learnt.how),
     )
 
 
@@ -64,33 +71,12 @@ def _search(
         return list(context.report.progress(found, "micrographs scored", len(groups)))
 
 
-def _table(plan: Plan, context: JobContext, done: list[Evidence]) -> pd.DataFrame:
-    whole = Evidence(*(torch.cat(parts) for parts in zip(*done, strict=True)))
-    chance = 1 - local_fdr(whole.targets, whole.decoys, whole.features[:, 0])
-    log_odds = _log_odds(plan, context, whole, chance)
+def _table(plan: Plan, whole: Evidence, log_odds: Tensor) -> pd.DataFrame:
     known = {"Probability": torch.sigmoid(log_odds), "LogOdds": log_odds, "QValue": _q_values(whole)}
     known |= {_camel(name): whole.features[:, i] for i, name in enumerate(Features._fields)}
     columns = {PREFIX + name: _all_rows(values, whole.row, len(plan.rows)) for name, values in known.items()}
     names = ("rlnImageName", "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
     return plan.rows[list(names)].assign(**columns)
-
-
-def _log_odds(plan: Plan, context: JobContext, whole: Evidence, chance: Tensor) -> Tensor:
-    if not teaches(chance):
-        few = "too few clear particles, or too little noise, to learn from"
-        context.report.warn(f"{few}: the probability is 1 - local false-discovery rate")
-        return torch.logit(chance, 1e-6)
-    fold = _folds(plan, plan.rows.iloc[whole.row.numpy()])
-    return particle_log_odds(whole.features, chance, fold, len(MIXTURE))
-
-
-def _folds(plan: Plan, rows: pd.DataFrame) -> Tensor:
-    """Fold of each row: micrographs, or particles where there is one micrograph, drawn by their names."""
-    column = "rlnMicrographName" if rows["rlnMicrographName"].nunique() > 1 else "rlnImageName"
-    names = rows[column].astype(str)
-    drawn = sorted(set(names), key=lambda name: seed_for(plan.spec.compute.seed, "fold", name))
-    fold = {name: place % FOLDS for place, name in enumerate(drawn)}
-    return torch.tensor([fold[name] for name in names])
 
 
 def _q_values(whole: Evidence) -> Tensor:
@@ -114,7 +100,8 @@ def _camel(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def _summary(table: pd.DataFrame) -> str:
+def _summary(table: pd.DataFrame, how: str) -> str:
     probability, q = table[f"{PREFIX}Probability"], table[f"{PREFIX}QValue"]
     good, sure = int((probability >= 0.5).sum()), int((q <= LEVEL).sum())
-    return f"; {good} more likely particles than not, {sure} at a false-discovery rate of {LEVEL:.0%}"
+    sure_text = f"{sure} at a false-discovery rate of {LEVEL:.0%} against noise (contaminants are not noise)"
+    return f"; scored {how}: {good} more likely particles than not, {sure_text}"

@@ -46,7 +46,7 @@ def fit_logistic(features: Tensor, target: Tensor, weight: Tensor) -> Logistic:
     fitted = start._replace(term_mean=terms.mean(0), term_sd=terms.std(0, correction=0) + 1e-6)
     terms = (terms - fitted.term_mean) / fitted.term_sd
     design = torch.cat((terms, torch.ones_like(terms[:, :1])), 1)
-    return fitted._replace(weights=_newton(design, target, weight))
+    return fitted._replace(weights=newton(design, target, weight))
 
 
 def _clipped(features: Tensor, scale: Logistic) -> Tensor:
@@ -57,7 +57,8 @@ def _squared(values: Tensor) -> Tensor:
     return torch.cat((values, values**2), 1)
 
 
-def _newton(design: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def newton(design: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Weights of a ridge logistic function of terms ``(n, q)``, the last of which is 1 and goes free."""
     weights = design.new_zeros(design.shape[1])
     penalty = torch.full_like(weights, RIDGE)
     penalty[-1] = 1e-6

@@ -18,6 +18,23 @@ SURE = 15.0
 """Log-odds beyond this are not told apart."""
 
 
+class Scale(NamedTuple):
+    """Median and MAD of each feature, ``(p,)``."""
+
+    median: Tensor
+    mad: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor) -> Scale:
+        """Measure the scale of ``(n, p)`` features."""
+        median = features.median(0).values
+        return cls(median, 1.4826 * (features - median).abs().median(0).values)
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Features on this scale, cut off at 12."""
+        return ((features - self.median) / (self.mad + 1e-6)).clamp(-CLIP, CLIP)
+
+
 class Model(NamedTuple):
     """What is learnt from the particles of some micrographs."""
 
@@ -32,9 +49,14 @@ class Model(NamedTuple):
         return -torch.logaddexp(-score, -gate)
 
 
-def learn(features: Tensor, object_chance: Tensor, mixed: int) -> Model:
-    """Fit the mixture on the first ``mixed`` features and the logistic function on all, to its chances."""
+def learn(features: Tensor, object_chance: Tensor, mixed: int, labelled: bool = False) -> Model:
+    """Fit the mixture on the first ``mixed`` features and the logistic function on all.
+
+    The function learns the mixture's chances; if ``object_chance`` are labels, 0 or 1, it learns those.
+    """
     mixture = fit_mixture(features[:, :mixed], object_chance)
+    if labelled:
+        return Model(mixture, fit_logistic(features, object_chance, torch.ones_like(object_chance)))
     chance = mixture.responsibilities(features[:, :mixed])[:, 0]
     return Model(mixture, fit_logistic(features, chance, (2 * chance - 1).abs()))
 
@@ -59,17 +81,10 @@ def particle_log_odds(features: Tensor, object_chance: Tensor, fold: Tensor, mix
     mixed : int
         How many of the first features the densities are of.
     """
-    points = standardised(features)
+    points = Scale.of(features)(features)
     log_odds = torch.zeros(len(points), dtype=points.dtype)
     for k in sorted(set(fold.tolist())):
         held = fold == k
         model = learn(points[~held], object_chance[~held], mixed)
         log_odds[held] = model.log_odds(points[held], mixed)
     return log_odds
-
-
-def standardised(features: Tensor) -> Tensor:
-    """Each feature by its median and MAD, cut off at 12."""
-    median = features.median(0).values
-    mad = 1.4826 * (features - median).abs().median(0).values
-    return ((features - median) / (mad + 1e-6)).clamp(-CLIP, CLIP)

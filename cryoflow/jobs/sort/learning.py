@@ -1,0 +1,89 @@
+"""The score of particles from their features: learnt from themselves, from labels, or elsewhere before."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cryoflow.compute.score.features import MIXTURE
+from cryoflow.errors import CryoflowError
+from cryoflow.files.seeds import seed_for
+from cryoflow.jobs.sort.score_plan import Plan
+from cryoflow.learn.score.particle_score import FOLDS, teaches
+from cryoflow.learn.score.score_model import ScoreModel, self_taught, taught_by_labels
+from cryoflow.project.context import JobContext
+
+LEAST = 50
+"""Good and bad particles that each part of the data must be left when another is taken out."""
+
+
+class Learnt(NamedTuple):
+    """Scores of particles, and what gave them."""
+
+    log_odds: Tensor
+    model: ScoreModel | None
+    """None where there was too little to learn from."""
+    how: str
+    """In words, for the user."""
+
+
+def learn_scores(plan: Plan, context: JobContext, row: Tensor, features: Tensor, chance: Tensor) -> Learnt:
+    """Score particles.
+
+    Parameters
+    ----------
+    plan : Plan
+    context : JobContext
+    row : Tensor
+        Numbers of the particles' rows, ``(n,)``.
+    features : Tensor
+        ``(n, p)``.
+    chance : Tensor
+        ``(n,)``, 1 less the local false-discovery rate.
+
+    Raises
+    ------
+    CryoflowError
+        When there are too few labels to learn from.
+    """
+    if plan.stored is not None:
+        seen = set(plan.stored.micrographs).intersection(plan.rows["rlnMicrographName"])
+        if seen:
+            warning = f"the model has learnt from {len(seen)} of these micrographs: their scores flatter"
+            context.report.warn(warning)
+        return Learnt(plan.stored.model.log_odds(features), plan.stored.model, "by the given model")
+    fold = _folds(plan, row)
+    if plan.labels is not None:
+        label = torch.from_numpy(plan.labels)[row]
+        _check_labels(label, fold)
+        scored = taught_by_labels(features, label, fold, len(MIXTURE))
+        return Learnt(*scored, f"from {int((label == 1).sum())} good and {int((label == 0).sum())} bad ones")
+    if teaches(chance):
+        return Learnt(*self_taught(features, chance, fold, len(MIXTURE)), "without labels")
+    few = "too few clear particles, or too little noise, to learn from"
+    context.report.warn(f"{few}: the probability is 1 - local false-discovery rate")
+    return Learnt(torch.logit(chance, 1e-6), None, "from the correlation alone")
+
+
+def _folds(plan: Plan, row: Tensor) -> Tensor:
+    """Fold of each row: micrographs, or particles where there is one micrograph, drawn by their names."""
+    rows = plan.rows.iloc[row.numpy()]
+    column = "rlnMicrographName" if rows["rlnMicrographName"].nunique() > 1 else "rlnImageName"
+    names = rows[column].astype(str)
+    drawn = sorted(set(names), key=lambda name: seed_for(plan.spec.compute.seed, "fold", name))
+    fold = {name: place % FOLDS for place, name in enumerate(drawn)}
+    return torch.tensor([fold[name] for name in names])
+
+
+def _check_labels(label: Tensor, fold: Tensor) -> None:
+    for kind, name in ((1, "good"), (0, "bad")):
+        count = np.bincount(fold[label == kind].numpy(), minlength=int(fold.max()) + 1)
+        left = int(count.sum() - count.max())
+        if left < LEAST:
+            found = (
+                f"{count.sum()} {name} particles, {left} without those of the fullest quarter of micrographs"
+            )
+            raise CryoflowError(f"{found}, are too few to learn from: at least {LEAST} must be left")

@@ -1,0 +1,99 @@
+"""A particle score as it is kept: trained once, applied to features of any data set."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cryoflow.learn.score.logistic import newton
+from cryoflow.learn.score.particle_score import Model, Scale, learn, particle_log_odds
+
+
+class Calibration(NamedTuple):
+    """A line through log-odds (Platt 1999, Adv Large Margin Classif 61)."""
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def __call__(self, log_odds: Tensor) -> Tensor:
+        """Calibrated log-odds."""
+        return self.slope * log_odds + self.offset
+
+
+class ScoreModel(NamedTuple):
+    """All that scoring takes besides features."""
+
+    scale: Scale
+    model: Model
+    calibration: Calibration
+    mixed: int
+    """How many of the first features the densities are of."""
+
+    def log_odds(self, features: Tensor) -> Tensor:
+        """Log-odds of being a whole particle for features as measured, ``(n, p)``."""
+        return self.calibration(self.model.log_odds(self.scale(features), self.mixed))
+
+
+class Scored(NamedTuple):
+    """Cross-fitted scores, and the model of all particles that could teach."""
+
+    log_odds: Tensor
+    model: ScoreModel
+
+
+def self_taught(features: Tensor, object_chance: Tensor, fold: Tensor, mixed: int) -> Scored:
+    """Learn without labels, see `particle_log_odds`."""
+    scale = Scale.of(features)
+    log_odds = particle_log_odds(features, object_chance, fold, mixed)
+    model = learn(scale(features), object_chance, mixed)
+    return Scored(log_odds, ScoreModel(scale, model, Calibration(), mixed))
+
+
+def taught_by_labels(features: Tensor, label: Tensor, fold: Tensor, mixed: int) -> Scored:
+    """Learn from labels: each fold is scored by a model of the others, then all are calibrated together.
+
+    Parameters
+    ----------
+    features : Tensor
+        As measured, float64 ``(n, p)``.
+    label : Tensor
+        ``(n,)``: 1 for good, 0 for bad, nan for those to be scored only.
+    fold : Tensor
+        Int64 ``(n,)``; each has enough of both kinds outside it.
+    mixed : int
+        How many of the first features the densities are of.
+    """
+    scale = Scale.of(features)
+    points, known = scale(features), ~label.isnan()
+    log_odds = torch.zeros(len(points), dtype=points.dtype)
+    for k in sorted(set(fold.tolist())):
+        taught = known & (fold != k)
+        model = learn(points[taught], label[taught], mixed, labelled=True)
+        log_odds[fold == k] = model.log_odds(points[fold == k], mixed)
+    calibration = calibrate(log_odds[known], label[known])
+    whole = learn(points[known], label[known], mixed, labelled=True)
+    return Scored(calibration(log_odds), ScoreModel(scale, whole, calibration, mixed))
+
+
+def calibrate(log_odds: Tensor, label: Tensor) -> Calibration:
+    """The line that makes log-odds fit labels best."""
+    design = torch.stack((log_odds, torch.ones_like(log_odds)), 1)
+    slope, offset = newton(design, label, torch.ones_like(label)).tolist()
+    return Calibration(slope, offset)
+
+
+def importances(model: ScoreModel, features: Tensor, seed: int) -> Tensor:
+    """How much each feature moves the score, ``(p,)``.
+
+    Mean absolute change of the log-odds when the feature's values are dealt out among the particles anew
+    (permutation importance: Breiman 2001, Mach Learn 45:5, without labels).
+    """
+    random = torch.Generator().manual_seed(seed)
+    before, moved = model.log_odds(features), []
+    for place in range(features.shape[1]):
+        dealt = features.clone()
+        dealt[:, place] = features[torch.randperm(len(features), generator=random), place]
+        moved.append((model.log_odds(dealt) - before).abs().mean())
+    return torch.stack(moved)
