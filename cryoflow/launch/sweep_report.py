@@ -48,9 +48,10 @@ def _draw(directory: Path, project: Path, table: SweepTable) -> None:
 
 def _draw_picks(directory: Path, project: Path, table: SweepTable) -> None:
     from cryoflow.files.star import read_star, table_block
-    from cryoflow.view.sweep import draw_picks, save
+    from cryoflow.view.sweep import draw_picks, save, spread
 
     rows = table.rows[table.rows["state"] != "failed"]
+    rows = rows.iloc[spread(len(rows))]
     paths, captions, radii, micrograph = [], [], [], ""
     for row in rows.to_dict("records"):
         listed = project / str(row["job"]) / "autopick.star"

@@ -89,7 +89,7 @@ def _picking(project: Path, job: str, micrographs: int, truths: dict[str, Truth 
 
     from cryoflow.files.coordinates import read_coordinates
     from cryoflow.files.star import read_star, table_block
-    from cryoflow.simulate.score import PARTICLE, kinds_of
+    from cryoflow.simulate.score import PARTICLE, kinds_of, positions
 
     path = project / job / "autopick.star"
     files = table_block(path, read_star(path), "coordinate_files")
@@ -97,11 +97,11 @@ def _picking(project: Path, job: str, micrographs: int, truths: dict[str, Truth 
     for name, file in zip(files["rlnMicrographName"], files["rlnMicrographCoordinates"], strict=True):
         table = read_coordinates(project / file)
         picks += len(table)
-        scores.append(table.get("rlnAutopickFigureOfMerit", table["rlnCoordinateX"] * np.nan).to_numpy(float))
+        column = table.get("rlnAutopickFigureOfMerit")
+        scores.append(np.full(len(table), np.nan) if column is None else column.to_numpy(float))
         truth = _truth(project, str(name), truths)
         if truth is not None:
-            xy = table[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(float)
-            found += int((kinds_of(xy, truth) == PARTICLE).sum())
+            found += int((kinds_of(positions(table), truth) == PARTICLE).sum())
             true += int((truth.kinds == PARTICLE).sum())
     every = np.concatenate(scores)
     row: dict[str, Any] = {"particles_per_micrograph": round(picks / micrographs, 2)}

@@ -60,7 +60,7 @@ def read_truth(project: Path, micrograph: str) -> Truth:
     parameters = json.loads((project / "truth" / "params.json").read_text())
     table = _loop(read_star(project / "truth" / f"{Path(micrograph).stem}.star").values())
     tolerance = TOLERANCE * parameters["diam"] / parameters["angpix"]
-    return Truth(_positions(table), table["truthKind"].to_numpy(np.int64), tolerance)
+    return Truth(positions(table), table["truthKind"].to_numpy(np.int64), tolerance)
 
 
 def kinds_of(xy: Array, truth: Truth) -> Kinds:
@@ -98,13 +98,14 @@ def score_table(project: Path, table: pd.DataFrame, micrographs: Iterable[str], 
     for name in micrographs:
         truth = read_truth(project, name)
         picked = rows[rows["rlnMicrographName"] == name]
-        found += int((kinds_of(_positions(picked), truth) == PARTICLE).sum())
+        found += int((kinds_of(positions(picked), truth) == PARTICLE).sum())
         true += int((truth.kinds == PARTICLE).sum())
     return Score(len(rows), found, true)
 
 
-def _positions(table: pd.DataFrame) -> Array:
-    return table[_XY].to_numpy(float)
+def positions(table: pd.DataFrame) -> Array:
+    """Return ``(n, 2)`` x and y in pixels of rows with coordinates."""
+    return np.column_stack([table[name].to_numpy(float) for name in _XY])
 
 
 def _loop(blocks: Iterable[Block]) -> pd.DataFrame:

@@ -92,6 +92,11 @@ def _panel(name: str, head: str, values: Floats, grid: Grid) -> Image.Image:
     return picture
 
 
+def spread(count: int) -> list[int]:
+    """Return which of so many points to show in the picture of picks, evenly spread."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(TILES, count)).tolist()})
+
+
 def draw_picks(
     project: Path,
     micrograph: str,
@@ -108,7 +113,7 @@ def draw_picks(
     micrograph : str
         Project-relative.
     coordinates : sequence of Path
-        Picks of each point.
+        Picks of each point to show, see `spread`.
     captions : sequence of str
         What each point is.
     radius_px : sequence of float
@@ -118,8 +123,8 @@ def draw_picks(
     resolution = 20.0 / (read_header(project / micrograph).pixel_size or 1.0)
     ground = micrograph_picture(image, None, TILE, resolution)
     scale = ground.width / image.shape[1]
-    chosen = np.unique(np.linspace(0, len(coordinates) - 1, min(TILES, len(coordinates))).round().astype(int))
-    tiles = [_tile(ground, coordinates[p], captions[p], radius_px[p], scale) for p in chosen]
+    points = zip(coordinates, captions, radius_px, strict=True)
+    tiles = [_tile(ground, *point, scale) for point in points]
     across = min(6, max(1, round(np.sqrt(1.5 * len(tiles)))))
     rows = [beside(tiles[first : first + across], tiles[0].height) for first in range(0, len(tiles), across)]
     picture = Image.new("RGB", (rows[0].width, sum(row.height + 4 for row in rows)), BACKGROUND)
