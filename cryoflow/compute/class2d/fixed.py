@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.fine import Look, Residuals, heavy_classes, weigh
+from cryoflow.compute.class2d.fine import Look, heavy_classes, weigh
+from cryoflow.compute.class2d.fine_sums import Residuals
 from cryoflow.compute.class2d.plan import chunk_size, machine
 from cryoflow.compute.class2d.prepare import prepare
 from cryoflow.compute.class2d.project import Rows, turned_rows

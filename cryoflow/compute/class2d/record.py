@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.fine import Posterior, Residuals
+from cryoflow.compute.class2d.fine import Posterior
+from cryoflow.compute.class2d.fine_sums import Residuals
 from cryoflow.compute.class2d.prepare import Prepared
 from cryoflow.compute.class2d.search import Search
 from cryoflow.compute.class2d.sums import Sums

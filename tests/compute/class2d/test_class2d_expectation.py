@@ -9,10 +9,12 @@ import pytest
 import torch
 from class2d_problem import data, model, options, particles, phantom
 
-from cryoflow.compute.class2d.expectation import ERROR, expectation
+from cryoflow.compute.class2d.expectation import expectation
 from cryoflow.compute.class2d.grid import ImageSizes, make_sampling
+from cryoflow.compute.class2d.plan import CPU
 from cryoflow.compute.class2d.record import Record
 from cryoflow.compute.class2d.search import make_search
+from cryoflow.compute.class2d.search_grids import ERROR
 from cryoflow.compute.class2d.types import Data, Model, Options, Particles
 from cryoflow.compute.ctf import CtfParameters, ctf_at
 from cryoflow.compute.rotate import padded_transform, rotated_transforms
@@ -198,6 +200,27 @@ def test_order_of_particles_does_not_matter(problem: Problem) -> None:
         one.sums.weight, other.sums.weight
     )
     assert torch.allclose(one.particles.log_likelihood, other.particles.log_likelihood)
+
+
+@pytest.mark.parametrize(("most", "threads"), [(-1.0, 1), (1.0, 1), (0.7, 3)])
+def test_sums_depend_neither_on_what_is_taken_together_nor_on_threads(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch, most: float, threads: int
+) -> None:
+    """All classes for all particles, each class for those that need it, one particle a thread."""
+    few = problem._replace(options=problem.options._replace(significant_fraction=0.9, psi_step_deg=45.0))
+    whole = found(few)
+    monkeypatch.setattr("cryoflow.compute.class2d.fine.MOST", most)
+    monkeypatch.setattr("cryoflow.compute.class2d.plan.CPU", CPU._replace(chunk=1 if threads > 1 else 3))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        parts = found(few)
+    finally:
+        torch.set_num_threads(before)
+    for name in ("data", "weight", "share", "offset", "noise", "image_reference", "reference_reference"):
+        assert torch.allclose(getattr(parts.sums, name), getattr(whole.sums, name)), name
+    assert torch.equal(parts.particles.psi_deg, whole.particles.psi_deg)
+    assert torch.allclose(parts.particles.norm, whole.particles.norm)
 
 
 def test_single_precision_agrees_with_double(problem: Problem) -> None:
