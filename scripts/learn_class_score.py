@@ -7,15 +7,27 @@ Each model belongs to a project made by `cryoflow simulate` (with its truth/). T
 whole particles among the members of each class: a logistic regression on `cryoflow.learn.class_score.terms`,
 every class weighing as the square root of its members. Prints the coefficients, how well each project is told
 by coefficients learnt on the other projects, and the scores of the models to judge, which take no part in the
-learning.
+learning. The area under the ROC curve is for classes of mostly whole particles against the others, each
+weighing as its members.
 
-The coefficients in `cryoflow.learn.class_score` come from three projects, iterations 8, 11 and 15 of each:
+The coefficients in `cryoflow.learn.class_score` come from iterations 8, 11 and 15 of six projects. Three are
 
     cryoflow simulate DIR --model {barrel,ring,irregular} --micrographs 5 --selected 5 --size 1400 1400
         --particles 80 --broken 8 --contaminants 12 --snr 0.02 --pixel-size 2.2 --hot-pixels 5 --seed 7
 
 picked with the four references (threshold 0.2, 120 A, 10 degrees, shrink 0), extracted (box 112 to 48, circle
-84) and classified (K = 12, 15 iterations, mask 190 A, 12 degrees).
+84) and classified (K = 12, 15 iterations, mask 190 A, 12 degrees). The others have 5 micrographs of 3080 A
+with 70 particles, and
+
+    --model barrel --symmetry D3 --seed 11 --snr 0.01 --carbon 0.6 --contaminants 15 --broken 8
+        --pixel-size 2.2 --diameter 175
+    --model ring --symmetry C5 --seed 12 --snr 0.03 --carbon 0.3 --contaminants 30 --broken 10
+        --pixel-size 2 --diameter 160
+    --model irregular --symmetry C2 --seed 13 --snr 0.014 --carbon 0.3 --contaminants 14 --broken 25
+        --pixel-size 2.4 --diameter 190
+
+picked at threshold 0.1 and 0.7 diameters, extracted in boxes of 1.4 diameters to 48 pixels and classified
+(K = 12, 16, 16, mask 1.1 diameters).
 """
 
 from __future__ import annotations
@@ -98,6 +110,16 @@ def learn(sets: list[Classes]) -> Array:
     return np.asarray(minimize(loss, np.zeros(terms.shape[1])).x)
 
 
+def area(score: Array, one: Classes) -> float:
+    """Area under the ROC curve; NaN where all classes are of one sort."""
+    known = np.isfinite(one.truth)
+    good = (one.truth >= 0.5)[known]
+    score, weight = score[known], one.members[known]
+    pairs = weight[good][:, None] * weight[~good]
+    apart = score[good][:, None] - score[~good]
+    return float((pairs * (np.sign(apart) + 1) / 2).sum() / pairs.sum()) if pairs.size else np.nan
+
+
 def report(one: Classes, coefficients: Array) -> None:
     score = 1 / (1 + np.exp(-one.terms @ coefficients))
     known = np.isfinite(one.truth)
@@ -107,7 +129,7 @@ def report(one: Classes, coefficients: Array) -> None:
     total = one.members @ np.nan_to_num(one.truth)
     kept = one.members[score >= 0.5].sum()
     sys.stdout.write(
-        f"{one.project}: error of the score {error:.3f}, "
+        f"{one.project}: error of the score {error:.3f}, area under the curve {area(score, one):.3f}, "
         f"{right.sum()} of {known.sum()} classes on the right side; "
         f"keeps {passed / total:.3f} of the particles with purity {passed / max(kept, 1):.3f}\n"
     )

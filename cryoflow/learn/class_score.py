@@ -19,12 +19,14 @@ BLANK_CONTRAST, BLANK_EDGE = 2.2, 0.35
 BRIGHT = 0.8
 """Doublings of the particles' strength above which something else than a particle is seen."""
 USUALLY_BRIGHT = 0.3
-"""Brightness counts from here: particles seen along their longest axis are that strong."""
+"""Brightness counts from here, and dimness from its opposite: views of a particle differ by so much."""
 ROUND, THIN = 0.85, 0.25
 CARBON_EDGE = 0.2
 ASIDE = 0.6
 USUAL_EDGE = 0.5
-"""Classes with less edge energy have something in the middle; their median strength is the usual one."""
+"""Classes with less edge energy have something in the middle; the usual strength is theirs."""
+USUAL_PART = 0.75
+"""The usual strength exceeds that of so many of their particles: noise among its members weakens a class."""
 
 KINDS = ("particle", "unclear", "blank", "ice", "carbon", "filament", "off-centre", "empty")
 
@@ -41,12 +43,12 @@ class ClassEvidence(NamedTuple):
 
 
 COEFFICIENTS = {
-    "offset": -3.51,
-    "contrast": 1.06,
-    "edge_energy": -1.13,
-    "thinness": -0.26,
-    "brightness": -2.95,
-    "ssnr": 1.22,
+    "offset": -1.95,
+    "contrast": 0.88,
+    "edge_energy": -0.75,
+    "brightness": -2.97,
+    "dimness": -1.76,
+    "ssnr": 0.39,
 }
 """Weight of each term of `terms`."""
 
@@ -54,24 +56,32 @@ COEFFICIENTS = {
 def brightness(evidence: ClassEvidence) -> Tensor:
     """Doublings of each class's strength over the usual one, ``(K,)``.
 
-    The usual strength is the median, by particles, of the classes with something in their middle.
+    The usual strength is the upper quartile, by particles, of the classes with something in their middle;
+    those that are far brighter than their median stay out.
     """
-    middle = evidence.features.edge_energy < USUAL_EDGE
+    strength, middle = evidence.features.strength, evidence.features.edge_energy < USUAL_EDGE
     weight = evidence.members.double() * (middle if (evidence.members[middle] > 0).any() else 1)
-    order = evidence.features.strength.argsort()
-    half = weight[order].cumsum(0) >= weight.sum() / 2
-    usual = evidence.features.strength[order][half.int().argmax()]
-    return torch.log2(evidence.features.strength.clamp_min(1e-12) / usual.clamp_min(1e-12))
+    median = _quantile(strength, weight, 0.5)
+    usual = _quantile(strength, weight * (strength <= median * 2**BRIGHT), USUAL_PART)
+    return torch.log2(strength.clamp_min(1e-12) / usual.clamp_min(1e-12))
+
+
+def _quantile(values: Tensor, weight: Tensor, share: float) -> Tensor:
+    """The least value that such a share of the weight does not exceed."""
+    order = values.argsort()
+    enough = weight[order].cumsum(0) >= share * weight.sum()
+    return values[order][enough.int().argmax()]
 
 
 def terms(evidence: ClassEvidence) -> dict[str, Tensor]:
     """What the score is a weighted sum of, each ``(K,)`` and bounded, so that no outlier decides alone."""
+    bright = brightness(evidence)
     return {
         "offset": torch.ones_like(evidence.features.contrast),
         "contrast": torch.log2(evidence.features.contrast.clamp(0.5, 8)),
         "edge_energy": evidence.features.edge_energy.clamp(0, 1),
-        "thinness": (0.4 - evidence.features.roundness).clamp_min(0) / 0.4,
-        "brightness": (brightness(evidence) - USUALLY_BRIGHT).clamp(0, 1),
+        "brightness": (bright - USUALLY_BRIGHT).clamp(0, 1),
+        "dimness": (-bright - USUALLY_BRIGHT).clamp(0, 1),
         "ssnr": evidence.ssnr.clamp(0, 2),
     }
 

@@ -507,6 +507,26 @@ def test_classes_are_scored_named_and_chosen_by_score(project: Path) -> None:
     assert selected(project) == [1, 0, 0]
 
 
+def test_detail_to_which_halves_agree_is_read_where_it_is_told(project: Path) -> None:
+    scored(project)
+    frc = [[0.99, 0.95, 0.9, 0.85, 0.95], [0.5, 0.99, 0.99, 0.99, 0.99], [0.99, 0.99, 0.99, 0.99, 0.99]]
+    rows = [
+        {"rlnClassNumber": k, "rlnSpectralIndex": s, "rlnResolution": s / 160, "cryoflowFrc": value}
+        for k, values in enumerate(frc, 1)
+        for s, value in enumerate([1.0, *values])
+    ]
+    beside = project / "Class2D/job015/run_it025_classes.star"
+    write_star(beside, {"class_frc": pd.DataFrame(rows)})
+    select(project, io=MODEL, selection={"columns": {"cryoflowHalfSetResolution": {"max": 60}}})
+    table = read_star(project / "Select/job014/class_scores.star")["class_scores"]
+    assert isinstance(table, pd.DataFrame)
+    np.testing.assert_allclose(table["cryoflowHalfSetResolution"], [160 / 3, np.inf, 160 / 5], rtol=1e-6)
+    assert selected(project) == [1, 0, 1]
+    beside.unlink()
+    with pytest.raises(FileError, match="cryoflowHalfSetResolution"):
+        select(project, io=MODEL, selection={"columns": {"cryoflowHalfSetResolution": {"max": 60}}})
+
+
 def test_an_empty_selection_ends_well_and_later_jobs_say_why_they_cannot_go_on(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,12 +45,20 @@ def test_brightness_is_told_against_the_classes_with_something_in_their_middle()
     torch.testing.assert_close(brightness(blank)[1].double(), torch.tensor(0.0).double())
 
 
-def test_more_contrast_never_lowers_the_score_and_more_brightness_never_raises_it() -> None:
+def test_the_usual_strength_is_that_of_the_upper_quartile_without_what_is_far_brighter() -> None:
+    """Classes that noise has diluted are weaker, and ice is no measure."""
+    found = evidence(
+        {"members": 200, "strength": 0.6}, {"members": 20, "strength": 0.9}, {"members": 60, "strength": 4.0}
+    )  # the usual class has 100 members of strength 1
+    torch.testing.assert_close(brightness(found), torch.log2(torch.tensor([1.0, 0.6, 0.9, 4.0])))
+
+
+def test_more_contrast_never_lowers_the_score_and_the_usual_strength_scores_best() -> None:
     steps = [0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 30.0]
     by_contrast = class_score(evidence(*({"contrast": step} for step in steps)))[1:]
     assert (by_contrast.diff() >= 0).all() and by_contrast[0] < 0.5 < by_contrast[-1]
     by_strength = class_score(evidence(*({"strength": step} for step in steps)))[1:]
-    assert (by_strength.diff() <= 0).all()
+    assert (by_strength[:3].diff() >= 0).all() and (by_strength[2:].diff() <= 0).all()
 
 
 def test_all_classes_empty_or_flat() -> None:

@@ -13,6 +13,7 @@ from cryoflow.errors import FileError
 from cryoflow.files.star import Block, read_star
 from cryoflow.files.tables import Table
 from cryoflow.jobs.select.conditions import Source, numbers
+from cryoflow.jobs.select.halves import half_set_resolution
 
 Spectrum = npt.NDArray[np.float64]
 
@@ -30,6 +31,8 @@ class Model(NamedTuple):
     """As the optimiser.star beside it has it."""
     ssnr: tuple[Spectrum | None, ...]
     """Signal-to-noise ratio of each class by shell, where the model tells it."""
+    half_set_resolution_a: Spectrum | None = None
+    """Detail to which the averages of two halves of each class agree, where a file beside it tells it."""
 
 
 def read_model(path: Path) -> Model:
@@ -56,6 +59,7 @@ def read_model(path: Path) -> Model:
         int(_number(general, "rlnReferenceDimensionality") or 2),
         _mask_diameter(path),
         tuple(_spectrum(path, blocks.get(f"model_class_{k}")) for k in classes["rlnClassNumber"]),
+        half_set_resolution(_beside(path, "classes.star"), len(classes)),
     )
 
 

@@ -1,4 +1,25 @@
-"""Score the classes of a model, and say what each seems to be."""
+"""Score the classes of a model, and say what each seems to be: ``class_scores.star``.
+
+A file of its own, since RELION 3.0 refuses labels that it does not know. Columns of ``data_class_scores``,
+which ``selection`` takes like those of the model:
+
+rlnClassNumber, rlnReferenceImage, rlnClassDistribution, rlnEstimatedResolution
+    As the model has them.
+cryoflowClassScore, cryoflowClassKind
+    `cryoflow.learn.class_score.class_score` and `class_kinds`.
+cryoflowHardCount
+    Particles assigned to the class.
+cryoflowContrast, cryoflowEdgeEnergy, cryoflowRoundness, cryoflowCentring, cryoflowSharpness
+    `cryoflow.compute.class_features.ClassFeatures`.
+cryoflowBrightness
+    Doublings of its strength over the usual one, `cryoflow.learn.class_score.brightness`.
+cryoflowLogSsnr
+    Mean log10 of the signal-to-noise ratio over the resolved shells.
+cryoflowHalfSetResolution
+    A; detail to which the averages of two halves of the class correlate 0.9 or more (inf: none). Only where
+    the classification compared halves. It has no weight in the score: the halves share poses, by which noise
+    agrees as well.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +57,7 @@ def score_classes(context: JobContext, model: Model, number: npt.NDArray[np.int6
     Returns
     -------
     DataFrame
-        One row a class, columns as in ``class_scores.star``.
+        One row a class, columns as in the module's docstring.
 
     Raises
     ------
@@ -48,7 +69,7 @@ def score_classes(context: JobContext, model: Model, number: npt.NDArray[np.int6
     pixel_a = model.pixel_size_a or read_header(context.project / split_image_name(names[0])[1]).pixel_size
     evidence = class_evidence(model, images, number, pixel_a)
     score = class_score(evidence)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "rlnClassNumber": model.classes["rlnClassNumber"].to_numpy(),
             "rlnReferenceImage": names,
@@ -69,6 +90,9 @@ def score_classes(context: JobContext, model: Model, number: npt.NDArray[np.int6
             "cryoflowLogSsnr": evidence.ssnr.numpy(),
         }
     )
+    if model.half_set_resolution_a is not None:
+        table["cryoflowHalfSetResolution"] = model.half_set_resolution_a
+    return table
 
 
 def _read(context: JobContext, model: Model, names: list[str]) -> npt.NDArray[np.float32]:
@@ -115,7 +139,7 @@ def tell_scores(context: JobContext, table: pd.DataFrame) -> None:
 
 
 def write_scores(context: JobContext, table: pd.DataFrame, style: StarStyle) -> Output:
-    """Write ``class_scores.star``: a file of its own, since RELION 3.0 refuses labels it does not know."""
+    """Write ``class_scores.star``."""
     target = context.directory / "class_scores.star"
     write_star(target, {"class_scores": table}, style)
     return Output(context.relative(target))
