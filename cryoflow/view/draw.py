@@ -13,12 +13,13 @@ from PIL import Image
 from cryoflow.files.atomic import replacing
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.mrc import read_header, read_image, read_images
-from cryoflow.files.star import read_star
+from cryoflow.files.star import read_star, table_block
 from cryoflow.files.tables import read_micrographs, read_particles
 from cryoflow.project.paths import below_job
 from cryoflow.view.classification import convergence_picture, history_picture
-from cryoflow.view.contact import contact_sheet, parts
+from cryoflow.view.contact import Part, contact_sheet, parts
 from cryoflow.view.grey import smooth
+from cryoflow.view.particle_scores import score_parts, scores_picture
 from cryoflow.view.pictures import Circles, micrograph_picture, sheet
 
 MICROGRAPHS, PARTICLES = 3, 100
@@ -74,16 +75,26 @@ def draw_extracted(directory: Path, project: Path) -> list[Path]:
     drawn = _draw_particles(table, project, {"particles.png": _spread})
     found = parts(read_particles(table).rows)
     if found:
-        images = [_smoothed(part.rows, project) for part in found]
-        drawn.append(_save(contact_sheet(found, images, _side(images[0], 64)), directory / "contact.png"))
+        drawn.append(_draw_parts(found, project, directory / "contact.png"))
     return drawn
 
 
 def draw_sorted(directory: Path, project: Path) -> list[Path]:
-    """The best and the worst particles by score, best and worst first."""
+    """The best and the worst particles by Z-score, best and worst first, and the learnt scores."""
     best, worst = (_by_score(ascending) for ascending in (True, False))
     pictures = {"sorted_best.png": best, "sorted_worst.png": worst}
-    return _draw_particles(directory / "particles_sort.star", project, pictures)
+    drawn = _draw_particles(directory / "particles_sort.star", project, pictures)
+    report, scores = directory / "scores_report.star", directory / "particles_scores.star"
+    if drawn and report.exists():
+        drawn.append(_save(scores_picture(report), directory / "scores.png"))
+        found = score_parts(table_block(scores, read_star(scores), ""))
+        drawn.append(_draw_parts(found, project, directory / "scores_particles.png"))
+    return drawn
+
+
+def _draw_parts(found: list[Part], project: Path, path: Path) -> Path:
+    images = [_smoothed(part.rows, project) for part in found]
+    return _save(contact_sheet(found, images, _side(images[0], 64)), path)
 
 
 def draw_classes(directory: Path, project: Path) -> list[Path]:

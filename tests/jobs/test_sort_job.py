@@ -10,7 +10,7 @@ from scipy import stats
 
 from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
 from cryoflow.errors import FileError
-from cryoflow.files.mrc import read_images, write_mrc
+from cryoflow.files.mrc import read_images, read_stack, write_mrc
 from cryoflow.files.star import write_star
 from cryoflow.files.tables import Table, read_particles, write_table
 from cryoflow.jobs.extract import run as extract
@@ -171,6 +171,11 @@ def test_tables_of_relion_31_stay_what_they_are(project: Path) -> None:
         ({"rlnAnglePsi": None}, "rlnAnglePsi"),
         ({"rlnVoltage": None}, "rlnVoltage"),
         ({"rlnClassNumber": 3}, "rlnClassNumber 3 of row 1, but there are 2 references"),
+        ({"rlnClassNumber": 1.5}, "rlnClassNumber 1.5 of row 1, but there are 2 references"),
+        ({"rlnAnglePsi": [*[0.0] * 14, np.nan]}, "particles.star: rlnAnglePsi of row 15 is nan"),
+        ({"rlnDefocusU": np.inf}, "rlnDefocusU of row 1 is inf"),
+        ({"rlnOriginX": np.nan}, "rlnOriginX of row 1 is nan"),
+        ({"rlnVoltage": [*[200.0] * 3, *[0.0] * 12]}, "rlnVoltage of row 4 is 0"),
         ({"rlnImageName": "000009@Extract/job012/Movies/mic1.mrcs"}, "there is no number 9"),
         ({"rlnImageName": "000001@Extract/job012/Movies/gone.mrcs"}, "gone.mrcs"),
     ],
@@ -179,6 +184,30 @@ def test_what_is_missing_is_named(project: Path, columns: dict[str, Any], messag
     rewrite(project, **columns)
     with pytest.raises(FileError, match=message):
         sort(project)
+
+
+def test_pixels_that_are_no_numbers_are_told(project: Path) -> None:
+    stack = "Extract/job012/Movies/mic1.mrcs"
+    images = read_stack(project / stack).copy()
+    images[1, 3, 4] = np.nan
+    write_mrc(project / stack, images, 2.0)
+    with pytest.raises(FileError, match=r"0*2@Extract/.*mic1.mrcs: has pixels that are not .* as 1 of"):
+        sort(project)
+    broken = np.full((2, BOX, BOX), np.nan, np.float32)
+    write_mrc(project / "Select/job009/class_averages.mrcs", broken, 2.0)
+    with pytest.raises(FileError, match=r"class_averages.mrcs: references have pixels that are not finite"):
+        sort(project)
+    assert not (project / "Sort/job013/particles_sort.star").exists()
+
+
+@pytest.mark.parametrize("box", [BOX + 7, BOX + 12])
+def test_references_of_another_box_are_cut(project: Path, box: int) -> None:
+    expected, _ = sort(project)
+    around = np.zeros((2, box, box), np.float32)
+    first = box // 2 - BOX // 2
+    around[:, first : first + BOX, first : first + BOX] = references()
+    write_mrc(project / "Select/job009/class_averages.mrcs", around, 2.0)
+    np.testing.assert_allclose(sort(project)[0], expected, atol=1e-6)
 
 
 def test_ctf_columns_are_not_needed_without_ctf(project: Path) -> None:

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from particle_project import Listener
 
+from cryoflow.compute.score.features import Features
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import read_star, write_star
@@ -132,6 +133,27 @@ def test_too_few_particles_to_learn_from_are_told(project: Path) -> None:
     assert table["cryoflowProbability"].between(0, 1).all()
 
 
+def test_the_report_tells_counts_and_importances(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "teaches", lambda chance: True)
+    table, result = score(project, "Sort/job027")
+    assert "Sort/job027/scores_report.star" in result.outputs
+    blocks = read_star(project / "Sort/job027/scores_report.star")
+    frames = {name: block for name, block in blocks.items() if isinstance(block, pd.DataFrame)}
+    assert list(frames) == ["histogram", "accepted", "probability", "importance"]
+    chances = frames["probability"]
+    expected = np.histogram(table["cryoflowProbability"], np.linspace(0, 1, 11))[0]
+    assert chances["cryoflowParticles"].tolist() == expected.tolist()
+    assert chances["cryoflowProbability"].tolist() == pytest.approx(np.arange(0.05, 1, 0.1).tolist())
+    accepted = frames["accepted"]
+    for level, count, false in accepted.itertuples(index=False):
+        assert count == (table["cryoflowQValue"] <= level).sum() and false == pytest.approx(level * count)
+    peaks = frames["histogram"]
+    high = peaks["cryoflowNcc"] > peaks["cryoflowNcc"].quantile(0.7)
+    assert peaks["cryoflowTargets"][high].sum() > 5 * peaks["cryoflowDecoys"][high].sum()
+    moved = frames["importance"]["cryoflowImportance"]
+    assert moved.is_monotonic_decreasing and (moved >= 0).all() and len(moved) == len(Features._fields)
+
+
 def write_rows(project: Path, name: str, rows: pd.DataFrame) -> str:
     write_star(project / name, {"": rows})
     return name
@@ -152,6 +174,9 @@ def test_labels_teach_and_what_was_learnt_serves_elsewhere(
     again, _ = score(project, job=job, score_model="Sort/job021/particles_model.json")
     assert isinstance(job.report, Listener) and "learnt from 3 of these micrographs" in job.report.warned[0]
     assert auc(again["cryoflowLogOdds"], good) > 0.99  # of what it has seen
+    chances = read_star(project / "Sort/job021/scores_report.star")["probability"]
+    assert isinstance(chances, pd.DataFrame) and chances["cryoflowLabelled"].sum() == len(rows)
+    assert chances["cryoflowShareGood"].iloc[-1] > 0.8
     before, after = ((project / f"Sort/job0{n}/particles_model.json").read_bytes() for n in (21, 24))
     assert before == after
 

@@ -12,6 +12,7 @@ from PIL import Image
 from cryoflow.files.mrc import join_image_name, write_mrc
 from cryoflow.files.star import write_star
 from cryoflow.view import report
+from cryoflow.view.bars import COLOURS, Histogram, draw_histogram, draw_named
 from cryoflow.view.pictures import BLUE, RED, sheet_corner
 
 
@@ -69,6 +70,44 @@ def test_sorted_particles_come_best_and_worst_first(tmp_path: Path) -> None:
     best, worst = report("Sort", tmp_path / "Sort/job013", tmp_path)
     assert [bright_row(best, place) for place in range(5)] == [3, 1, 4, 2, 0]
     assert [bright_row(worst, place) for place in range(5)] == [0, 2, 4, 1, 3]
+
+
+def score_tables(job: Path, log_odds: list[float]) -> None:
+    names = [join_image_name(i, "stack.mrcs") for i in range(len(log_odds))]
+    chances = [1 / (1 + np.exp(-value)) for value in log_odds]
+    scores = {"rlnImageName": names, "cryoflowProbability": chances, "cryoflowLogOdds": log_odds}
+    write_star(job / "particles_scores.star", {"": pd.DataFrame(scores)})
+    peaks = {"cryoflowNcc": [1.0, 2.0, 3.0], "cryoflowTargets": [5, 2, 4], "cryoflowDecoys": [5, 1, 0]}
+    by_chance = {"cryoflowProbability": [0.25, 0.75], "cryoflowParticles": [3, 2]}
+    moved = {"cryoflowFeature": ["ncc", "z"], "cryoflowImportance": [2.0, 0.5]}
+    blocks = {"histogram": peaks, "probability": by_chance, "importance": moved}
+    write_star(job / "scores_report.star", {name: pd.DataFrame(rows) for name, rows in blocks.items()})
+
+
+def test_learnt_scores_show_the_best_the_borderline_and_the_worst(tmp_path: Path) -> None:
+    job, count = tmp_path / "Sort/job013", 50
+    particles(tmp_path, job / "particles_sort.star", count, rlnParticleSelectZScore=[0.0] * count)
+    score_tables(job, [float(place - 20) for place in range(count)])
+    names = [path.name for path in report("Sort", job, tmp_path)]
+    assert names == ["sorted_best.png", "sorted_worst.png", "scores.png", "scores_particles.png"]
+    drawn, height = load(job / "scores_particles.png").mean(-1), 20 + 2 * (64 + 2 * 3 + 15)
+    assert drawn.shape == (3 * height, 10 * 70)
+
+    def first(part: int) -> int:
+        top = part * height + 20 + 3
+        return int(drawn[top : top + 64, 3:67].mean(1).reshape(8, 8).mean(1).argmax())
+
+    assert [first(part) for part in range(3)] == [49 % 8, 29 % 8, 0]
+
+
+def test_bars_are_as_high_as_their_counts() -> None:
+    x, counts = np.arange(4.0), np.array([0.0, 2.0, 4.0, 1.0])
+    drawn = np.asarray(draw_histogram(Histogram("", x, (("a", counts),)), 274, 170))
+    heights = [(drawn[46:146, 60 + 50 * place + 25] == COLOURS[0]).all(-1).sum() for place in range(4)]
+    assert heights == pytest.approx([0, 50, 100, 25], abs=1.1)
+    named = np.asarray(draw_named("", ["a", "b"], np.array([3.0, 1.5]), 440))
+    widths = [(named[30 + 18 * place + 5] == COLOURS[0]).all(-1).sum() for place in range(2)]
+    assert widths == pytest.approx([200, 100], abs=1.1)
 
 
 def model(project: Path, path: Path, shares: list[float]) -> None:

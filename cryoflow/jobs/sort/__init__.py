@@ -41,12 +41,13 @@ def run(spec: Sort, context: JobContext) -> JobResult:
     transform = padded_transform(references.images.to(context.device, dtype))
     inside = disc(particles.box, references.radius_squared, context.device)
     found = _features(spec, context, particles, transform, inside)
+    _check_finite(found, particles.names)
     scores = z_scores(found, torch.from_numpy(particles.manual)).numpy()
+    learnt = write_scores(plan, context) if plan else JobResult((), (), {})
     target = context.directory / "particles_sort.star"
     table = particles.table._replace(rows=particles.table.rows.assign(**{COLUMN: scores}))
     write_table(target, table, None if spec.star_style == "input" else spec.star_style)
     name, stacks = context.relative(target), stacks_of(particles.names)
-    learnt = write_scores(plan, context) if plan else JobResult((), (), {})
     return JobResult(
         inputs=(spec.io.input_particles_to_be_sorted, *stacks, *stack.files, *learnt.inputs),
         outputs=(name, *learnt.outputs),
@@ -74,6 +75,14 @@ def _features(
     with one_thread_each(device) as spread:
         found = context.report.progress(spread(work, batches), "batches of particles", len(batches))
         return torch.cat(list(found))
+
+
+def _check_finite(found: Tensor, names: list[str]) -> None:
+    """One particle without numbers would leave all without scores: means and deviations are of all."""
+    bad = (~found.isfinite().all(1)).nonzero()[:, 0].tolist()
+    if bad:
+        text = f"has pixels that are not finite numbers, as {len(bad)} of the particles; leave them out"
+        raise FileError(names[bad[0]], text)
 
 
 def _images(names: list[str], box: int, context: JobContext) -> Tensor:

@@ -53,7 +53,8 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
     Raises
     ------
     FileError
-        When a column is missing, a class number has no reference, or pixel sizes or boxes are no good.
+        When a column is missing or holds no number, a class number has no reference, or pixel sizes or
+        boxes are no good.
     """
     name = spec.io.input_particles_to_be_sorted
     table = read_particles(context.resolve(name))
@@ -63,6 +64,7 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
     wanted += ["rlnClassNumber"] if references > 1 else []
     wanted += CTF_NEEDED if spec.reference.are_references_ctf_corrected else []
     require(table, *wanted)
+    _check_numbers(table, [*wanted[1:], "rlnOriginX", "rlnOriginY"])
     pixels = pixel_size(table)
     if np.ptp(pixels) > PIXEL_TOLERANCE * pixels[0]:
         raise FileError(name, f"particles of several pixel sizes ({pixels.min():g} to {pixels.max():g} A)")
@@ -77,15 +79,27 @@ def _classes(table: Table, references: int) -> npt.NDArray[np.int64]:
     rows = table.rows
     if "rlnClassNumber" not in rows.columns:
         return np.ones(len(rows), dtype=np.int64)
-    classes = rows["rlnClassNumber"].to_numpy(np.int64, copy=True)
-    wrong = np.flatnonzero((classes != MANUAL) & ((classes < 1) | (classes > references)))
+    numbers = rows["rlnClassNumber"].to_numpy(np.float64)
+    classes = numbers.astype(np.int64)
+    no_reference = (classes < 1) | (classes > references) | (classes != numbers)
+    wrong = np.flatnonzero(no_reference & (classes != MANUAL))
     if wrong.size:
         row = int(wrong[0])
         raise FileError(
             table.path,
-            f"rlnClassNumber {classes[row]} of row {row + 1}, but there are {references} references",
+            f"rlnClassNumber {numbers[row]:g} of row {row + 1}, but there are {references} references",
         )
     return classes
+
+
+def _check_numbers(table: Table, columns: list[str]) -> None:
+    """Refuse what is not finite, and a voltage that is none: all scores would be lost to one such row."""
+    for column in columns:
+        values = table.rows.get(column, pd.Series(0.0, index=table.rows.index)).to_numpy(np.float64)
+        bad = ~np.isfinite(values) if column != "rlnVoltage" else ~((values > 0) & np.isfinite(values))
+        if bad.any():
+            row = int(bad.argmax())
+            raise FileError(table.path, f"{column} of row {row + 1} is {values[row]:g}; leave the row out")
 
 
 def poses_of(rows: pd.DataFrame, classes: npt.NDArray[np.int64], device: str) -> Poses:

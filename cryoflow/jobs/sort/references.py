@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from cryoflow.compute.sort import SAME_PIXEL, at_pixel_size, fit_box, sorting_radius_squared
+from cryoflow.errors import FileError
 from cryoflow.jobs.references import Stack
 from cryoflow.project.context import JobContext
 
@@ -33,7 +34,14 @@ def prepare(
         Of the particles.
     context : JobContext
         Told what is done.
+
+    Raises
+    ------
+    FileError
+        When pixels are not finite.
     """
+    if not bool(stack.images.isfinite().all()):
+        raise FileError(stack.files[-1], "references have pixels that are not finite numbers")
     old = stack.images.shape[-1]
     pixel = given_pixel_a
     if pixel is None:

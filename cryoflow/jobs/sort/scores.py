@@ -10,9 +10,11 @@ from torch import Tensor
 from cryoflow.compute.score.features import Features
 from cryoflow.compute.threads import one_thread_each
 from cryoflow.errors import CryoflowError
+from cryoflow.files.seeds import seed_for
 from cryoflow.files.star import write_star
 from cryoflow.jobs.sort.learning import learn_scores
 from cryoflow.jobs.sort.model_file import StoredModel, write_model
+from cryoflow.jobs.sort.report import write_report
 from cryoflow.jobs.sort.score_micrograph import Evidence, evidence
 from cryoflow.jobs.sort.score_plan import Plan, plan_scores
 from cryoflow.learn.score.fdr import local_fdr, q_values
@@ -20,7 +22,7 @@ from cryoflow.project.context import Failure, JobContext, JobResult
 
 __all__ = ["plan_scores", "write_scores"]
 
-FILE, MODEL = "particles_scores.star", "particles_model.json"
+FILE, REPORT, MODEL = "particles_scores.star", "scores_report.star", "particles_model.json"
 PREFIX = "cryoflow"
 """Of the columns' names: RELION knows none of them."""
 LEVEL = 0.01
@@ -50,6 +52,9 @@ def write_scores(plan: Plan, context: JobContext) -> JobResult:
     table = _table(plan, whole, learnt.log_odds)
     written = [context.directory / FILE]
     write_star(written[0], {"": table})
+    written.append(context.directory / REPORT)
+    seed = seed_for(plan.spec.compute.seed, "importance")
+    write_report(written[-1], whole, learnt.model, table, plan.labels, seed)
     if learnt.model is not None:
         written.append(context.directory / MODEL)
         micrographs = tuple(str(name) for name, _ in groups if str(name) not in bad)

@@ -1,0 +1,53 @@
+"""Pictures of learnt scores: how they are spread, what made them, and particles from best to worst."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from cryoflow.files.star import read_star, table_block
+from cryoflow.view.bars import Histogram, below_each_other, draw_histogram, draw_named
+from cryoflow.view.contact import EACH, Part
+
+CHANCE = "cryoflowProbability"
+
+
+def scores_picture(report: Path) -> Image.Image:
+    """Draw what ``scores_report.star`` holds."""
+    blocks = read_star(report)
+    peaks, chances = (table_block(report, blocks, name) for name in ("histogram", "probability"))
+    series = (
+        ("targets", peaks["cryoflowTargets"].to_numpy(float)),
+        ("decoys", peaks["cryoflowDecoys"].to_numpy(float)),
+    )
+    title = "peaks of the micrographs by correlation, won by targets and by decoys"
+    pictures = [draw_histogram(Histogram(title, peaks["cryoflowNcc"].to_numpy(float), series))]
+    count = chances["cryoflowParticles"].to_numpy(float)
+    shown: tuple[tuple[str, np.ndarray], ...] = (("particles", count),)
+    if "cryoflowShareGood" in chances.columns:
+        good = count * chances["cryoflowShareGood"].to_numpy(float)
+        shown += (("as many good as among the labelled", good),)
+    x = chances[CHANCE].to_numpy(float)
+    pictures.append(draw_histogram(Histogram("particles by probability of being good", x, shown)))
+    if "importance" in blocks:
+        rows = table_block(report, blocks, "importance")
+        values = rows["cryoflowImportance"].to_numpy(float)
+        title = "features by how far they move the log-odds"
+        pictures.append(draw_named(title, rows["cryoflowFeature"].astype(str).tolist(), values))
+    return below_each_other(pictures)
+
+
+def score_parts(rows: pd.DataFrame) -> list[Part]:
+    """The best, borderline and worst of scored rows: by probability, and nearest to an even chance."""
+    known = rows[rows[CHANCE].notna()]
+    best_first = known.sort_values("cryoflowLogOdds", ascending=False, kind="stable")
+    even = known["cryoflowLogOdds"].abs().sort_values(kind="stable").index[:EACH]
+    borderline = known.loc[even].sort_values("cryoflowLogOdds", ascending=False, kind="stable")
+    return [
+        Part("best by probability", best_first[:EACH], CHANCE),
+        Part("borderline", borderline, CHANCE),
+        Part("worst", best_first[::-1][:EACH], CHANCE),
+    ]
