@@ -2,40 +2,46 @@
 
 python scripts/kill_test.py [--kills 20] [--seed 1] [--micrographs 6]
 
-For every step of the tutorial on a small simulated project: start it, kill it (SIGKILL) after a random part
-of the time that it takes, start it again, and so on; then let it finish. Its outputs must be the same bytes
-as without the kills, and what was finished before a kill must not be made again.
+For every step of the tutorial on a small simulated project: run it anew over its finished directory, which
+so goes to the trash, kill it (SIGKILL), start it again, and so on; then let it finish. Half of the kills come
+after a random part of the time that the step takes, half just before a random one of its changes to folders
+and names of files: while it moves the old directory away or puts new files into place. The outputs must be
+the same bytes as without the kills, what was finished before a kill must not be made again, and after each
+kill the results from before are still whole, in place or in the trash, unless new ones are.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import random
-import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from cryoflow.cli import main as cryoflow
 from cryoflow.jobs import RUNNERS, runner
+from cryoflow.project.paths import below_job
 from cryoflow.project.record import read_record
-from cryoflow.simulate.options import SimulateOptions
+from cryoflow.simulate.options import SMALL
 from cryoflow.simulate.project import simulate_project
 
 SPECS = Path(__file__).parents[1] / "specs" / "tutorial.yaml"
 
-STEPS = {11: "AutoPick", 12: "Extract", 13: "Sort", 14: "Select", 15: "Class2D", 16: "Select"}
+STEPS = {10: "AutoPick", 11: "AutoPick", 12: "Extract", 13: "Sort", 14: "Select", 15: "Class2D", 16: "Select"}
 
 VALUES = (
     "device=cpu",
     "threads=1",
     "lowpass_filter_references=30",
-    "11:picking_threshold=0.2",
+    "picking_threshold=0.2",
     "particle_box_size=64",
     "re_scaled_size=32",
     "diameter_background_circle=48",
@@ -45,35 +51,24 @@ VALUES = (
 )
 
 
+Entry: TypeAlias = dict[str, object]
+
+#: What changes folders and names of files, all of which goes through these.
+CHANGES = ("mkdir", "rename", "replace", "rmdir", "symlink", "unlink")
+
+
 class Kills(NamedTuple):
     """What happened to one step."""
 
-    kills: int
+    by_time: int
+    by_change: int
     remade: int
     different: int
+    lost: int
 
 
-def options(micrographs: int) -> SimulateOptions:
-    """A project whose steps take a second or two."""
-    return SimulateOptions(
-        micrographs=micrographs,
-        selected=1,
-        size=(340, 300),
-        particles=6,
-        broken=0,
-        contaminants=1,
-        model="barrel",
-        diameter=160.0,
-        distance=215.0,
-        snr=0.1,
-        carbon=0.0,
-        seed=3,
-        pixel_size=3.54,
-    )
-
-
-def in_child(arguments: Sequence[str], seconds: float | None = None) -> int | None:
-    """Run a command in a child that has everything imported; kill it after so many seconds.
+def in_child(arguments: Sequence[str], seconds: float | None = None, change: int | None = None) -> int | None:
+    """Run a command in a child that has everything imported; kill it after so many seconds or at a change.
 
     Returns
     -------
@@ -85,6 +80,8 @@ def in_child(arguments: Sequence[str], seconds: float | None = None) -> int | No
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
         code = 1
         try:
+            if change is not None:
+                die_at(change)
             code = cryoflow(arguments)
         finally:
             os._exit(code)
@@ -92,7 +89,8 @@ def in_child(arguments: Sequence[str], seconds: float | None = None) -> int | No
     while True:
         found, status = os.waitpid(child, os.WNOHANG if end is not None else 0)
         if found:
-            return os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            return None if code == -signal.SIGKILL else code
         if end is not None and time.monotonic() >= end:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
@@ -100,10 +98,26 @@ def in_child(arguments: Sequence[str], seconds: float | None = None) -> int | No
         time.sleep(0.002)
 
 
-def step_command(project: Path, step: int) -> list[str]:
-    """Return the command that runs one step of the chain."""
+def die_at(change: int) -> None:
+    """Let this process kill itself just before its so-manieth change to folders and names of files."""
+    done = count()
+
+    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            if next(done) == change:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*given, **named)
+
+        return call
+
+    for name in CHANGES:
+        setattr(os, name, deadly(getattr(os, name)))
+
+
+def step_command(project: Path, step: int, anew: bool = False) -> list[str]:
+    """Return the command that runs one step of the chain, even if it is up to date when it is to run anew."""
     where = ["--project", str(project), "--from", str(step), "--to", str(step)]
-    return ["run", str(SPECS), *where, *VALUES]
+    return ["run", str(SPECS), *where, *VALUES, *(["--force"] if anew else [])]
 
 
 def times_of(directory: Path) -> dict[Path, int]:
@@ -115,25 +129,43 @@ def times_of(directory: Path) -> dict[Path, int]:
 
 def kill_step(project: Path, step: int, alone: float, kills: int, chance: random.Random) -> Kills:
     """Kill one step so many times, letting it finish where it does, and compare with the one left alone."""
-    directory = project / STEPS[step] / f"job{step:03d}"
-    expected = read_record(directory)["outputs"]
-    done = remade = different = 0
+    name = f"{STEPS[step]}/job{step:03d}"
+    expected = read_record(project / name)["outputs"]
+    done = {"time": 0, "change": 0}
+    remade = different = lost = 0
     finished = True
-    while done < kills or not finished:
-        if finished:
-            shutil.rmtree(directory)
-        before = times_of(directory)
-        seconds = chance.uniform(0, 1.1 * alone) if done < kills else None
-        code = in_child(step_command(project, step), seconds)
-        remade += _remade(before, times_of(directory))
+    while sum(done.values()) < kills or not finished:
+        before = {} if finished else times_of(project / name)
+        way = "time" if done["time"] <= done["change"] else "change"
+        limit: dict[str, Any] = {}
+        if sum(done.values()) < kills:
+            limit = _limit(way, alone, expected, chance)
+        code = in_child(step_command(project, step, anew=finished), **limit)
+        moved = project / "Trash" / name
+        remade += _remade(before, times_of(project / name))
         finished = code is not None
-        done += not finished
+        done[way] += not finished
         if finished:
-            different += _different(expected, directory) + (code or 0)
-    return Kills(done, remade, different)
+            different += _different(expected, project / name) + (code or 0)
+        else:
+            lost += not (_whole(expected, project / name) or _whole(expected, moved))
+    return Kills(done["time"], done["change"], remade, different, lost)
 
 
-def _different(expected: list[dict[str, object]], directory: Path) -> int:
+def _limit(way: str, alone: float, expected: list[Entry], chance: random.Random) -> dict[str, Any]:
+    """Return when to kill; a step has two or three changes for each output, and some dozens besides."""
+    if way == "time":
+        return {"seconds": chance.uniform(0, 1.1 * alone)}
+    return {"change": chance.randrange(40 + 3 * len(expected))}
+
+
+def _whole(expected: list[Entry], directory: Path) -> bool:
+    """Return whether a directory has all outputs, byte for byte."""
+    paths = [(directory / below_job(str(entry["path"])), entry["sha256"]) for entry in expected]
+    return all(p.exists() and hashlib.sha256(p.read_bytes()).hexdigest() == digest for p, digest in paths)
+
+
+def _different(expected: list[Entry], directory: Path) -> int:
     found = {entry["path"]: entry["sha256"] for entry in read_record(directory)["outputs"]}
     wanted = {entry["path"]: entry["sha256"] for entry in expected}
     names = [name for name in wanted | found if wanted.get(name) != found.get(name)]
@@ -158,10 +190,12 @@ def main() -> int:
     for job in RUNNERS:
         runner(job)
     chance = random.Random(given.seed)
-    lost = 0
+    kills = losses = 0
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
-        simulate_project(project, options(given.micrographs))
+        simulate_project(
+            project, replace(SMALL, micrographs=given.micrographs, selected=given.micrographs // 2)
+        )
         for step, job in STEPS.items():
             start = time.monotonic()
             if in_child(step_command(project, step)):
@@ -169,11 +203,14 @@ def main() -> int:
                 return 1
             alone = time.monotonic() - start
             found = kill_step(project, step, alone, given.kills, chance)
-            lost += found.remade + found.different
-            told = f"{found.kills} kills in {alone:.2f} s of work each, {found.remade} made again"
-            sys.stdout.write(f"{job}/job{step:03d}: {told}, {found.different} different\n")
+            kills += found.by_time + found.by_change
+            losses += found.remade + found.different + found.lost
+            moments = f"{found.by_time} kills in {alone:.2f} s of work, {found.by_change} at changes of files"
+            told = f"{found.remade} made again, {found.different} different, {found.lost} lost"
+            sys.stdout.write(f"{job}/job{step:03d}: {moments}: {told}\n")
             sys.stdout.flush()
-    return int(bool(lost))
+    sys.stdout.write(f"{kills} kills, {losses} losses\n")
+    return int(bool(losses))
 
 
 if __name__ == "__main__":

@@ -17,5 +17,7 @@ def test_nothing_is_lost_or_made_again() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
-    assert len(lines) == 6
-    assert all(": 2 kills " in line and line.endswith(", 0 made again, 0 different") for line in lines)
+    assert len(lines) == 8
+    told = "1 at changes of files: 0 made again, 0 different, 0 lost"
+    assert all(": 1 kills " in line and line.endswith(told) for line in lines[:-1])
+    assert lines[-1] == "14 kills, 0 losses"

@@ -17,25 +17,9 @@ from cryoflow.launch.sweep_folder import read_sweep, write_sweep
 from cryoflow.project.lock import holding
 from cryoflow.project.markers import SUCCESS
 from cryoflow.project.record import read_record, write_record
-from cryoflow.simulate.options import SimulateOptions
+from cryoflow.simulate.options import SMALL
 from cryoflow.simulate.project import simulate_project
 from cryoflow.view.sweep import draw_grid, grid_of
-
-OPTIONS = SimulateOptions(
-    micrographs=2,
-    selected=1,
-    size=(340, 300),
-    particles=6,
-    broken=0,
-    contaminants=1,
-    model="barrel",
-    diameter=160.0,
-    distance=215.0,
-    snr=0.1,
-    carbon=0.0,
-    seed=3,
-    pixel_size=3.54,
-)
 
 PICK = Path(__file__).parents[1] / "specs" / "tutorial" / "11_template_based.yaml"
 
@@ -162,12 +146,12 @@ def test_points_of_a_picking_sweep_share_their_maps(
 
     monkeypatch.setattr(with_references, "prepare_search", count)
     project = tmp_path / "project"
-    simulate_project(project, OPTIONS)
+    simulate_project(project, SMALL)
     words = ("run", PICK, "threads=1", "device=cpu", "lowpass_filter_references=30")
     values = ("picking_threshold=0.1,0.5", "minimum_inter_particle_distance=100,170")
     assert cryoflow(project, *words, "--multirun", *values) == 0
     assert len(prepared) == 1
-    assert len(list((project / ".cryoflow" / "maps").iterdir())) == OPTIONS.micrographs
+    assert len(list((project / ".cryoflow" / "maps").iterdir())) == SMALL.micrographs
     rows = _rows(project)
     assert {"precision", "recall", "f1", "fom_50"} <= set(rows[0])
     assert all(0 <= float(row["recall"]) <= 1 for row in rows)
