@@ -16,7 +16,7 @@ from cryoflow.compute.class2d.prepare import Prepared
 from cryoflow.compute.class2d.project import Rows
 from cryoflow.compute.class2d.shifts import Moved, moved
 
-MOST = 0.7
+MOST = 0.5
 """Share of the particles of a chunk from which on all of them are looked at: that saves picking them out."""
 
 

@@ -16,7 +16,7 @@ class Machine(NamedTuple):
     """Largest number of particles in it."""
 
 
-CPU = Machine(1 << 25, 64)
+CPU = Machine(1 << 26, 64)
 CUDA = Machine(1 << 32, 1024)
 
 

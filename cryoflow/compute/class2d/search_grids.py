@@ -14,7 +14,7 @@ from cryoflow.compute.class2d.project import Rows, radial_power, turned_rows
 from cryoflow.compute.class2d.search import Search, shift_phases
 from cryoflow.compute.class2d.shifts import shift_basis
 
-ERROR = 0.01
+ERROR = 0.02
 """Root mean square error of a log weight that single precision may have from too few functions of offset."""
 
 
@@ -63,9 +63,7 @@ def _determined_rows(search: Search, rows: Rows) -> Rows:
 
 
 def _signal_to_noise(search: Search) -> Tensor:
-    """Largest power of any reference over the smallest noise variance, at each point but the origin."""
+    """Largest power of any reference over the smallest noise variance, at each point."""
     noise, scale = search.model.noise.amin(0), search.model.scale.amax()
     ratio = 2 * radial_power(search.transform).amax(0) * scale**2 / noise
-    out = ratio[search.points.shell]
-    out[0] = 0
-    return out
+    return ratio[search.points.shell]
