@@ -20,6 +20,7 @@ from cryoflow.view.classification import convergence_picture, history_picture
 from cryoflow.view.contact import Part, contact_sheet, parts
 from cryoflow.view.grey import smooth
 from cryoflow.view.particle_scores import score_parts, scores_picture
+from cryoflow.view.pick_statistics import draw_pick_statistics
 from cryoflow.view.pictures import Circles, micrograph_picture, sheet
 
 MICROGRAPHS, PARTICLES = 3, 100
@@ -38,13 +39,19 @@ def draw_report(job_type: str, directory: Path, project: Path) -> list[Path]:
 
 
 def draw_picks(directory: Path, project: Path) -> list[Path]:
-    """Circles on the first micrographs, coloured by figure of merit: blue at 1, red at 0."""
+    """Diagrams, and circles on the first micrographs coloured by figure of merit: blue at 1, red at 0."""
     suffix = directory / "coords_suffix_autopick.star"
     names = read_micrographs(project / suffix.read_text().strip()).rows["rlnMicrographName"]
     coordinates = {name: _coordinate_file(directory, name) for name in names}
-    shown = [name for name in names if coordinates[name].exists()][:MICROGRAPHS]
+    picked = [name for name in names if coordinates[name].exists()]
     settings = read_settings(directory)
-    return [_draw_picks_on(name, coordinates[name], directory, project, settings) for name in shown]
+    drawn = [
+        _draw_picks_on(name, coordinates[name], directory, project, settings) for name in picked[:MICROGRAPHS]
+    ]
+    if picked:
+        diagrams = draw_pick_statistics([coordinates[name] for name in picked])
+        drawn.append(_save(diagrams, directory / "statistics.png"))
+    return drawn
 
 
 def _coordinate_file(directory: Path, micrograph: str) -> Path:

@@ -13,6 +13,7 @@ from cryoflow.files.mrc import join_image_name, write_mrc
 from cryoflow.files.star import write_star
 from cryoflow.view import report
 from cryoflow.view.bars import COLOURS, Histogram, draw_histogram, draw_named
+from cryoflow.view.pick_statistics import draw_pick_statistics, fom_histogram
 from cryoflow.view.pictures import BLUE, RED, sheet_corner
 
 
@@ -33,10 +34,31 @@ def test_picks_are_drawn_for_the_micrographs_that_have_any(tmp_path: Path) -> No
     (job / "run.job").write_text("job_type == 4\nMinimum inter-particle distance (A): == 160\n")
     picks = {"rlnCoordinateX": [100.0], "rlnCoordinateY": [60.0], "rlnAutopickFigureOfMerit": [1.2]}
     write_star(job / "Movies/m2_autopick.star", {"": pd.DataFrame(picks)})
-    assert report("AutoPick", job, tmp_path) == [job / "picks_m2.png"]
+    assert report("AutoPick", job, tmp_path) == [job / "picks_m2.png", job / "statistics.png"]
     drawn = load(job / "picks_m2.png")
     assert drawn.shape == (200, 240, 3)
     assert tuple(drawn[60, 120]) == BLUE and tuple(drawn[40, 100]) == BLUE  # 80 A are 20 pixels
+
+
+def test_figures_of_merit_are_counted_and_the_few_far_ones_held() -> None:
+    values = np.concatenate((np.repeat([0.1, 0.5, 0.9], (50, 200, 150)), [40.0]))
+    ((_, counts),) = (histogram := fom_histogram(values)).series
+    assert counts.sum() == 401 and counts[0] == 50 and counts[-1] == 151
+    assert 0.1 < histogram.x[0] < 0.12 and 0.88 < histogram.x[-1] < 0.9
+    assert fom_histogram(np.array([2.0])).series[0][1].sum() == 1
+
+
+def test_picks_without_figures_of_merit_are_counted(tmp_path: Path) -> None:
+    for name, count in (("a", 3), ("b", 1)):
+        write_star(
+            tmp_path / name, {"": pd.DataFrame({"rlnCoordinateX": [1.0] * count, "rlnCoordinateY": 2.0})}
+        )
+    picture = draw_pick_statistics([tmp_path / "a", tmp_path / "b"])
+    table = pd.DataFrame(
+        {"rlnCoordinateX": [1.0], "rlnCoordinateY": [2.0], "rlnAutopickFigureOfMerit": [0.3]}
+    )
+    write_star(tmp_path / "b", {"": table})
+    assert draw_pick_statistics([tmp_path / "a", tmp_path / "b"]).height > picture.height
 
 
 def particles(project: Path, table: Path, count: int, **columns: object) -> pd.DataFrame:
