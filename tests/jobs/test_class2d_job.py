@@ -264,6 +264,17 @@ def test_nan_image_is_set_aside(project: Path) -> None:
     assert "000004@Extract/job012/Movies/mic1.mrcs" not in set(data["rlnImageName"])
 
 
+def test_particle_without_defocus_is_set_aside(project: Path) -> None:
+    change(project, rlnDefocusU=[1e4] * 5 + [np.nan] + [1e4] * 18)
+    result, _ = classify(project, spec(1))
+    (failure,) = result.failures
+    assert failure.item == "000006@Extract/job012/Movies/mic2.mrcs" and "CTF columns" in failure.message
+    assert len(read_particles(project / "Class2D/job015/run_it001_data.star").rows) == 2 * EACH - 1
+    change(project, rlnDefocusU=np.nan)
+    result, _ = classify(project, spec(1, ctf={"do_ctf_correction": False}), "job016")
+    assert not result.failures
+
+
 def test_images_that_are_not_normalised_are_told_with_numbers(project: Path) -> None:
     stack = project / "Extract/job012/Movies/mic1.mrcs"
     write_mrc(stack, read_stack(stack) * 3 + 10, PIXEL)
@@ -330,6 +341,11 @@ BAD = {
     "no stack": "mic9.mrcs",
     "two pixel sizes": r"several pixel sizes \(4 to 5 A\)",
     "two boxes": "boxes of 20 px where Extract/job012/Movies/mic2.mrcs has 24 px",
+    "oblong": r"mic1.mrcs: images of 20 x 24 px; classification needs square, even boxes",
+    "one particle": "there is only one; give several particles",
+    "all the same": "all images are the same",
+    "no numbers": r"000001@Extract/job012/Movies/mic2.mrcs: its CTF columns hold values that are no numbers",
+    "no such image": "holds 12 images; there is no number 99",
 }
 
 
@@ -350,9 +366,20 @@ def test_bad_input_gets_one_clear_line(project: Path, case: str) -> None:
         write_star(path, {"": table.assign(rlnImageName=table["rlnImageName"].str.replace("mic1", "mic9"))})
     elif case == "two pixel sizes":
         write_star(path, {"": table.assign(rlnDetectorPixelSize=[4.0] * 12 + [5.0] * 12)})
-    else:
+    elif case in ("two boxes", "oblong"):
         stack = project / "Extract/job012/Movies/mic1.mrcs"
-        write_mrc(stack, read_stack(stack)[:, :20, :20], PIXEL)
+        write_mrc(stack, read_stack(stack)[:, : 20 if case == "two boxes" else 24, :20], PIXEL)
+    elif case == "one particle":
+        write_star(path, {"": table.iloc[:1]})
+        given = spec(1, classes=1)
+    elif case == "all the same":
+        for mic in ("mic1", "mic2"):
+            write_mrc(project / f"Extract/job012/Movies/{mic}.mrcs", np.ones((EACH, BOX, BOX)), PIXEL)
+    elif case == "no numbers":
+        write_star(path, {"": table.assign(rlnDefocusU=np.nan)})
+    else:
+        names = table["rlnImageName"].str.replace("000004", "000099")
+        write_star(path, {"": table.assign(rlnImageName=names)})
     with pytest.raises(CryoflowError, match=BAD[case]) as error:
         classify(project, given)
     assert "\n" not in str(error.value)

@@ -11,7 +11,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from relion_parity.class2d import BGAL, CASES, agreement, first_noise, step
 from relion_parity.particles import extract_again
 
+from cryoflow.files.star import read_star
+from cryoflow.jobs.class2d import run
 from cryoflow.jobs.class2d.saved import read_saved
+from cryoflow.project.context import JobContext
+from cryoflow.spec import Class2D, parse_spec
 
 pytestmark = pytest.mark.reference
 
@@ -42,6 +46,36 @@ def test_next_iteration_is_relions_on_hundreds_of_particles(bgal: Path, iteratio
     assert found.sizes_equal and found.significant < 0.5
     assert found.certain == {5: 0, 19: 327}[iteration]
     assert min(found.classes, found.psi, found.offsets) >= 0.99
+
+
+def test_own_files_begin_as_relions_and_have_its_columns(reference: Path, tmp_path: Path) -> None:
+    """From the same particles: another random start, so that only what does not depend on it is equal."""
+    for place in (reference / "mini").iterdir():
+        (tmp_path / place.name).symlink_to(place)
+    theirs = tmp_path / "parity/class2d_k3"
+    ours = tmp_path / "Class2D/job015"
+    ours.mkdir(parents=True)
+    given = {
+        "job": "Class2D",
+        "io": {"input_images_star_file": "parity/class2d_k3/run_it000_data.star"},
+        "optimization": {"number_of_classes": 3, "number_of_iterations": 1},
+    }
+    spec = parse_spec(given)
+    assert isinstance(spec, Class2D)
+    run(spec, JobContext(tmp_path, ours))
+    for what in ("data", "model", "optimiser", "sampling"):
+        mine, relions = (read_star(folder / f"run_it001_{what}.star") for folder in (ours, theirs))
+        assert list(mine) == list(relions)
+        for name, block in relions.items():
+            assert list(mine[name]) == list(block)
+    for what, block in (("model", "model_general"), ("optimiser", "optimiser_general")):
+        mine, relions = (read_star(folder / f"run_it000_{what}.star")[block] for folder in (ours, theirs))
+        assert isinstance(mine, dict) and isinstance(relions, dict)
+        different = {label for label, value in relions.items() if mine[label] != value}
+        assert {label for label in different if "File" not in label} <= {
+            "rlnCurrentResolution", "rlnBestResolutionThusFar",  # RELION says inf before the first iteration
+            "rlnOutputRootName", "rlnRandomSeed", "rlnNumberOfIterations",
+        }  # fmt: skip
 
 
 def test_first_noise_is_relions(reference: Path) -> None:

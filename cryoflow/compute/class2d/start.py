@@ -12,6 +12,7 @@ from cryoflow.compute.class2d.project import grid_back
 from cryoflow.compute.class2d.reconstruct import reconstruct
 from cryoflow.compute.class2d.types import Changes, Data, Model, Options, Particles, State
 from cryoflow.compute.fourier import frequencies, lowpass_mask, shells
+from cryoflow.errors import CryoflowError
 
 START_FREQUENCY = 0.07
 """Cycles per pixel up to which the first references go."""
@@ -35,6 +36,11 @@ def start(data: Data, classes: int, seeds: Tensor, options: Options, particles: 
         What stays fixed.
     particles : Particles
         Poses to begin with.
+
+    Raises
+    ------
+    CryoflowError
+        When the images of a group do not differ from their mean.
     """
     group_count, random = len(data.group_sizes), _random_poses(seeds, classes)
     shell = round_away(START_FREQUENCY * options.box)
@@ -136,6 +142,11 @@ def _first_noise(power: Tensor, mean: Tensor, options: Options) -> Tensor:
     value."""
     of_mean = shell_means(torch.fft.rfft2(mean)[None] / options.box**2)[0]
     noise = (power - of_mean) / 2
+    if not (noise > 0).any(1).all():
+        raise CryoflowError(
+            "there is no noise to be told from the signal: all images are the same, or there is only one; "
+            "give several particles"
+        )
     for spectrum in noise:
         positive = (spectrum > 0).nonzero()[:, 0]
         for i in (spectrum <= 0).nonzero()[:, 0]:

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from cryoflow.compute.class2d import Options, State
+from cryoflow.compute.class2d.accuracy import UNKNOWN
 from cryoflow.compute.class2d.grid import coarse_psi
 from cryoflow.files.image_names import join_image_name
 from cryoflow.files.mrc import write_mrc
@@ -145,8 +146,8 @@ def _optimiser(run: Run, state: State, name: Callable[[str], str]) -> dict[str, 
         "rlnDoFastSubsetOptimisation": int(run.fast_subsets),
         "rlnBestResolutionThusFar": model.shell / extent,
         "rlnDoSkipAlign": int(not options.align),
-        "rlnOverallAccuracyRotations": float(model.accuracy_deg.min()),
-        "rlnOverallAccuracyTranslations": float(model.accuracy_px.min()),
+        "rlnOverallAccuracyRotations": float(model.accuracy_deg.min()) if state.iteration else UNKNOWN,
+        "rlnOverallAccuracyTranslations": float(model.accuracy_px.min()) if state.iteration else UNKNOWN,
         "rlnChangesOptimalOrientations": changes.psi_deg,
         "rlnChangesOptimalOffsets": changes.offset_px,
         "rlnChangesOptimalClasses": changes.classes,

@@ -14,7 +14,7 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.image_names import split_image_name
 from cryoflow.files.mrc import read_header, read_images
 from cryoflow.files.tables import Table, pixel_size, require
-from cryoflow.jobs.class2d.source import group_names, make_data
+from cryoflow.jobs.class2d.source import group_names, make_ctf, make_data
 from cryoflow.jobs.ctf_columns import CTF_NEEDED
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import Class2D
@@ -26,6 +26,8 @@ SMALL_GROUP = 10
 CACHE_BYTES = 1 << 29
 """Images that take no more than this together are kept in memory."""
 SCAN = 512
+IMAGE_BROKEN = "its image holds values that are no numbers (NaN or infinite)"
+CTF_BROKEN = "its CTF columns hold values that are no numbers (NaN or infinite)"
 
 
 class Input(NamedTuple):
@@ -60,8 +62,9 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
     require(table, "rlnImageName", *(CTF_NEEDED if spec.ctf.do_ctf_correction else ()))
     options = _options(spec, name, _pixel_size(table, name), _box(context, table))
     scan = _scan(context, table, options)
-    table, failures = _without_broken(table, scan)
-    good = ~torch.isnan(scan.mean)
+    broken = _broken(table, scan, spec.ctf.do_ctf_correction)
+    table, failures = _without_broken(table, broken)
+    good = torch.tensor([not why for why in broken])
     _warn_background(context, Scan(scan.mean[good], scan.deviation[good]), options)
     if spec.optimization.number_of_classes > len(table.rows):
         raise FileError(
@@ -150,17 +153,23 @@ def _scan(context: JobContext, table: Table, options: Options) -> Scan:
     return Scan(torch.cat(means), torch.cat(deviations))
 
 
-def _without_broken(table: Table, scan: Scan) -> tuple[Table, tuple[Failure, ...]]:
-    broken = torch.isnan(scan.mean).numpy()
-    names = table.rows["rlnImageName"][broken]
-    if len(names) == len(table.rows):
-        raise CryoflowError(
-            f"{names.iloc[0]}: holds values that are no numbers, as do all other images; extract them again"
-        )
-    failures = tuple(
-        Failure(str(name), "holds values that are no numbers (NaN or infinite)") for name in names
-    )
-    return table._replace(rows=table.rows[~broken].reset_index(drop=True)), failures
+def _broken(table: Table, scan: Scan, needs_ctf: bool) -> list[str]:
+    """Why each particle cannot be used; empty for those that can."""
+    pixels = torch.isnan(scan.mean).tolist()
+    ctf = ~torch.stack(list(make_ctf(table.rows, needs_ctf))).isfinite().all(0)
+    return [
+        IMAGE_BROKEN if image else CTF_BROKEN if value else ""
+        for image, value in zip(pixels, ctf.tolist(), strict=True)
+    ]
+
+
+def _without_broken(table: Table, broken: list[str]) -> tuple[Table, tuple[Failure, ...]]:
+    names = table.rows["rlnImageName"]
+    failures = tuple(Failure(str(name), why) for name, why in zip(names, broken, strict=True) if why)
+    if len(failures) == len(names):
+        raise CryoflowError(f"{failures[0].item}: {failures[0].message}, and no other particle can be used")
+    good = [not why for why in broken]
+    return table._replace(rows=table.rows[good].reset_index(drop=True)), failures
 
 
 def _warn_background(context: JobContext, scan: Scan, options: Options) -> None:

@@ -51,7 +51,7 @@ def make_data(
     number = {name: i for i, name in enumerate(groups)}
     group = torch.tensor([number[name] for name in group_of(rows)])
     seeds = torch.tensor([seed_for(seed, "class2d", name) for name in names])
-    return Data(images, _ctf(rows, correct_ctf), group, seeds)
+    return Data(images, make_ctf(rows, correct_ctf), group, seeds)
 
 
 def group_of(rows: pd.DataFrame) -> list[str]:
@@ -72,7 +72,7 @@ def group_names(rows: pd.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys(groups[i] for i in order))
 
 
-def _ctf(rows: pd.DataFrame, correct: bool) -> CtfParameters:
+def make_ctf(rows: pd.DataFrame, correct: bool) -> CtfParameters:
     """CTF values of each particle, of scale 1 as RELION takes them; zeros without CTF correction."""
     if correct:
         return ctf_parameters(rows)._replace(scale=torch.ones(len(rows), dtype=torch.float64))
