@@ -14,7 +14,7 @@ from cryoflow.compute.class2d.project import Rows, radial_power, turned_rows
 from cryoflow.compute.class2d.search import Search, shift_phases
 from cryoflow.compute.class2d.shifts import shift_basis
 
-ERROR = 0.02
+ERROR = 0.01
 """Root mean square error of a log weight that single precision may have from too few functions of offset."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-STEPS = 10
+STEPS = 14
 """Bisections of the logarithm of the threshold, which lies in a range of some 16."""
 
 
@@ -13,7 +13,7 @@ def significant_threshold(weights: Tensor, fraction: float) -> Tensor:
     """Weight above which lie the heaviest samples, that together carry at least ``fraction``.
 
     Found by bisection instead of by sorting, which would take longer than all else in the coarse pass. More
-    samples than needed are kept only where their weights differ by less than two parts in 100.
+    samples than needed are kept only where their weights differ by less than one part in 1,000.
 
     Parameters
     ----------
