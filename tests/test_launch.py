@@ -20,7 +20,8 @@ from cryoflow.launch.device import resolve_device
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.project.markers import FAILURE, SUCCESS
 from cryoflow.project.record import read_record
-from cryoflow.spec import Select
+from cryoflow.spec import Select, parse_spec
+from cryoflow.spec.gpu import wanted_device
 
 SPEC = """
 job: Select
@@ -366,6 +367,23 @@ def test_value_outside_hydras_grammar(project: Path) -> None:
 def test_device(monkeypatch: pytest.MonkeyPatch, wanted: str, count: int, found: str) -> None:
     _devices(monkeypatch, count)
     assert resolve_device(wanted) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ({}, "auto"),
+        ({"use_gpu_acceleration": "Yes"}, "cuda"),
+        ({"use_gpu_acceleration": "Yes", "which_gpus_to_use": "1"}, "cuda:1"),
+        ({"use_gpu_acceleration": "Yes", "device": "cuda:2"}, "cuda:2"),
+        ({"device": "cpu"}, "cpu"),
+    ],
+)
+def test_yes_to_gpu_insists_on_one(values: dict[str, str], wanted: str) -> None:
+    spec = {"job": "Class2D", "io": {"input_images_star_file": "a.star"}, "compute": values}
+    assert wanted_device(parse_spec(spec)) == wanted
+    sort = {"input_particles_to_be_sorted": "a.star", "autopicking_references": "b.star"}
+    assert wanted_device(parse_spec({"job": "Sort", "io": sort})) == "auto"
 
 
 @pytest.mark.parametrize(("wanted", "count"), [("cuda", 0), ("cuda:1", 1)])

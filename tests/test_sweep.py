@@ -178,6 +178,26 @@ def test_points_of_a_picking_sweep_share_their_maps(
     assert "5 identical of 5 files" in capsys.readouterr().out
 
 
+def test_decoys_tell_what_is_expected_to_be_false(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    simulate_project(project, SMALL)
+    words = (
+        "run",
+        PICK,
+        "threads=1",
+        "device=cpu",
+        "lowpass_filter_references=30",
+        "decoys=yes",
+        "--multirun",
+    )
+    assert cryoflow(project, *words, "picking_threshold=0.1,0.5", "objective=-expected_false") == 0
+    rows = _rows(project)
+    records = [read_record(project / row["job"]) for row in rows]
+    assert [int(row["expected_false"]) for row in rows] == [r["counts"]["expected_false"] for r in records]
+    assert int(rows[0]["expected_false"]) > int(rows[1]["expected_false"])
+    assert read_sweep(project / "Sweep" / "sweep001")["best"] == rows[1]["job"]
+
+
 def test_grid_of_three_fields() -> None:
     table = pd.DataFrame(
         {"a": [1, 1, 1, 1, 2, 2], "b": [0.5, 0.5, 0.7, 0.7, 0.5, 0.5], "c": ["x", "y"] * 3, "n": np.arange(6)}

@@ -14,7 +14,7 @@ def resolve_device(wanted: str) -> str:
     Raises
     ------
     CryoflowError
-        If CUDA was asked for by name and this machine has none of that number.
+        If CUDA was asked for and this machine has none of that number.
     """
     if wanted == "cpu":
         return "cpu"
@@ -25,7 +25,10 @@ def resolve_device(wanted: str) -> str:
         return "cuda:0" if count else "cpu"
     index = int(wanted.partition(":")[2] or 0)
     if index >= count:
-        raise CryoflowError(f"compute > Device: '{wanted}' is not there ({_have(count)}); use auto or cpu")
+        raise CryoflowError(
+            f"compute > Device: '{wanted}' is not there ({_have(count)}); "
+            "use cpu, or auto with 'Use GPU acceleration?' No"
+        )
     return f"cuda:{index}"
 
 

@@ -34,6 +34,7 @@ from cryoflow.project.record import write_record
 from cryoflow.project.relion_job import write_output_nodes, write_run_job
 from cryoflow.project.report import JobReporter
 from cryoflow.spec import JobSpec
+from cryoflow.spec.gpu import wanted_device
 from cryoflow.spec.relion import relion_job_options
 
 #: Failures shown on the screen; the record has them all.
@@ -98,7 +99,7 @@ def run_job(spec: JobSpec, request: Request) -> Outcome:
         spec = with_files(project, spec)
         inputs = input_files(spec)
         _check_inputs(project, inputs)
-        device = resolve_device(spec.compute.device)
+        device = resolve_device(wanted_device(spec))
         with stoppable(), ExitStack() as held:
             directory = _directory(project, spec, request, device, held)
             return _run_in(directory, spec, request, device, inputs)

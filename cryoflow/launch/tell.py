@@ -11,6 +11,7 @@ from cryoflow.launch.memory import expected_gb
 from cryoflow.launch.plan import Plan
 from cryoflow.project.directory import job_name
 from cryoflow.spec import JobSpec
+from cryoflow.spec.gpu import wanted_device
 
 Say = Callable[[str], None]
 
@@ -49,6 +50,6 @@ def _tell_inputs(spec: JobSpec, project: Path, say: Say) -> None:
     for name in input_files(spec):
         say(f"  takes {name}{'' if (project / name).exists() else ', not there yet'}")
     memory = expected_gb(spec, project)
-    device = spec.compute.device
+    device = wanted_device(spec)
     size = f"about {memory:.1f} GB of memory" if memory else "memory not known yet"
     say(f"  on device {device}, {size}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cryoflow.spec.base import Broken
+from cryoflow.spec.base import Broken, JobSpec
 from cryoflow.spec.field import field
 
 USE_GPU = "use_gpu"
 GPU_IDS = "gpu_ids"
+
+_ASKED, _WHICH = "use_gpu_acceleration", "which_gpus_to_use"
 
 
 def gpu_field(key: str) -> Any:
@@ -19,7 +21,7 @@ def gpu_field(key: str) -> Any:
             "Use GPU acceleration?",
             USE_GPU,
             False,
-            help="Yes insists on a GPU and needs device cuda in the compute section; No leaves it to that.",
+            help="Yes insists on a GPU (device auto then means cuda); No leaves it to the compute section.",
         )
     return field(
         "Which GPUs to use:",
@@ -29,13 +31,22 @@ def gpu_field(key: str) -> Any:
     )
 
 
+def wanted_device(spec: JobSpec) -> str:
+    """Return the device that a spec asks for: ``auto`` is a GPU where one is insisted on."""
+    asking = [part for name in spec.sections() if getattr(part := getattr(spec, name), _ASKED, False)]
+    if spec.compute.device != "auto" or not asking:
+        return spec.compute.device
+    number = str(getattr(asking[0], _WHICH))
+    return f"cuda:{int(number)}" if number else "cuda"
+
+
 def broken_gpu_rules(section: str, use_gpu: bool, gpu_ids: str, device: str) -> Iterator[Broken]:
     """Yield what RELION's fields say against `compute > device`."""
-    asked, which = f"{section}.use_gpu_acceleration", f"{section}.which_gpus_to_use"
-    if use_gpu and not device.startswith("cuda"):
+    asked, which = f"{section}.{_ASKED}", f"{section}.{_WHICH}"
+    if use_gpu and device == "cpu":
         yield Broken(
             (asked, "compute.device"),
-            f"contradicts device '{device}' of the compute section; set that to cuda, or this to No",
+            "contradicts device 'cpu' of the compute section; set that to auto or cuda, or this to No",
         )
     if gpu_ids and not use_gpu:
         yield Broken(

@@ -221,8 +221,8 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "Class2D",
-        {"compute.use_gpu_acceleration": True},
-        "compute > use_gpu_acceleration: contradicts device 'auto' of the compute section; set that",
+        {"compute.use_gpu_acceleration": True, "compute.device": "cpu"},
+        "compute > use_gpu_acceleration: contradicts device 'cpu' of the compute section; set that to auto",
     ),
     (
         "Class2D",
@@ -262,6 +262,7 @@ KEPT: list[tuple[str, dict[str, Any]]] = [
     ("AutoPick", {"io.reference_2d": "-", "io.provide_a_3d_reference": True, "io.reference_3d": "a.mrc"}),
     ("AutoPick", {"io.reference_2d": "-", "io.use_laplacian_of_gaussian": True}),
     ("AutoPick", {"autopicking.use_gpu_acceleration": True, "compute.device": "cuda"}),
+    ("AutoPick", {"autopicking.use_gpu_acceleration": True, "autopicking.which_gpus_to_use": 1}),
     (
         "AutoPick",
         {
