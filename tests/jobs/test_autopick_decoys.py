@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from cryoflow.errors import CryoflowError
 from cryoflow.files.mrc import read_image, write_mrc
 from cryoflow.files.star import read_star
 from cryoflow.jobs.autopick import run
@@ -46,7 +47,9 @@ def picked(project: Path) -> JobResult:
     return pick(project, "job011")
 
 
-def pick(project: Path, job: str, decoys: bool = True, **autopicking: Any) -> JobResult:
+def pick(
+    project: Path, job: str, decoys: bool = True, kept: dict[str, Any] | None = None, **autopicking: Any
+) -> JobResult:
     settings = {"picking_threshold": 0.15, "minimum_inter_particle_distance": 100, "shrink_factor": 0}
     spec = AutoPick(  # type: ignore[call-arg]
         io={
@@ -64,7 +67,7 @@ def pick(project: Path, job: str, decoys: bool = True, **autopicking: Any) -> Jo
     directory = project / "AutoPick" / job
     known = directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
-    return run(spec, JobContext(project, directory, continuing=known))
+    return run(spec, JobContext(project, directory, continuing=known, kept=kept))
 
 
 def scores(project: Path, job: str) -> pd.DataFrame:
@@ -140,6 +143,18 @@ def test_what_is_nominal_is_realised_without_contaminants(project: Path, picked:
         assert false_share(project, chosen) == pytest.approx(nominal, abs=0.03)
     cautious = table[table["cryoflowQValueShape"] <= 0.1]
     assert len(cautious) and false_share(project, cautious) <= 0.1
+
+
+def test_points_of_a_sweep_and_maps_that_are_read_tell_the_same(project: Path, picked: JobResult) -> None:
+    own = files(project, "job011")["picks_scores.star"]
+    point = pick(project, "job020", kept={}, write_fom_maps=True)
+    assert files(project, "job020")["picks_scores.star"] == own
+    assert {name: point.counts[name] for name in picked.counts} == picked.counts
+    again = pick(project, "job020", read_fom_maps=True)
+    assert files(project, "job020")["picks_scores.star"] == own
+    assert again.counts["expected_false"] == picked.counts["expected_false"]
+    with pytest.raises(CryoflowError, match="made with decoys of seed 0, but now it is none"):
+        pick(project, "job020", read_fom_maps=True, decoys=False)
 
 
 @pytest.mark.usefixtures("picked")

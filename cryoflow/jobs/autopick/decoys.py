@@ -1,4 +1,13 @@
-"""What decoys tell of the picks: a q-value of each, and how many are expected to be noise."""
+"""What decoys tell of the picks: a q-value of each, and how many are expected to be noise.
+
+``cryoflowQValue`` is about noise: picks of places without anything. Contaminants and broken particles fit
+references better than decoys and are not counted. ``cryoflowQValueShape`` is about everything whose blob
+alone makes the pick; real particles of unclear shape are among it, so that it is cautious.
+
+RELION's figure of merit compares the sums of references and not their shape alone: decoys fit the dark rims
+of particles as well, and q-values are larger than they need be. Those of ``figure_of_merit: ncc`` are
+closer.
+"""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class ReferencePicker:
             "ctf": None if micrograph.ctf is None else [float(value) for value in micrograph.ctf],
             "figure_of_merit": self.spec.autopicking.figure_of_merit,
             "precision": self.spec.compute.precision,
-            "decoys": self.spec.compute.seed if self.spec.statistics.decoys else None,
+            "decoys": f"of seed {self.spec.compute.seed}" if self.spec.statistics.decoys else None,
         }
 
     def thresholds(self, micrograph: Micrograph) -> dict[str, Any]:

@@ -1,4 +1,15 @@
-"""``particles_scores.star``: a calibrated probability, a q-value and features of every particle."""
+"""``particles_scores.star``: a calibrated probability, a q-value and features of every particle.
+
+``cryoflowProbability`` is the chance of being a whole particle: of those with 0.8 some 80 % are. Learnt
+without labels it holds where particles are more alike than contaminants and the references tell them from
+noise; learnt from labels it means what they mean; by a model from elsewhere, where its share of good
+particles holds as well.
+
+``cryoflowQValue`` is the share of noise among all particles with at most this value. It holds where decoys
+score as places without a particle do: where noise has no direction and the CTF is nearly round.
+Contaminants and broken particles are not noise, fit references better than decoys, and are not counted: cut
+those by probability.
+"""
 
 from __future__ import annotations
 

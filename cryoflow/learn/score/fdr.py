@@ -1,4 +1,9 @@
-"""What target-decoy competition says of false discoveries (Elias and Gygi 2007, Nat Methods 4:207)."""
+"""What target-decoy competition says of false discoveries (Elias and Gygi 2007, Nat Methods 4:207).
+
+It holds where a false discovery is as likely won by a target as by a decoy, each as high: then as many
+targets as decoys above a threshold are false. What is false but no matter of chance, such as contaminants,
+is not seen.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,8 @@ WIDTH = 0.3
 def q_values(targets: Tensor, decoys: Tensor) -> Tensor:
     """Smallest false-discovery rate at which each target is accepted, ``(n,)``, at most 1.
 
-    The rate at a threshold t is ``(1 + decoys of at least t) / (targets of at least t)``.
+    The rate at a threshold t is ``(1 + decoys of at least t) / (targets of at least t)``: the 1 keeps its
+    expectation at or above that of the share of false ones (He et al. 2015, arXiv 1501.00537).
     """
     up, order = targets.double().sort()
     accepted = len(up) - torch.searchsorted(up, up)
