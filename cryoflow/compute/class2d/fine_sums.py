@@ -10,7 +10,7 @@ from torch import Tensor
 from cryoflow.compute.class2d.fine import Chunk, FineGrid, Look, Posterior, of_classes
 from cryoflow.compute.class2d.prepare import Prepared
 from cryoflow.compute.class2d.project import Rows
-from cryoflow.compute.class2d.shifts import Moved
+from cryoflow.compute.class2d.shifts import Moved, of_members
 from cryoflow.compute.class2d.sums import RowSums
 
 
@@ -66,27 +66,36 @@ def add_images(chunk: Chunk, part: Shares, sums: RowSums) -> None:
 
 def _weighted(weight: Tensor, members: Tensor, images: Tensor) -> Tensor:
     """``(R, P)`` from weights ``(R, b, T)`` and images ``(B, T, P)``."""
-    if len(members) == len(images):
-        return weight.flatten(1) @ images.flatten(0, 1)
+    if not _one_by_one(members, images):
+        return weight.flatten(1) @ of_members(images, members).flatten(0, 1)
     out = images.new_zeros(len(weight), images.shape[2])
-    for place, b in enumerate(members.tolist()):  # picking the images out would take as long as the product
+    for place, b in enumerate(members.tolist()):
         out.addmm_(weight[:, place], images[b])
     return out
+
+
+def _one_by_one(members: Tensor, images: Tensor) -> bool:
+    """On a CPU, picking some images out would take as long as the product; on a GPU many small products
+    would."""
+    return not images.is_cuda and len(members) < len(images)
 
 
 def add_references(amplitude: Tensor, rows: Rows, part: Shares, out: Moved) -> None:
     """Add the weighted references to those that their particles expect."""
     mine = of_classes(rows, part.classes)
     for weight, reference, image in (
-        (part.both, mine.real, out.real),
-        (part.difference, mine.imag, out.imag),
+        (part.both, mine.real.flatten(0, 1), out.real),
+        (part.difference, mine.imag.flatten(0, 1), out.imag),
     ):
         by_function = (weight @ amplitude).flatten(0, 1)  # (c * J, b, s)
-        if len(part.members) == len(image):
-            image.flatten(0, 1).addmm_(by_function.flatten(1).T, reference.flatten(0, 1))
-            continue
-        for place, b in enumerate(part.members.tolist()):
-            image[b].addmm_(by_function[:, place].T, reference.flatten(0, 1))
+        if _one_by_one(part.members, image):
+            for place, b in enumerate(part.members.tolist()):
+                image[b].addmm_(by_function[:, place].T, reference)
+        elif len(part.members) == len(image):
+            image.flatten(0, 1).addmm_(by_function.flatten(1).T, reference)
+        else:
+            added = by_function.flatten(1).T @ reference
+            image.index_add_(0, part.members, added.view(-1, *image.shape[1:]))
 
 
 class Powers(NamedTuple):

@@ -46,8 +46,13 @@ class Moved(NamedTuple):
     imag: Tensor
 
     def of(self, members: Tensor) -> Moved:
-        """Those of some images; uncopied when these are all."""
-        return self if len(members) == len(self.real) else Moved(self.real[members], self.imag[members])
+        """Those of some images."""
+        return Moved(of_members(self.real, members), of_members(self.imag, members))
+
+
+def of_members(images: Tensor, members: Tensor) -> Tensor:
+    """Some of the first dimension; uncopied when these are all."""
+    return images if len(members) == len(images) else images[members]
 
 
 def moved(transforms: Tensor, functions: Tensor) -> Moved:

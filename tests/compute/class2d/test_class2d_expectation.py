@@ -202,17 +202,20 @@ def test_order_of_particles_does_not_matter(problem: Problem) -> None:
     assert torch.allclose(one.particles.log_likelihood, other.particles.log_likelihood)
 
 
-@pytest.mark.parametrize(("most", "threads"), [(-1.0, 1), (1.0, 1), (0.7, 3)])
+@pytest.mark.parametrize(("most", "threads"), [(-1.0, 1), (1.0, 1), (1.0, 0), (0.5, 3)])
 def test_sums_depend_neither_on_what_is_taken_together_nor_on_threads(
     problem: Problem, monkeypatch: pytest.MonkeyPatch, most: float, threads: int
 ) -> None:
-    """All classes for all particles, each class for those that need it, one particle a thread."""
+    """All classes for all particles, each class for those that need it (also as on a GPU), one particle a
+    thread."""
     few = problem._replace(options=problem.options._replace(significant_fraction=0.9, psi_step_deg=45.0))
     whole = found(few)
     monkeypatch.setattr("cryoflow.compute.class2d.fine.MOST", most)
     monkeypatch.setattr("cryoflow.compute.class2d.plan.CPU", CPU._replace(chunk=1 if threads > 1 else 3))
+    if not threads:
+        monkeypatch.setattr("cryoflow.compute.class2d.fine_sums._one_by_one", lambda members, images: False)
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(max(threads, 1))
     try:
         parts = found(few)
     finally:
