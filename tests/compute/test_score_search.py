@@ -162,6 +162,8 @@ def test_best_near_stays_within_reach_and_on_the_map() -> None:
     values[4, 6], values[4, 7] = 1.0, 2.0
     found = best_near(values, torch.tensor([4.0, -5.0]), torch.tensor([4.2, 20.0]), 2.0)
     assert (found.y.tolist(), found.x.tolist()) == ([4, 0], [6, 8])
+    crowded = best_near(values, torch.tensor([4.0, 4.0, 4.0]), torch.tensor([4.2, 6.9, 5.9]), 3.0)
+    assert crowded.x.tolist()[1:] == [7, 6] and float(crowded.value[0]) == 0  # each has what is nearest to it
 
 
 @pytest.mark.parametrize(

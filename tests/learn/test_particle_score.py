@@ -75,7 +75,7 @@ def test_logistic_finds_the_truth_and_is_calibrated() -> None:
     points = normal(20000, 3)
     log_odds = 1.5 * points[:, 0] - points[:, 1] + 0.5 * (points[:, 2] ** 2) - 0.7
     labels = torch.bernoulli(torch.sigmoid(log_odds), generator=torch.Generator().manual_seed(1))
-    found = fit_logistic(points, labels, torch.ones(len(points), dtype=torch.float64)).log_odds(points)
+    found = fit_logistic(points, labels).log_odds(points)
     assert float((found - log_odds).abs().mean()) < 0.1
 
 

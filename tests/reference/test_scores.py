@@ -67,11 +67,11 @@ def test_learnt_scores_tell_particles_apart(reference: Path, tmp_path: Path) -> 
     kind, score = kinds(rows, reference / "bgal/truth"), rows["cryoflowLogOdds"].to_numpy()
     good = kind == 1
     assert auc(score[good], score[~good]) > 0.96
-    assert auc(score[good], score[kind == 2]) > 0.84
+    assert auc(score[good], score[kind == 2]) > 0.85
     assert auc(score[good], score[kind == 3]) > 0.95
     hit = good[np.argsort(-score, kind="stable")]
     assert (np.cumsum(hit) / np.arange(1, len(hit) + 1))[hit].mean() > 0.9
     probability = rows["cryoflowProbability"].to_numpy()
-    assert abs(probability.mean() - good.mean()) < 0.06
+    assert abs(probability.mean() - good.mean()) < 0.03
     accepted = rows["cryoflowQValue"] <= 0.05
-    assert (kind[accepted] == 0).mean() < 0.05
+    assert 0.03 < (kind[accepted] == 0).mean() < 0.07  # within 2 points of what is promised

@@ -58,7 +58,8 @@ def _largest_within(values: Tensor, distance: float) -> Tensor:
 def best_near(values: Tensor, y: Tensor, x: Tensor, reach: float) -> Peaks:
     """The largest of ``(h, w)`` within ``reach`` samples of float64 positions; the first of equals.
 
-    Positions without a sample in reach get the nearest sample of the map.
+    A sample counts only for the position that it is nearest to. Positions that are left without one get the
+    nearest sample of the map.
     """
     width = int(-(-reach // 1))
     offsets = torch.arange(-width, width + 1, device=values.device)
@@ -66,9 +67,17 @@ def best_near(values: Tensor, y: Tensor, x: Tensor, reach: float) -> Peaks:
     iy, ix = (position.round().long()[:, None] + o for position, o in ((y, oy), (x, ox)))
     h, w = values.shape
     inside = (iy >= 0) & (iy < h) & (ix >= 0) & (ix < w)
-    near = (iy - y[:, None]) ** 2 + (ix - x[:, None]) ** 2 <= reach**2
+    squared = (iy - y[:, None]) ** 2 + (ix - x[:, None]) ** 2
     iy, ix = iy.clamp(0, h - 1), ix.clamp(0, w - 1)
-    found = values[iy, ix].masked_fill(~(inside & near), -torch.inf)
-    best = torch.where((inside & near).any(1), found.argmax(1), len(oy) // 2)[:, None]
+    own = inside & (squared <= reach**2) & (squared <= _least(squared, inside, iy * w + ix, values.numel()))
+    found = values[iy, ix].masked_fill(~own, -torch.inf)
+    best = torch.where(own.any(1), found.argmax(1), len(oy) // 2)[:, None]
     iy, ix = iy.gather(1, best)[:, 0], ix.gather(1, best)[:, 0]
     return Peaks(iy, ix, values[iy, ix])
+
+
+def _least(squared: Tensor, inside: Tensor, sample: Tensor, samples: int) -> Tensor:
+    """Of all squared distances to a sample, the least, at each of its mentions."""
+    least = squared.new_full((samples,), torch.inf)
+    least.scatter_reduce_(0, sample[inside], squared[inside], "amin")
+    return least[sample]

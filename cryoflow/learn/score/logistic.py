@@ -28,7 +28,7 @@ class Logistic(NamedTuple):
         return terms @ self.weights[:-1] + self.weights[-1]
 
 
-def fit_logistic(features: Tensor, target: Tensor, weight: Tensor) -> Logistic:
+def fit_logistic(features: Tensor, target: Tensor) -> Logistic:
     """Fit by Newton steps; all but the offset are held back by the ridge.
 
     Parameters
@@ -37,8 +37,6 @@ def fit_logistic(features: Tensor, target: Tensor, weight: Tensor) -> Logistic:
         ``(n, p)``.
     target : Tensor
         ``(n,)`` between 0 and 1; chances will do.
-    weight : Tensor
-        How much each counts, ``(n,)``.
     """
     one = torch.ones(1, dtype=features.dtype)
     start = Logistic(features.mean(0), features.std(0, correction=0) + 1e-6, one, one, one)
@@ -46,7 +44,7 @@ def fit_logistic(features: Tensor, target: Tensor, weight: Tensor) -> Logistic:
     fitted = start._replace(term_mean=terms.mean(0), term_sd=terms.std(0, correction=0) + 1e-6)
     terms = (terms - fitted.term_mean) / fitted.term_sd
     design = torch.cat((terms, torch.ones_like(terms[:, :1])), 1)
-    return fitted._replace(weights=newton(design, target, weight))
+    return fitted._replace(weights=newton(design, target))
 
 
 def _clipped(features: Tensor, scale: Logistic) -> Tensor:
@@ -57,15 +55,15 @@ def _squared(values: Tensor) -> Tensor:
     return torch.cat((values, values**2), 1)
 
 
-def newton(design: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def newton(design: Tensor, target: Tensor) -> Tensor:
     """Weights of a ridge logistic function of terms ``(n, q)``, the last of which is 1 and goes free."""
     weights = design.new_zeros(design.shape[1])
     penalty = torch.full_like(weights, RIDGE)
     penalty[-1] = 1e-6
     for _ in range(STEPS):
         chance = torch.sigmoid((design @ weights).clamp(-30, 30))
-        curvature = design.T @ (design * (weight * chance * (1 - chance))[:, None]) + torch.diag(penalty)
-        step = torch.linalg.solve(curvature, design.T @ (weight * (target - chance)) - penalty * weights)
+        curvature = design.T @ (design * (chance * (1 - chance))[:, None]) + torch.diag(penalty)
+        step = torch.linalg.solve(curvature, design.T @ (target - chance) - penalty * weights)
         largest = float(step.abs().max())
         weights = weights + step * min(1.0, 5 / max(largest, 1e-12))
         if largest < 1e-6:

@@ -55,10 +55,8 @@ def learn(features: Tensor, object_chance: Tensor, mixed: int, labelled: bool = 
     The function learns the mixture's chances; if ``object_chance`` are labels, 0 or 1, it learns those.
     """
     mixture = fit_mixture(features[:, :mixed], object_chance)
-    if labelled:
-        return Model(mixture, fit_logistic(features, object_chance, torch.ones_like(object_chance)))
-    chance = mixture.responsibilities(features[:, :mixed])[:, 0]
-    return Model(mixture, fit_logistic(features, chance, (2 * chance - 1).abs()))
+    chance = object_chance if labelled else mixture.responsibilities(features[:, :mixed])[:, 0]
+    return Model(mixture, fit_logistic(features, chance))
 
 
 def teaches(object_chance: Tensor) -> bool:

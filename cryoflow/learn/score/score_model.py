@@ -80,7 +80,7 @@ def taught_by_labels(features: Tensor, label: Tensor, fold: Tensor, mixed: int) 
 def calibrate(log_odds: Tensor, label: Tensor) -> Calibration:
     """The line that makes log-odds fit labels best."""
     design = torch.stack((log_odds, torch.ones_like(log_odds)), 1)
-    slope, offset = newton(design, label, torch.ones_like(label)).tolist()
+    slope, offset = newton(design, label).tolist()
     return Calibration(slope, offset)
 
 
