@@ -252,6 +252,7 @@ def report(root: Path, case: Case, workers: int, repeats: int) -> None:
         more = f"{many / plain:.2f} times that, {one / many:.2f} times as fast as 1"
         lines.append(f"    job, {workers} workers: {many:.3f} s, {more}")
     lines += [
+        f"    rescaling alone: {spent['rescaling'] / cached[0]:.2f} times the bare time in the cache",
         "1 worker: " + ", ".join(f"{step} {value / whole:.0%}" for step, value in spent.items()),
         "peak memory: {:.0f} MiB, {:.0f} of them for the program itself".format(*peak_mb(root, case)),
     ]

@@ -357,7 +357,11 @@ def test_coordinates_without_rows_give_a_table_without_rows(project: Path) -> No
         ({"input_coordinates": "AutoPick/job099"}, "AutoPick/job099"),
         ({"micrograph_star_file": "empty.star"}, "holds no micrographs"),
         ({"micrograph_star_file": "others.star", "input_coordinates": "AutoPick/job011"}, "others.star"),
-        ({"micrograph_star_file": "twice.star"}, "would write the same stack"),
+        (
+            {"micrograph_star_file": "twice.star"},
+            "job002/a.mrc and MotionCorr/job005/a.mrc would write the same",
+        ),
+        ({"micrograph_star_file": "again.star"}, "mic1.mrc and .*mic1.mrc would write the same stack"),
         ({"micrograph_star_file": "novoltage.star"}, "rlnVoltage"),
         ({"micrograph_star_file": "noname.star"}, "noname.star: .*rlnMicrographName.*coords_suffix_autopick"),
     ],
@@ -368,6 +372,7 @@ def test_what_cannot_work_is_told_in_one_line(project: Path, io: dict[str, str],
     write_star(project / "others.star", {"": rows.assign(rlnMicrographName=["a.mrc", "b.mrc", "c.mrc"])})
     names = ["MotionCorr/job002/a.mrc", "MotionCorr/job005/a.mrc", "b.mrc"]
     write_star(project / "twice.star", {"": rows.assign(rlnMicrographName=names)})
+    write_star(project / "again.star", {"": rows.iloc[[0, 1, 0]]})
     write_star(project / "novoltage.star", {"": rows.drop(columns="rlnVoltage")})
     write_star(project / "noname.star", {"": rows.drop(columns="rlnMicrographName")})
     with pytest.raises(FileError, match=message) as caught:
@@ -383,3 +388,21 @@ def test_refined_particles_of_other_micrographs_name_both_files(project: Path) -
     write_star(project / "data.star", {"": rows.drop(columns="rlnMicrographName")})
     with pytest.raises(FileError, match=r"data.star: lacks .*rlnMicrographName.*micrographs_ctf.star"):
         again(project)
+
+
+def test_refined_particles_of_other_optics_are_told(project: Path) -> None:
+    refined(project)
+    rows = micrograph_rows().assign(rlnVoltage=[200.0, 300.0, 200.0], rlnOpticsGroup=[1, 2, 1])
+    path = project / "CtfFind/job003/micrographs_ctf.star"
+    write_table(path, Table(rows, "3.1", path, "micrographs"))
+    given = {"re_extract_refined_particles": True, "refined_particles_star_file": "data.star"}
+    job = context(project, "Extract/job012")
+    run(extract_spec(io={**given, "input_coordinates": None}), job)
+    (told,) = [line for line in listener(job).warned if "rlnVoltage" in line]
+    assert told == (
+        "data.star: rlnVoltage of 5 particles is not that of their micrographs in "
+        "CtfFind/job003/micrographs_ctf.star (200, but MotionCorr/job002/Movies/mic2.mrc has 300); "
+        "the particles' is kept"
+    )
+    voltage = read_particles(job.directory / "particles.star").rows["rlnVoltage"]
+    assert voltage.tolist() == [200.0] * 15

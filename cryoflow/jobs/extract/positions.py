@@ -17,6 +17,8 @@ from cryoflow.project.context import JobContext
 from cryoflow.project.paths import below_job
 from cryoflow.spec import Extract
 
+_OPTICS = ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
+
 Source = Path | pd.DataFrame
 """A coordinate file to be read, or the rows themselves."""
 
@@ -49,7 +51,7 @@ def find_positions(
     """
     names = micrographs.rows["rlnMicrographName"].astype(str).tolist()
     if spec.io.re_extract_refined_particles:
-        return _refined(spec, context, micrographs.path, names, pixels)
+        return _refined(spec, context, micrographs, names, pixels)
     return _picked(spec, context, micrographs.path, names)
 
 
@@ -74,9 +76,9 @@ def _picked(spec: Extract, context: JobContext, table: Path, names: list[str]) -
 
 
 def _refined(
-    spec: Extract, context: JobContext, table: Path, names: list[str], pixels: dict[str, float | None]
+    spec: Extract, context: JobContext, micrographs: Table, names: list[str], pixels: dict[str, float | None]
 ) -> Positions:
-    given = spec.io.refined_particles_star_file
+    given, table = spec.io.refined_particles_star_file, micrographs.path
     assert given is not None
     particles = read_particles(context.resolve(given))
     joins = f", which joins its particles to the micrographs of {context.relative(table)}"
@@ -96,9 +98,31 @@ def _refined(
         context.report.warn(f"{lost} particles lie on micrographs that {context.relative(table)} lacks")
     owner = owner[known]
     there = particles._replace(rows=particles.rows[known])
+    _tell_optics(context, given, there.rows, owner, micrographs)
     rows = _moved(spec, there, owner.map(pixels).to_numpy(np.float64))
     groups = {str(name): group.reset_index(drop=True) for name, group in rows.groupby(owner, sort=False)}
     return Positions({name: groups[name] for name in names if name in groups}, (given,))
+
+
+def _tell_optics(
+    context: JobContext, given: str, rows: pd.DataFrame, owner: pd.Series, micrographs: Table
+) -> None:
+    """Warn where particles and their micrographs were not taken at the same microscope settings."""
+    table = context.relative(micrographs.path)
+    for column in _OPTICS:
+        if column not in rows.columns or column not in micrographs.rows.columns:
+            continue
+        known = dict(
+            zip(micrographs.rows["rlnMicrographName"].astype(str), micrographs.rows[column], strict=True)
+        )
+        ours, theirs = rows[column].to_numpy(np.float64), owner.map(known).to_numpy(np.float64)
+        wrong = np.flatnonzero(~np.isclose(ours, theirs, rtol=1e-4))
+        if wrong.size:
+            first = int(wrong[0])
+            context.report.warn(
+                f"{given}: {column} of {wrong.size} particles is not that of their micrographs in {table} "
+                f"({ours[first]:g}, but {owner.iloc[first]} has {theirs[first]:g}); the particles' is kept"
+            )
 
 
 def _moved(spec: Extract, particles: Table, pixels: npt.NDArray[np.float64]) -> pd.DataFrame:

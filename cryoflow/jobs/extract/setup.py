@@ -66,9 +66,10 @@ def micrographs_of(spec: Extract, context: JobContext) -> Table:
         require(table, *CTF_NEEDED)
     stems: dict[str, str] = {}
     for name in table.rows["rlnMicrographName"].astype(str):
-        other = stems.setdefault(stem_below_job(name), name)
-        if other != name:
-            raise FileError(table.path, f"{other} and {name} would write the same stack")
+        stem = stem_below_job(name)
+        if stem in stems:
+            raise FileError(table.path, f"{stems[stem]} and {name} would write the same stack")
+        stems[stem] = name
     return table
 
 
