@@ -44,11 +44,18 @@ def reference_transform(references: Tensor, radius: int) -> PaddedTransform:
 
 
 def turned_rows(transform: PaddedTransform, psi_deg: Tensor, points: Points, like: Tensor) -> Rows:
-    """Rows for all classes and the angles ``psi_deg``, with the device and precision of ``like``."""
-    values = sample(transform, rotation_samples(transform.box, psi_deg, points.y, points.x))
-    flat = values.flatten(0, 1)  # (classes * psis, points)
-    real, imag = flat.real.to(like), flat.imag.to(like)
-    return Rows(real, imag, real.square() + imag.square())
+    """Rows for all classes and the angles ``psi_deg``, with the device and precision of ``like``.
+
+    Class by class: the intermediate results are several times as large as the rows.
+    """
+    samples = rotation_samples(transform.box, psi_deg, points.y, points.x)
+    shape = len(transform.values), len(psi_deg), len(points.x)
+    rows = Rows(*(like.new_empty(*shape) for _ in Rows._fields))
+    for k in range(len(transform.values)):
+        (values,) = sample(transform._replace(values=transform.values[k : k + 1]), samples)
+        rows.real[k], rows.imag[k] = values.real, values.imag
+        rows.power[k] = rows.real[k].square() + rows.imag[k].square()
+    return Rows(*(field.flatten(0, 1) for field in rows))
 
 
 def radial_power(transform: PaddedTransform) -> Tensor:

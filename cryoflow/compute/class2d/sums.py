@@ -13,6 +13,9 @@ from cryoflow.compute.class2d.grid import Points
 from cryoflow.compute.class2d.project import grid_back
 from cryoflow.compute.class2d.types import Model, Options
 
+GRIDDED = 8
+"""Classes that are gridded at once: the intermediate results are several times as large as the sums."""
+
 
 @dataclass
 class Sums:
@@ -58,11 +61,15 @@ class Sums:
         )  # fmt: skip
 
     def add_grids(self, classes: Tensor, rows: RowSums, box: int, psi_deg: Tensor, points: Points) -> None:
-        """Grid what was summed for the classes ``classes`` at the angles ``psi_deg``."""
-        summed = torch.complex(rows.real.double(), rows.imag.double())
-        data, weight = grid_back(summed.cpu(), rows.weight.double().cpu(), box, psi_deg, points)
-        self.data[classes] += data
-        self.weight[classes] += weight
+        """Grid what was summed for the classes ``classes`` at the angles ``psi_deg``, a few at a time."""
+        angles = len(psi_deg)
+        for first in range(0, len(classes), GRIDDED):
+            some = classes[first : first + GRIDDED]
+            mine = slice(first * angles, (first + len(some)) * angles)
+            real, imag, weight = (part[mine].double().cpu() for part in (rows.real, rows.imag, rows.weight))
+            gridded = grid_back(torch.complex(real, imag), weight, box, psi_deg, points)
+            self.data[some] += gridded[0]
+            self.weight[some] += gridded[1]
 
 
 def sum_of(parts: Sequence[Sums]) -> Sums:
