@@ -4,7 +4,7 @@ import torch
 
 from cryoflow.compute.rotate import padded_transform
 from cryoflow.compute.score.decoys import NULLS, Null, decoys, to_polar
-from cryoflow.compute.score.picks import best_near, compete, local_maxima
+from cryoflow.compute.score.picks import Competition, Peaks, best_near, compete, local_maxima, own_peaks
 from cryoflow.compute.score.prepared import Prepared, prepare
 from cryoflow.compute.score.scene import COARSE, Scene, whitened
 from cryoflow.compute.score.search import search, templates
@@ -155,6 +155,20 @@ def test_maxima_are_those_of_a_plain_search() -> None:
             if values[y, x] > 0 and values[y, x] == values.numpy()[near].max():
                 expected.append((y, x))
     assert list(zip(found.y.tolist(), found.x.tolist(), strict=True)) == expected
+
+
+def test_a_peak_belongs_to_the_nearest_position_in_reach() -> None:
+    peaks = Peaks(torch.tensor([5, 5, 30]), torch.tensor([5, 20, 30]), torch.tensor([7.0, 8.0, 9.0]))
+    found = Competition(peaks, torch.tensor([True, True, False]))
+    y, x = torch.tensor([[5.0, 5, 5, 31, 90], [6, 4.5, 23.9, 30, 90]], dtype=torch.float64)
+    values = own_peaks(found, y, x, 4.0)  # second of two at a peak; in reach; a decoy's; no peak
+    assert values.isnan().tolist() == [True, False, False, True, True]
+    assert values[1:3].tolist() == [7, 8] and own_peaks(found, y, x, 3.8)[1:3].isnan().tolist() == [
+        False,
+        True,
+    ]
+    none = Competition(Peaks(*(part[:0] for part in peaks)), torch.zeros(0, dtype=torch.bool))
+    assert bool(own_peaks(none, y, x, 4.0).isnan().all())
 
 
 def test_best_near_stays_within_reach_and_on_the_map() -> None:

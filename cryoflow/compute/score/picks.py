@@ -55,6 +55,29 @@ def _largest_within(values: Tensor, distance: float) -> Tensor:
     return largest
 
 
+def own_peaks(found: Competition, y: Tensor, x: Tensor, reach: float) -> Tensor:
+    """Value of the peak nearest to each of the positions if targets have won it, float64 ``(n,)``; else nan.
+
+    A peak counts only for the position that is nearest to it, once as in the rates it is compared with.
+
+    Parameters
+    ----------
+    found : Competition
+    y, x : Tensor
+        Positions in samples, float64 ``(n,)``.
+    reach : float
+        Peaks farther away than this do not count, samples.
+    """
+    missing = torch.full_like(y, torch.nan)
+    if not len(found.target):
+        return missing
+    distances = torch.hypot(y[:, None] - found.peaks.y, x[:, None] - found.peaks.x)
+    distance, nearest = distances.min(1)
+    mine = distances.argmin(0)[nearest] == torch.arange(len(distances), device=nearest.device)
+    holds = (distance <= reach) & found.target[nearest] & mine
+    return torch.where(holds, found.peaks.value[nearest].double(), missing)
+
+
 def best_near(values: Tensor, y: Tensor, x: Tensor, reach: float) -> Peaks:
     """The largest of ``(h, w)`` within ``reach`` samples of float64 positions; the first of equals.
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.score.features import View, measure, middle_band
-from cryoflow.compute.score.picks import Competition, compete
+from cryoflow.compute.score.picks import compete, own_peaks
 from cryoflow.compute.score.prepared import Prepared, prepare
-from cryoflow.compute.score.scene import COARSE, FINE, Level, Scene, whitened
+from cryoflow.compute.score.scene import COARSE, FINE, Level, whitened
 from cryoflow.compute.score.search import search
 from cryoflow.errors import CryoflowError
 from cryoflow.files.mrc import read_header, read_image
@@ -59,7 +59,8 @@ def _evidence(
     found = compete(coarse.match.ncc, decoy.ncc, plan.diameter_a / scene.pixel_a)
     middle = middle_band(prepared, scene)
     measured = measure(coarse, fine, middle, (y_a, x_a), REACH * plan.diameter_a)
-    peak = _own_peak((y_a, x_a), found, scene, PEAK_REACH * plan.diameter_a)
+    reach = PEAK_REACH * plan.diameter_a / scene.pixel_a
+    peak = own_peaks(found, y_a / scene.pixel_y_a, x_a / scene.pixel_x_a, reach)
     values = found.peaks.value.double().cpu()
     won = found.target.cpu()
     row = torch.tensor(rows.index.to_numpy(), dtype=torch.int64)
@@ -72,20 +73,3 @@ def _view(plan: Plan, prepared: Prepared, rows: pd.DataFrame, level: Level) -> V
     first_peak = plan.spec.reference.ignore_ctfs_until_first_peak
     scene = whitened(prepared, plan.diameter_a, ctf, level, first_peak)
     return View(scene, search(scene, plan.references.to(scene.image.device), plan.reference_pixel_a))
-
-
-def _own_peak(position_a: tuple[Tensor, Tensor], found: Competition, scene: Scene, reach_a: float) -> Tensor:
-    """Score of the nearest peak within reach if targets have won it, else nan.
-
-    A peak counts for the particle that is nearest to it only, once as in the rates it is compared with.
-    """
-    y_a, x_a = position_a
-    missing = torch.full_like(y_a, torch.nan)
-    if not len(found.target):
-        return missing
-    y, x = found.peaks.y * scene.pixel_y_a, found.peaks.x * scene.pixel_x_a
-    distances = torch.hypot(y_a[:, None] - y, x_a[:, None] - x)
-    distance, nearest = distances.min(1)
-    mine = distances.argmin(0)[nearest] == torch.arange(len(distances), device=nearest.device)
-    holds = (distance <= reach_a) & found.target[nearest] & mine
-    return torch.where(holds, found.peaks.value[nearest].double(), missing)
