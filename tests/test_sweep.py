@@ -1,7 +1,11 @@
 """Sweeps: one table, pictures, a record, shared maps, and what happens after a kill."""
 
 import csv
+import os
 import shutil
+import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +17,17 @@ from cryoflow import view
 from cryoflow.compute.search import prepare_search
 from cryoflow.files.star import read_star
 from cryoflow.jobs.autopick import with_references
+from cryoflow.launch import points_here
+from cryoflow.launch.job import Outcome, Request
 from cryoflow.launch.sweep_folder import read_sweep, write_sweep
+from cryoflow.launch.taken_up import Known
+from cryoflow.project.directory import make_job_directory
 from cryoflow.project.lock import holding
 from cryoflow.project.markers import SUCCESS
 from cryoflow.project.record import read_record, write_record
 from cryoflow.simulate.options import SMALL
 from cryoflow.simulate.project import simulate_project
+from cryoflow.spec import AutoPick
 from cryoflow.view.sweep import draw_grid, grid_of
 
 PICK = Path(__file__).parents[1] / "specs" / "tutorial" / "11_template_based.yaml"
@@ -62,11 +71,9 @@ def test_table_record_and_show(project: Path, capsys: pytest.CaptureFixture[str]
     assert (project / "Sweep" / "sweep001" / "sweep.png").exists()
     capsys.readouterr()
     assert cryoflow(project, "sweep", "show", "sweep001") == 0
-    assert capsys.readouterr().out.splitlines()[0].split()[:3] == [
-        "maximum_metadata_value",
-        "minimum_metadata_value",
-        "job",
-    ]
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert shown[0][:4] == ["maximum_metadata_value", "minimum_metadata_value", "job", "state"]
+    assert shown[1][:5] == ["0.4", "-1", "Select/job013", "done", "2"]
     assert cryoflow(project, "sweep", "show", "sweep009") == 2
 
 
@@ -98,8 +105,9 @@ def test_killed_sweep_is_finished_by_the_same_command(
     assert after[jobs[0]] == before[jobs[0]]
     assert after[jobs[1]] > before[jobs[1]]
     assert read_record(project / "Select" / "job016")["sweep"] == "Sweep/sweep001"
-    assert _sweep(project, *words) == 0
-    assert len(_rows(project, "sweep002")) == 3
+    if launcher == "local":  # one that has ended begins anew
+        assert _sweep(project, *words) == 0
+        assert len(_rows(project, "sweep002")) == 3
 
 
 def _as_killed(project: Path, folder: Path, jobs: list[str]) -> None:
@@ -196,6 +204,51 @@ def test_decoys_tell_what_is_expected_to_be_false(tmp_path: Path) -> None:
     assert [int(row["expected_false"]) for row in rows] == [r["counts"]["expected_false"] for r in records]
     assert int(rows[0]["expected_false"]) > int(rows[1]["expected_false"])
     assert read_sweep(project / "Sweep" / "sweep001")["best"] == rows[1]["job"]
+
+
+def test_many_points_run_beside_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2})
+    monkeypatch.setattr(points_here, "MANY", 8)
+    monkeypatch.setattr(points_here, "run_point_once", _killed_at(0.3, points_here.run_point_once))
+    project = tmp_path / "project"
+    simulate_project(project, SMALL)
+    words = ("run", PICK, "device=cpu", "lowpass_filter_references=30", "--multirun")
+    thresholds = [round(0.05 * step, 2) for step in range(1, 9)]
+    assert cryoflow(project, *words, f"picking_threshold={','.join(map(str, thresholds))}") == 0
+    rows = _rows(project)
+    assert [float(row["picking_threshold"]) for row in rows] == thresholds
+    assert [row["state"] for row in rows] == ["done"] * 8
+    assert len({row["job"] for row in rows}) == 8
+    picks = [int(row["particles"]) for row in rows]
+    assert picks == sorted(picks, reverse=True)
+    assert picks[0] > picks[-1]
+    killed = [
+        path.parent for path in project.glob("AutoPick/job*/job_record.yaml") if not _ended(path.parent)
+    ]
+    assert killed  # with its child, and with it what the other was at: those points were run again
+    capsys.readouterr()
+    assert cryoflow(project, "verify", *(row["job"] for row in rows)) == 0
+
+
+def _killed_at(threshold: float, run: Callable[..., Outcome]) -> Callable[..., Outcome]:
+    """Let the process that runs the point of a threshold be killed in its midst, unless it is this one."""
+    parent = os.getpid()
+
+    def run_or_die(spec: AutoPick, request: Request, known: Known) -> Outcome:
+        if spec.autopicking.picking_threshold == threshold and os.getpid() != parent:
+            make_job_directory(
+                Path(request.project), "AutoPick", fill=partial(write_record, record={"spec": {}})
+            )
+            os.kill(os.getpid(), signal.SIGKILL)
+        return run(spec, request, known)
+
+    return run_or_die
+
+
+def _ended(directory: Path) -> bool:
+    return (directory / SUCCESS).exists()
 
 
 def test_grid_of_three_fields() -> None:

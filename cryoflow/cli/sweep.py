@@ -27,7 +27,15 @@ def sweep(options: argparse.Namespace) -> int:
     if not path.exists():
         raise CryoflowError(f"{directory}: not ended yet; give its command again to finish it")
     with path.open(encoding="utf-8", newline="") as file:
-        say_table([[cell or "-" for cell in row] for row in csv.reader(file)])
+        say_table([[_short(cell) for cell in row] for row in csv.reader(file)])
     for picture in sorted(directory.glob("*.png")):
         say(str(picture))
     return 0
+
+
+def _short(cell: str) -> str:
+    """Return a cell with numbers of no more digits than can be read; a dash for nothing."""
+    try:
+        return f"{float(cell):.6g}"
+    except ValueError:
+        return cell or "-"

@@ -7,6 +7,7 @@ too many to list.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ Points = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 
+_REMEMBERED = 32
+"""Clusterings of some 20,000 peaks; half a megabyte each."""
 _FIRST_BLOCK = 256
 """Peaks looked at one by one before the rest is cleared of what they have blanked."""
 
@@ -45,7 +48,7 @@ def keep_best_of_clusters(points: Points, radius: float, distance: float) -> Fla
     if distance <= radius or len(kept) < 2:  # then peaks closer than the distance are of one cluster anyway
         kept[_greedy(points, distance)] = True
         return kept
-    cluster = _clusters(points, radius)
+    cluster = _clusters(points.tobytes(), radius)
     largest = cluster == np.bincount(cluster).argmax()
     for group in (largest.nonzero()[0], (~largest).nonzero()[0]):
         apart = _below_each_other(points.take(group, 1), cluster[group], math.ceil(distance))
@@ -107,12 +110,15 @@ def _disc(reach: int, distance: float, width: int) -> npt.NDArray[np.uint8]:
     return rows.ravel()[: len(offset) * (width + 1) - width]
 
 
-def _clusters(points: Points, radius: float) -> Indices:
-    """Number the clusters from 0, ``(n,)``.
+@lru_cache(_REMEMBERED)
+def _clusters(packed: bytes, radius: float) -> Indices:
+    """Number the clusters of points, packed into bytes, from 0, ``(n,)``.
 
+    They do not depend on the distance: a sweep over distances asks for the same ones again and again.
     Peaks in cells side by side, of a size that leaves them closer than the radius, are linked without
     looking; pairs are listed only where parts that are linked so come near each other.
     """
+    points: Points = np.frombuffer(packed, np.int64).reshape(2, -1)
     side = _largest_cell(radius)
     if side == 0:
         return np.unique(points, axis=1, return_inverse=True)[1].ravel()

@@ -1,16 +1,30 @@
-"""Run the points of a sweep one after the other in this process, which has everything imported and loaded."""
+"""Run the points of a sweep on this machine, from a process that has everything imported and loaded."""
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 
 from cryoflow.launch.job import Outcome, Request, forget
 from cryoflow.launch.taken_up import Known, run_point_once
 from cryoflow.spec import JobSpec
 
+#: Fewer points than this run one after the other, in the order of their numbers.
+MANY = 16
+
+_PR_SET_PDEATHSIG = 1
+
 
 def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list[Outcome]:
-    """Run points in their order.
+    """Run points in their order; many picking points in several processes, once the first has left its maps.
+
+    Picking from candidates that are known is many small steps in Python, which threads cannot share. Children
+    of this process have the candidates in memory and nothing to import.
 
     Parameters
     ----------
@@ -22,6 +36,53 @@ def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list
         Points that an earlier, interrupted run of this sweep has begun or finished.
     """
     try:
-        return [run_point_once(spec, request, known) for spec in specs]
+        outcomes = [run_point_once(spec, request, known) for spec in specs[:1]]
+        rest, processes = specs[1:], _processes(specs)
+        if processes == 1:
+            return outcomes + [run_point_once(spec, request, known) for spec in rest]
+        return outcomes + _run_beside(rest, request._replace(beside=True), known, processes)
     finally:
         forget()
+
+
+def _processes(specs: Sequence[JobSpec]) -> int:
+    """Return how many processes to use: those of a GPU job, or of a thread that was asked for, is one."""
+    from cryoflow.launch.device import resolve_device
+
+    wanted = specs[0].compute
+    if specs[0].job != "AutoPick" or len(specs) < MANY or wanted.threads or sys.platform != "linux":
+        return 1
+    return len(os.sched_getaffinity(0)) if resolve_device(wanted.device) == "cpu" else 1
+
+
+def _run_beside(specs: Sequence[JobSpec], request: Request, known: Known, processes: int) -> list[Outcome]:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin_child) as pool:
+        ended = [pool.submit(_run, spec, request, known) for spec in specs]
+        try:
+            return [_outcome(future, spec, request, known) for future, spec in zip(ended, specs, strict=True)]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _outcome(future: Future[Outcome], spec: JobSpec, request: Request, known: Known) -> Outcome:
+    try:
+        return future.result()
+    except BrokenProcessPool:  # a child was killed, and with it the pool; this point may have been another's
+        return _run(spec, request, known)
+
+
+def _run(spec: JobSpec, request: Request, known: Known) -> Outcome:
+    return run_point_once(spec, request, known)
+
+
+def _begin_child() -> None:
+    """Use one thread, since OpenMP's do not survive a fork; and end when the parent is killed."""
+    import ctypes
+
+    import torch
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    torch.set_num_threads(1)
