@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cryoflow.errors import CryoflowError
+from cryoflow.jobs.class2d_memory import class2d_size, expected_need
 from cryoflow.launch.inputs import with_files
 from cryoflow.spec import JobSpec
 
@@ -40,13 +41,15 @@ def _extracting(spec: Any, project: Path) -> float:
 
 
 def _classifying(spec: Any, project: Path) -> float:
-    """All particles in single precision, read and transformed, and the classes' oversampled sums."""
+    import os
+
     from cryoflow.files.mrc import read_header, split_image_name
     from cryoflow.files.tables import read_particles
 
     rows = read_particles(project / spec.io.input_images_star_file).rows
     box = read_header(project / split_image_name(str(rows["rlnImageName"].iloc[0]))[1]).nx
-    return float((len(rows) * 3 + spec.optimization.number_of_classes * 16) * box**2 * 4)
+    threads = spec.compute.threads or os.cpu_count() or 1
+    return expected_need(class2d_size(spec, len(rows), box, threads)).total
 
 
 def _micrograph_pixels(table: str, project: Path) -> float:

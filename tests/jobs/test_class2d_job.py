@@ -101,7 +101,8 @@ def test_writes_every_iteration_under_relions_names(project: Path) -> None:
     expected.insert(0, "run_convergence.star")
     assert sorted(p.name for p in folder.iterdir()) == expected
     assert sorted(result.outputs) == [f"Class2D/job015/{name}" for name in expected]
-    assert len(listener.said) == 2 and listener.said[0].startswith("iteration 1: ")
+    memory, first, _ = listener.said
+    assert memory.startswith("memory at most ") and first.startswith("iteration 1: ")
     model = read_star(folder / "run_it002_model.star")
     classes = model["model_classes"]
     assert isinstance(classes, pd.DataFrame)
@@ -281,6 +282,13 @@ def test_images_that_are_not_normalised_are_told_with_numbers(project: Path) -> 
     _, listener = classify(project, spec(1))
     (line,) = [w for w in listener.warned if "not normalised" in w]
     assert line.startswith("12 of 24 images") and "means go from" in line
+
+
+def test_too_little_memory_is_warned_of_with_numbers(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cryoflow.jobs.class2d.memory.free_bytes", lambda: 3e6)
+    _, listener = classify(project, spec(1))
+    (line,) = listener.warned
+    assert "only 0.003 GB of memory are free" in line and "fewer threads or classes" in line
 
 
 def test_small_groups_are_warned_of(project: Path) -> None:

@@ -14,7 +14,9 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.image_names import split_image_name
 from cryoflow.files.mrc import read_header, read_images
 from cryoflow.files.tables import Table, pixel_size, require
+from cryoflow.jobs.class2d.memory import tell_memory
 from cryoflow.jobs.class2d.source import group_names, make_ctf, make_data
+from cryoflow.jobs.class2d_memory import CACHE_BYTES
 from cryoflow.jobs.ctf_columns import CTF_NEEDED
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import Class2D
@@ -23,8 +25,6 @@ PIXEL_TOLERANCE = 1e-3
 """Relative difference of pixel sizes within one table that is let pass."""
 SMALL_GROUP = 10
 """Particles below which a group's noise is poorly known."""
-CACHE_BYTES = 1 << 29
-"""Images that take no more than this together are kept in memory."""
 SCAN = 512
 IMAGE_BROKEN = "its image holds values that are no numbers (NaN or infinite)"
 CTF_BROKEN = "its CTF columns hold values that are no numbers (NaN or infinite)"
@@ -61,6 +61,7 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
         raise FileError(name, "holds no particles to classify")
     require(table, "rlnImageName", *(CTF_NEEDED if spec.ctf.do_ctf_correction else ()))
     options = _options(spec, name, _pixel_size(table, name), _box(context, table))
+    tell_memory(spec, context, len(table.rows), options.box)
     scan = _scan(context, table, options)
     broken = _broken(table, scan, spec.ctf.do_ctf_correction)
     table, failures = _without_broken(table, broken)
