@@ -1,6 +1,8 @@
 """Commands that read records: verify, rerun, diff, status, show."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,14 @@ from launch_project import cryoflow, kept, make_project, select_spec
 
 from cryoflow import view
 from cryoflow.cli import main
+from cryoflow.launch.sweep_folder import read_sweep
 from cryoflow.project.record import read_record, write_record
+
+PIPELINE = """
+data_pipeline_general
+
+_rlnPipeLineJobCounter                      16
+"""
 
 
 @pytest.fixture
@@ -148,3 +157,28 @@ def test_show(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "sigma_value" not in out
     assert cryoflow(project, "show", "--all", "Select/good") == 0
     assert "sigma_value_for_discarding_images" in capsys.readouterr().out
+
+
+def test_two_runs_at_once_keep_out_of_each_others_way(project: Path) -> None:
+    (project / "default_pipeline.star").write_text(PIPELINE)
+    spec = select_spec(project.parent / "many.yaml")
+    values = ["0.1,0.2,0.3,0.4,0.5", "0.6,0.7,0.8,0.9,1"]
+    command = [sys.executable, "-m", "cryoflow", "run", str(spec), "device=cpu", "--multirun"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    runs = [
+        subprocess.Popen([*command, f"maximum_metadata_value={value}"], cwd=project, env=environment)
+        for value in values
+    ]
+    assert [run.wait() for run in runs] == [0, 0]
+    jobs = sorted(path.parent for path in (project / "Select").glob("job*/job_record.yaml"))
+    names = [f"Select/{path.name}" for path in jobs]
+    assert names == [f"Select/job0{number}" for number in range(14, 26)]
+    assert cryoflow(project, "verify", *names) == 0
+    maxima = [read_record(path)["spec"]["subsets"]["maximum_metadata_value"] for path in jobs[2:]]
+    assert sorted(maxima) == [round(0.1 * step, 1) for step in range(1, 11)]
+    sweeps = [read_sweep(project / "Sweep" / name) for name in ("sweep001", "sweep002")]
+    told = [entry["job"] for sweep in sweeps for entry in sweep["jobs"]]
+    assert sorted(told) == names[2:]
+    listed = (project / "default_pipeline.star").read_text()
+    assert all(f"{name}/ " in listed for name in told)
+    assert "_rlnPipeLineJobCounter                      26" in listed
