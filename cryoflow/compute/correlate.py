@@ -17,6 +17,7 @@ from torch import Tensor
 from cryoflow.compute.band import BandInverse
 from cryoflow.compute.ctf import CtfParameters, ctf_at
 from cryoflow.compute.local_correlation import LocalTemplates, local_norm
+from cryoflow.compute.low_rank import best_over_psi
 from cryoflow.compute.micrograph import remove_gradients
 from cryoflow.compute.search import Search
 from cryoflow.compute.templates import TemplateSums, template_sums
@@ -124,14 +125,19 @@ def _relion_merits(search: Search, block: Tensor, ctf: Tensor | None, background
         block, upright = block * ctf, upright * ctf
     grid = search.grid
     sums = template_sums(upright, search.band, _area(grid), search.references.radius, grid.correlation_shift)
-    best = [
-        _best_over_psi(search, partial(search.conjugates, reference), block)
-        for reference in range(len(upright))
-    ]
-    correlation = torch.stack([b.correlation for b in best])
+    correlation, psi_index = _best_of_all(search, block)
     pixels = int(search.references.disc.sum())
     fom = figure_of_merit(correlation / pixels, background, sums)
-    return _Merits(fom, torch.stack([b.psi_index for b in best]), sums.expected_ratio)
+    return _Merits(fom, psi_index, sums.expected_ratio)
+
+
+def _best_of_all(search: Search, block: Tensor) -> _Best:
+    """`_best_over_psi` of every reference."""
+    refs = len(search.upright)
+    if search.low_rank is not None:
+        return _Best(*best_over_psi(search.low_rank, refs, search.band, search.grid, block))
+    best = [_best_over_psi(search, partial(search.conjugates, number), block) for number in range(refs)]
+    return _Best(torch.stack([b.correlation for b in best]), torch.stack([b.psi_index for b in best]))
 
 
 def _coefficients(search: Search, block: Tensor, ctf: Tensor | None, background: Background) -> _Merits:

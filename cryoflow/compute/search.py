@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.band import Band, band_within
+from cryoflow.compute.low_rank import LowRank, low_rank
 from cryoflow.compute.micrograph import Gradients, gradients
 from cryoflow.compute.partial_dft import centred_transform
 from cryoflow.compute.references import References
@@ -35,7 +36,9 @@ class Search(NamedTuple):
     fine: FineTransform
     rotated: Tensor | None
     """References at the first half turn (all angles when their number is odd), of the band's block,
-    ``(refs, psis, rows, columns)``; None when they are too large to keep."""
+    ``(refs, psis, rows, columns)``; None when they are too large to keep, or not needed."""
+    low_rank: LowRank | None = None
+    """What stands for all references and angles, if that is wanted."""
 
     @property
     def distinct_psis(self) -> int:
@@ -68,6 +71,7 @@ def prepare_search(
     shrink: float,
     psi_step_deg: float,
     highpass_a: float | None = None,
+    error: float | None = None,
 ) -> Search:
     """Prepare a search for micrographs of ``height`` x ``width`` pixels.
 
@@ -87,6 +91,9 @@ def prepare_search(
         In-plane step, degrees.
     highpass_a : float or None
         Micrographs lose what is larger than this, A.
+    error : float, optional
+        Take a basis with at most this error (`cryoflow.compute.low_rank.low_rank`) for all references and
+        angles, if that saves anything and the number of angles is even.
     """
     grid = work_grid(height, width, pixel_size_a, lowpass_a, shrink)
     limit = band_limit(height, width, pixel_size_a, lowpass_a)
@@ -104,6 +111,11 @@ def prepare_search(
         fine_transform(references.images, limit, max(height, width)),
         None,
     )
+    if error is not None and len(search.psi_deg) % 2 == 0:
+        half = search.psi_deg[: search.distinct_psis]
+        search = search._replace(low_rank=low_rank(search.fine, half, band, references.box, error))
+        if search.low_rank is not None:
+            return search
     kept = search.distinct_psis * upright.numel() * upright.element_size()
     return search._replace(rotated=_all_rotated(search)) if kept <= _KEPT_BYTES else search
 

@@ -274,6 +274,16 @@ class Autopicking(Section):
         False,
         help="Yes: coordinates between the samples of the search, at the top of a parabola.",
     )
+    template_error: float | None = field(
+        "Template error",
+        None,
+        None,
+        off=NOT_POSITIVE,
+        low=0,
+        low_open=True,
+        high=0.1,
+        help="0.01: fewer templates stand for many references, faster, within 1 % of each; off: exact.",
+    )
     candidate_floor: float = field(
         "Candidate floor",
         None,
@@ -312,6 +322,11 @@ class AutoPick(JobSpec):
             yield Broken(
                 ("autopicking.read_fom_maps", "autopicking.write_fom_maps"),
                 "FOM maps are either written or read; set one of the two to No",
+            )
+        if self.autopicking.template_error is not None and self.autopicking.figure_of_merit != "relion":
+            yield Broken(
+                ("autopicking.template_error", "autopicking.figure_of_merit"),
+                "fewer templates work with RELION's figure of merit only; leave the template error out",
             )
         references = self.references
         if references.ignore_ctfs_until_first_peak and not references.are_references_ctf_corrected:

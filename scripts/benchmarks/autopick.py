@@ -1,6 +1,7 @@
 """Picking with references beside the least that it could cost.
 
-    benchmark.py autopick [--micrographs 4] [--size 3710 3838] [--references 4] [--shrink 0] [--repeats 3]
+    benchmark.py autopick [--micrographs 4] [--size 3710 3838] [--references 4] [--shrink 0]
+        [--template-error E] [--repeats 3]
 
 Makes micrographs and references of noise in a temporary folder. The bare cost of a micrograph: reading its
 bytes, two real FFTs of its size, and as many inverse FFTs of the work size as there are pairs of a reference
@@ -53,6 +54,7 @@ class Case(NamedTuple):
     shrink: float
     threshold: float
     merit: str
+    error: float | None
 
 
 def make_project(root: Path, case: Case) -> None:
@@ -86,6 +88,7 @@ def spec_of(case: Case, workers: int = 1) -> AutoPick:
             "picking_threshold": case.threshold,
             "shrink_factor": case.shrink,
             "figure_of_merit": case.merit,
+            "template_error": case.error,
         },
         "compute": {"threads": 1, "workers": workers},
     }
@@ -131,7 +134,8 @@ def measure(root: Path, case: Case, repeats: int) -> tuple[Clock, Clock]:
             image = read_micrograph(context, micrograph)
         correlating = Clock()
         start = time.perf_counter()
-        with patch.object(correlate, "_best_over_psi", timed(correlating, correlate._best_over_psi)):
+        name = "_best_over_psi" if case.error is None else "best_over_psi"
+        with patch.object(correlate, name, timed(correlating, getattr(correlate, name))):
             maps = picker.compute(micrograph, image)
         whole = time.perf_counter() - start
         steps.note("preparing", whole - correlating.least["sum"])
@@ -206,6 +210,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--shrink", type=float, default=0.0)
     parser.add_argument("--threshold", type=float, default=0.05)
     parser.add_argument("--merit", choices=("relion", "ncc"), default="relion")
+    parser.add_argument("--template-error", type=float, help="low-rank templates; default: exact")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args(arguments)
     case = Case(
@@ -218,6 +223,7 @@ def main(arguments: list[str]) -> int:
         given.shrink,
         given.threshold,
         given.merit,
+        given.template_error,
     )
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -236,7 +242,8 @@ def report(root: Path, case: Case, repeats: int) -> None:
     least, whole = sum(bare.least.values()), sum(steps.least.values())
     lines = [
         f"{case.height} x {case.width} pixels, {case.references} references, {case.angle:g} degrees, "
-        f"shrink {case.shrink:g}, figure of merit {case.merit}",
+        f"shrink {case.shrink:g}, figure of merit {case.merit}"
+        + ("" if case.error is None else f", template error {case.error:g}"),
         f"bare cost of a micrograph: {least:.3f} s ("
         + ", ".join(f"{name} {value:.3f}" for name, value in bare.least.items()) + ")",
         f"steps of the job: {whole:.3f} s, {whole / least:.2f} times that ("

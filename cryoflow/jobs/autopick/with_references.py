@@ -82,6 +82,7 @@ class ReferencePicker:
             "shrink_factor": self.spec.autopicking.shrink_factor,
             "ctf": None if micrograph.ctf is None else [float(value) for value in micrograph.ctf],
             "figure_of_merit": self.spec.autopicking.figure_of_merit,
+            "template_error": self.spec.autopicking.template_error,
             "precision": self.spec.compute.precision,
             "decoys": f"of seed {self.spec.compute.seed}" if self.spec.statistics.decoys else None,
         }
@@ -212,5 +213,17 @@ class ReferencePicker:
                     self.spec.autopicking.shrink_factor,
                     tab.in_plane_angular_sampling,
                     tab.highpass_filter,
+                    self.spec.autopicking.template_error,
                 )
+                self._tell_rank(self._searches[key])
             return self._searches[key]
+
+    def _tell_rank(self, search: Search) -> None:
+        if self.spec.autopicking.template_error is None:
+            return
+        pairs = len(search.upright) * len(search.psi_deg)
+        line = f"compares with all {pairs} references and angles: few templates would not stand for them"
+        if search.low_rank is not None:
+            rank, error = search.low_rank.rank, search.low_rank.error
+            line = f"compares with {rank} templates for {pairs} references and angles, error {error:.2g}"
+        self.context.report.say(line)

@@ -1,0 +1,81 @@
+"""A basis for all references and angles against each of them compared by itself."""
+
+import pytest
+import torch
+
+from cryoflow.compute.correlate import FomMaps, fom_maps
+from cryoflow.compute.ctf import CtfParameters
+from cryoflow.compute.micrograph import normalise_micrograph
+from cryoflow.compute.references import References, disc
+from cryoflow.compute.search import Search, prepare_search
+
+BOX, RADIUS, PIXEL = 24, 10, 2.0
+
+
+def references() -> References:
+    """Six sums of smooth spots, different in every direction."""
+    generator = torch.Generator().manual_seed(3)
+    offset = torch.arange(BOX).double() - BOX // 2
+    images = torch.zeros(6, BOX, BOX, dtype=torch.float64)
+    for image in images:
+        for y, x, height in torch.randn(4, 3, generator=generator, dtype=torch.float64) * 3:
+            image += height * torch.exp(-((offset[:, None] - y) ** 2 + (offset - x) ** 2) / 8)
+    return References(images * disc(BOX, RADIUS) * 0.02, RADIUS, 2 * RADIUS * PIXEL)
+
+
+def micrograph(height: int, width: int) -> torch.Tensor:
+    image = torch.randn(height, width, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    image[20 : 20 + BOX, 10 : 10 + BOX] += 40 * references().images[2]
+    return normalise_micrograph(image)
+
+
+def ctf() -> CtfParameters:
+    values = (9000.0, 8000.0, 30.0, 200.0, 1.4, 0.1, 0.0, 40.0, 0.9)
+    return CtfParameters(*(torch.tensor(value, dtype=torch.float64) for value in values))
+
+
+def search_for(shape: tuple[int, int], error: float | None, step: float = 5.0) -> Search:
+    return prepare_search(references(), *shape, PIXEL, 12.0, 0.0, step, None, error)
+
+
+def agreement(one: FomMaps, other: FomMaps) -> float:
+    return float((one.fom - other.fom).abs().max() / one.fom.abs().max())
+
+
+@pytest.mark.parametrize("shape", [(96, 80), (81, 97), (90, 90)])
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_basis_gives_the_maps_of_all_references_and_angles(shape: tuple[int, int], corrected: bool) -> None:
+    image, values = micrograph(*shape), ctf() if corrected else None
+    exact = fom_maps(search_for(shape, None), image, values)
+    search = search_for(shape, 0.01)
+    assert search.low_rank is not None and search.low_rank.rank < 0.5 * 6 * 72
+    assert 0 < search.low_rank.error <= 0.01
+    near = fom_maps(search, image, values)
+    assert agreement(exact, near) < 0.01
+    best = exact.fom > 0.5 * exact.fom.max()
+    turn = (exact.psi_deg - near.psi_deg + 180) % 360 - 180
+    assert float((turn[best].abs() <= 5).double().mean()) > 0.95  # the rest are as good as ties
+    assert torch.equal(exact.sd, near.sd) and torch.equal(exact.mean, near.mean)
+
+
+def test_the_error_is_that_of_the_templates() -> None:
+    search = search_for((96, 80), 0.03)
+    basis = search.low_rank
+    assert basis is not None
+    made = torch.complex(
+        torch.einsum("nb,byx->nyx", basis.even_share, basis.even),
+        torch.einsum("nb,byx->nyx", basis.odd_share, basis.odd),
+    )
+    exact = search_for((96, 80), None).rotated
+    assert exact is not None
+    exact = exact.flatten(0, 1)
+    frequency = torch.hypot(search.band.y[:, None], search.band.x)
+    weight = (0.1 + frequency / search.band.x.max()) * torch.where(search.band.x == 0, 1.0, 2.0).sqrt()
+    left = torch.linalg.vector_norm((made - exact) * weight, dim=(1, 2))
+    share = left / torch.linalg.vector_norm(exact * weight, dim=(1, 2))
+    assert float(share.max()) == pytest.approx(basis.error, rel=0.15)
+
+
+def test_what_saves_nothing_is_left_alone() -> None:
+    assert search_for((96, 80), 1e-7, 60.0).low_rank is None
+    assert search_for((96, 80), 0.05, 360 / 7).low_rank is None  # no angle has its opposite
