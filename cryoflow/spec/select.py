@@ -206,6 +206,9 @@ class Select(JobSpec):
         for name in ("q_value_max", "probability_min"):
             if getattr(self.selection, name) is not None and not of_particles:
                 yield Broken((f"selection.{name}",), "particles have scores; select from a particles.star")
+        cuts = (self.selection.q_value_max, self.selection.probability_min)
+        if self.selection.scores is not None and cuts == (None, None):
+            yield Broken(("selection.scores",), "has no effect without q_value_max or probability_min")
         elsewhere = io.select_classes_from_model_star or io.select_from_picked_coords
         for name, asked in self._tasks().items():
             if asked and name == "duplicates.remove_duplicates":

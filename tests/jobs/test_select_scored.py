@@ -81,6 +81,12 @@ def test_missing_scores_are_told_in_one_line(project: Path) -> None:
         select(project, q_value_max=0.5, scores="scores.star")
 
 
+def test_scores_that_nothing_is_cut_by_are_refused() -> None:
+    io = {"select_from_particles_star": "Sort/job013/particles_sort.star"}
+    with pytest.raises(CryoflowError, match="has no effect without q_value_max"):
+        parse_spec({"job": "Select", "io": io, "selection": {"scores": "scores.star"}})
+
+
 def test_micrographs_have_no_scores() -> None:
     io = {"select_from_micrographs_star": "CtfFind/job003/micrographs_ctf.star"}
     with pytest.raises(CryoflowError, match="particles have scores"):

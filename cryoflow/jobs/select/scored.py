@@ -76,12 +76,10 @@ def _condition(cut: _Cut, scores: Source, place: npt.NDArray[np.int64], unit: st
     if cut.column not in scores.rows.columns:
         what = f"has no {cut.column}, which {_field(cut)} cuts by; it comes from {_NEEDED[cut.column]}: Yes"
         raise FileError(scores.path, what)
-    keep = (place >= 0) & within(scores, cut.column, cut.low, cut.high).keep[place]
-    known = (place >= 0) & ~np.isnan(numbers(scores, cut.column))[place]
-    lost = int((~known).sum())
-    limit = f"<= {cut.high:g}" if cut.low is None else f">= {cut.low:g}"
-    text = f"{cut.column} {limit}"
-    return Condition(f"{text} ({lost} {unit} have none)" if lost else text, keep)
+    text, good = within(scores, cut.column, cut.low, cut.high)
+    lost = int(((place < 0) | np.isnan(numbers(scores, cut.column))[place]).sum())
+    told = f"{text} ({lost} {unit} have none)" if lost else text
+    return Condition(told, good[place] & (place >= 0))
 
 
 def _places(source: Source, scores: Source) -> npt.NDArray[np.int64]:
