@@ -59,7 +59,7 @@ def pick(
         references={
             "lowpass_filter_references": 20,
             "pixel_size_in_references": 7.08,
-            "in_plane_angular_sampling": 10,
+            "in_plane_angular_sampling": 20,
         },
         autopicking=settings | {"maximum_stddev_noise": None, "figure_of_merit": "ncc"} | autopicking,
         statistics={"decoys": decoys},
