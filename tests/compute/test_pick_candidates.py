@@ -29,6 +29,9 @@ def test_gates_applied_to_candidates_give_the_picks_of_maps(
             direct, again = find_peaks(maps, t), pick_candidates(candidates, t)
             assert all(torch.equal(one, other) for one, other in zip(direct, again, strict=True))
     assert candidates.best == find_candidates(maps, margin, 1e9).best
+    ever_higher = maps._replace(fom=maps.fom.abs() + 10 * torch.arange(3.0)[:, None, None])
+    one_by_one = [find_candidates(maps._replace(fom=fom[None]), margin, 0.1).best for fom in ever_higher.fom]
+    assert [find_candidates(ever_higher, margin, 0.1, count).best for count in (1, 2, 3)] == one_by_one
     inside = maps.fom[:, 5:-5, 5:-5]
     assert float(inside.max()) <= candidates.best <= float(maps.fom.max())
 

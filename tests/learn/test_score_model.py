@@ -52,6 +52,7 @@ def test_each_fold_is_scored_by_a_model_of_the_others() -> None:
 def test_probabilities_are_calibrated_here_and_elsewhere() -> None:
     scored, _, label = score()
     assert calibration_error(scored.log_odds, label) < 0.03
+    assert float(torch.sigmoid(scored.log_odds).mean()) == pytest.approx(float(label.mean()), abs=1e-5)
     order = scored.log_odds.argsort()
     assert label[order[-500:]].mean() > 0.85 and label[order[:500]].mean() < 0.03
     others, truth = particles(seed=1)
