@@ -140,7 +140,8 @@ def test_what_is_nominal_is_realised_without_contaminants(project: Path, picked:
     for nominal in (0.05, 0.1):
         chosen = table[table["cryoflowQValue"] <= nominal]
         assert len(chosen) > 150
-        assert false_share(project, chosen) == pytest.approx(nominal, abs=0.03)
+        # of some 200 picks: the standard deviation of their false share is 0.02
+        assert false_share(project, chosen) == pytest.approx(nominal, abs=0.04)
     cautious = table[table["cryoflowQValueShape"] <= 0.1]
     assert len(cautious) and false_share(project, cautious) <= 0.1
 

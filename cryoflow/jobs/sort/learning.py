@@ -12,12 +12,13 @@ from cryoflow.compute.score.features import MIXTURE
 from cryoflow.errors import CryoflowError
 from cryoflow.files.seeds import seed_for
 from cryoflow.jobs.sort.score_plan import Plan
+from cryoflow.learn.score import mixture
 from cryoflow.learn.score.particle_score import FOLDS, teaches
 from cryoflow.learn.score.score_model import ScoreModel, self_taught, taught_by_labels
 from cryoflow.project.context import JobContext
 
-LEAST = 50
-"""Good and bad particles that each part of the data must be left when another is taken out."""
+LEAST = mixture.LEAST * len(MIXTURE)
+"""Good and bad particles that must be left when a fold is taken out: shapes are learnt from so many."""
 
 
 class Learnt(NamedTuple):
