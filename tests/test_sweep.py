@@ -69,6 +69,9 @@ def test_table_record_and_show(project: Path, capsys: pytest.CaptureFixture[str]
         "subsets.minimum_metadata_value=-1",
     ]
     assert (project / "Sweep" / "sweep001" / "sweep.png").exists()
+    told = (project / "Sweep" / "sweep001" / "run.out").read_text().splitlines()
+    assert len(told) == 6
+    assert told[1].endswith("minimum_metadata_value=0.3: Select/job014 done: 1 particles")
     capsys.readouterr()
     assert cryoflow(project, "sweep", "show", "sweep001") == 0
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]

@@ -30,15 +30,20 @@ def run_sweep(plan: Plan, options: RunOptions, say: Say) -> list[Outcome]:
     count = "points by search" if plan.search else f"{len(plan.points)} points"
     say(f"{plan.spec.job}: {count}, each with the next free number and no alias")
     sweep = open_sweep(options.project, options.command, plan.points, plan.spec.job)
-    with holding(sweep.directory):
+    with holding(sweep.directory) as log:
+
+        def tell(line: str) -> None:
+            say(line)
+            log.write(line + "\n")
+
         done = sum(code is not None for _, code in sweep.known.values())
         if done:
-            say(f"{done} points were done before")
+            tell(f"{done} points were done before")
         ended = _run(plan, sweep, options)
         for point, values in zip(ended, _varied([one.values for one in ended]), strict=True):
-            say(f"{values}: {_ending(point.outcome)}")
+            tell(f"{values}: {_ending(point.outcome)}")
         if ended:
-            _end(plan, sweep, options, ended, say)
+            _end(plan, sweep, options, ended, tell)
     for point in ended:
         if point.outcome.directory:
             say(f"{point.outcome.directory}/")

@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from cryoflow.errors import CryoflowError
 
@@ -14,15 +15,15 @@ _FILE = "run.out"
 
 
 @contextmanager
-def holding(directory: Path) -> Iterator[None]:
-    """Keep other processes out of a job directory.
+def holding(directory: Path) -> Iterator[TextIO]:
+    """Keep other processes out of a job directory, and yield its log.
 
     Raises
     ------
     CryoflowError
         If another process runs the job.
     """
-    with (directory / _FILE).open("a") as file:
+    with (directory / _FILE).open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -30,7 +31,7 @@ def holding(directory: Path) -> Iterator[None]:
             raise CryoflowError(f"{name}: another process is running this job; wait for it to end") from None
         except OSError:
             pass  # a file system without locks
-        yield
+        yield file
 
 
 def is_running(directory: Path) -> bool:
