@@ -418,7 +418,7 @@ def test_exhaustive_search_looks_at_everything_and_agrees_with_the_adaptive_one(
     )
     assert (adaptive["rlnNrOfSignificantSamples"] < exhaustive["rlnNrOfSignificantSamples"]).all()
     samples = 2 * 9 * 5  # classes, angles, shifts: all coarse ones
-    assert exhaustive["rlnNrOfSignificantSamples"].max() == samples
+    assert set(exhaustive["rlnNrOfSignificantSamples"]) == {samples}
     assert (adaptive["rlnClassNumber"] == exhaustive["rlnClassNumber"]).all()
     assert np.isclose(adaptive["rlnAnglePsi"], exhaustive["rlnAnglePsi"]).mean() > 0.9  # bars lie both ways
     one, other = (
