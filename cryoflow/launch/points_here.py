@@ -9,18 +9,24 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeAlias
 
 from cryoflow.launch.job import Outcome, Request, forget
+from cryoflow.launch.sweep_table import Row, results
 from cryoflow.launch.taken_up import Known, run_point_once
 from cryoflow.spec import JobSpec
 
 #: Fewer points than this run one after the other, in the order of their numbers.
 MANY = 16
 
+#: How a point ended, and what it has found.
+Found: TypeAlias = tuple[Outcome, Row]
+
 _PR_SET_PDEATHSIG = 1
 
 
-def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list[Outcome]:
+def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list[Found]:
     """Run points in their order; many picking points in several processes, once the first has left its maps.
 
     Picking from candidates that are known is many small steps in Python, which threads cannot share. Children
@@ -36,11 +42,11 @@ def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list
         Points that an earlier, interrupted run of this sweep has begun or finished.
     """
     try:
-        outcomes = [run_point_once(spec, request, known) for spec in specs[:1]]
+        found = [_run(spec, request, known) for spec in specs[:1]]
         rest, processes = specs[1:], _processes(specs)
         if processes == 1:
-            return outcomes + [run_point_once(spec, request, known) for spec in rest]
-        return outcomes + _run_beside(rest, request._replace(beside=True), known, processes)
+            return found + [_run(spec, request, known) for spec in rest]
+        return found + _run_beside(rest, request._replace(beside=True), known, processes)
     finally:
         forget()
 
@@ -55,27 +61,28 @@ def _processes(specs: Sequence[JobSpec]) -> int:
     return len(os.sched_getaffinity(0)) if resolve_device(wanted.device) == "cpu" else 1
 
 
-def _run_beside(specs: Sequence[JobSpec], request: Request, known: Known, processes: int) -> list[Outcome]:
+def _run_beside(specs: Sequence[JobSpec], request: Request, known: Known, processes: int) -> list[Found]:
     sys.stdout.flush()
     sys.stderr.flush()
     with ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin_child) as pool:
         ended = [pool.submit(_run, spec, request, known) for spec in specs]
         try:
-            return [_outcome(future, spec, request, known) for future, spec in zip(ended, specs, strict=True)]
+            return [_found(future, spec, request, known) for future, spec in zip(ended, specs, strict=True)]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _outcome(future: Future[Outcome], spec: JobSpec, request: Request, known: Known) -> Outcome:
+def _found(future: Future[Found], spec: JobSpec, request: Request, known: Known) -> Found:
     try:
         return future.result()
     except BrokenProcessPool:  # a child was killed, and with it the pool; this point may have been another's
         return _run(spec, request, known)
 
 
-def _run(spec: JobSpec, request: Request, known: Known) -> Outcome:
-    return run_point_once(spec, request, known)
+def _run(spec: JobSpec, request: Request, known: Known) -> Found:
+    outcome = run_point_once(spec, request, known)
+    return outcome, results(Path(request.project), outcome)
 
 
 def _begin_child() -> None:

@@ -19,6 +19,7 @@ from cryoflow.launch.objective import NoValue, score
 from cryoflow.launch.plan import Plan
 from cryoflow.launch.points import CONFIG, plain_override, store
 from cryoflow.launch.presets import register_launcher
+from cryoflow.launch.sweep_table import Row, results
 from cryoflow.launch.taken_up import Known, run_point_once
 from cryoflow.project.directory import HIDDEN
 from cryoflow.spec import parse_spec
@@ -41,10 +42,13 @@ class Ended(NamedTuple):
         Its ``field=value``.
     outcome : Outcome
         How it ended.
+    row : dict
+        What it has found.
     """
 
     values: tuple[str, ...]
     outcome: Outcome
+    row: Row
 
 
 def launch_points(
@@ -95,7 +99,8 @@ def launch_points(
         _remove(folder)
         raise CryoflowError(why)
     count = sum(1 for _ in folder.glob("[0-9]*.json")) if plan.search else len(plan.points)
-    ended = [_read(folder, plan, point) for point in range(count)]
+    outcomes = [_read(folder, plan, point) for point in range(count)]
+    ended = [Ended(*one, results(Path(request.project), one[1]) if sweep else {}) for one in outcomes]
     if all((folder / f"{point}.json").exists() for point in range(count)):
         _remove(folder)  # otherwise a launcher's own logs may tell what happened
     return ended
@@ -186,11 +191,11 @@ def _remove(folder: Path) -> None:
         folder.parent.parent.rmdir()
 
 
-def _read(folder: Path, plan: Plan, point: int) -> Ended:
+def _read(folder: Path, plan: Plan, point: int) -> tuple[tuple[str, ...], Outcome]:
     try:
         values, outcome = json.loads((folder / f"{point}.json").read_text(encoding="utf-8"))
-        return Ended(tuple(values), Outcome(*outcome))
+        return tuple(values), Outcome(*outcome)
     except (OSError, ValueError, TypeError):
         why = "ended without a word; its worker was killed or never started"
         values = plan.points[point] if point < len(plan.points) else ()
-        return Ended(values, Outcome("", 1, f"point {point + 1} {why}"))
+        return values, Outcome("", 1, f"point {point + 1} {why}")

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoflow.errors import CryoflowError
-from cryoflow.launch.job import Outcome
 from cryoflow.project.record import read_record
 
 if TYPE_CHECKING:
-    from cryoflow.launch.sweep_table import SweepTable
+    from cryoflow.launch.sweep_table import Row, SweepTable
 
 
 def report_sweep(
-    directory: Path, project: Path, points: Sequence[Sequence[str]], outcomes: Sequence[Outcome]
+    directory: Path, project: Path, points: Sequence[Sequence[str]], found: Sequence[Row]
 ) -> tuple[SweepTable, list[str]]:
     """Write table and pictures into the directory of a sweep; a picture that fails fails no sweep.
 
@@ -26,7 +25,7 @@ def report_sweep(
     """
     from cryoflow.launch.sweep_table import make_table, write_table
 
-    table = make_table(project, points, outcomes)
+    table = make_table(points, found)
     write_table(directory, table)
     try:
         _draw(directory, project, table)

@@ -58,8 +58,8 @@ def _run(plan: Plan, sweep: Sweep, options: RunOptions) -> list[Ended]:
     pictures = plan.spec.job != "AutoPick"  # the sweep has a picture of picks itself
     request = Request(str(options.project), options.command, "", beside, pictures, sweep.name)
     if here:
-        outcomes = run_points(plan.specs, request, sweep.known)
-        return [Ended(*pair) for pair in zip(plan.points, outcomes, strict=True)]
+        found = run_points(plan.specs, request, sweep.known)
+        return [Ended(point, *one) for point, one in zip(plan.points, found, strict=True)]
     launcher = "" if options.launcher == "local" else options.launcher
     return launch_points(plan, request, launcher, sweep=True, known=sweep.known)
 
@@ -69,8 +69,8 @@ def _end(plan: Plan, sweep: Sweep, options: RunOptions, ended: Sequence[Ended], 
     from cryoflow.launch.objective import best_row, column
     from cryoflow.launch.sweep_report import report_sweep
 
-    points, outcomes = zip(*ended, strict=True)
-    table, warnings = report_sweep(sweep.directory, options.project, points, outcomes)
+    points, outcomes, found = zip(*ended, strict=True)
+    table, warnings = report_sweep(sweep.directory, options.project, points, found)
     for line in warnings:
         sys.stderr.write(f"warning: {line}\n")
     record = read_sweep(sweep.directory)

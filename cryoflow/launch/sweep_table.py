@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from cryoflow.launch.job import Outcome
 from cryoflow.project.record import read_record
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cryoflow.simulate.score import Truth
+
+#: Results of one point by column.
+Row: TypeAlias = dict[str, Any]
 
 _STATES = ("done", "failed", "partial")
 _QUANTILES = {"fom_10": 0.1, "fom_50": 0.5, "fom_90": 0.9}
@@ -36,28 +40,25 @@ class SweepTable(NamedTuple):
     shown: tuple[str, ...]
 
 
-def make_table(project: Path, points: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> SweepTable:
+def make_table(points: Sequence[Sequence[str]], found: Sequence[Row]) -> SweepTable:
     """Gather what the points have found.
 
     Parameters
     ----------
-    project : Path
-        Absolute project root.
     points : sequence of sequence of str
         ``field=value`` of every point.
-    outcomes : sequence of Outcome
-        How they ended.
+    found : sequence of dict
+        What they have found, see `results`.
     """
     import pandas as pd
 
-    truths: dict[str, Truth | None] = {}
     values = [{name: value for name, _, value in (v.partition("=") for v in point)} for point in points]
     several = [name for name in values[0] if len({point[name] for point in values}) > 1]
     varied = {name: name.rpartition(".")[2] for name in several or values[0]}
     rows = pd.DataFrame(
         [
-            {short: point[name] for name, short in varied.items()} | results(project, outcome, truths)
-            for point, outcome in zip(values, outcomes, strict=True)
+            {short: point[name] for name, short in varied.items()} | row
+            for point, row in zip(values, found, strict=True)
         ]
     )
     for short in varied.values():
@@ -69,22 +70,20 @@ def make_table(project: Path, points: Sequence[Sequence[str]], outcomes: Sequenc
     return SweepTable(rows, tuple(varied.values()), shown)
 
 
-def results(project: Path, outcome: Outcome, truths: dict[str, Truth | None] | None = None) -> dict[str, Any]:
-    """Return what one point has found, by column; ``truths`` keeps what was read of the truth for others."""
-    row: dict[str, Any] = {"job": outcome.directory or "none", "state": _STATES[outcome.code]}
+def results(project: Path, outcome: Outcome) -> Row:
+    """Return what one point has found, by column."""
+    row: Row = {"job": outcome.directory or "none", "state": _STATES[outcome.code]}
     if not outcome.directory or outcome.code == 1:
         return row
     record = read_record(project / outcome.directory)
     counts = {name: value for name, value in record["counts"].items() if name != "kept"}
     row |= counts | {"seconds": record["timings"]["seconds"].get("job")}
     if record["spec"]["job"] == "AutoPick":
-        row |= _picking(
-            project, outcome.directory, max(1, counts.get("micrographs", 1)), {} if truths is None else truths
-        )
+        row |= _picking(project, outcome.directory, max(1, counts.get("micrographs", 1)))
     return row
 
 
-def _picking(project: Path, job: str, micrographs: int, truths: dict[str, Truth | None]) -> dict[str, Any]:
+def _picking(project: Path, job: str, micrographs: int) -> Row:
     import numpy as np
 
     from cryoflow.files.coordinates import read_coordinates
@@ -99,12 +98,12 @@ def _picking(project: Path, job: str, micrographs: int, truths: dict[str, Truth 
         picks += len(table)
         column = table.get("rlnAutopickFigureOfMerit")
         scores.append(np.full(len(table), np.nan) if column is None else column.to_numpy(float))
-        truth = _truth(project, str(name), truths)
+        truth = _truth(project, str(name))
         if truth is not None:
             found += int((kinds_of(positions(table), truth) == PARTICLE).sum())
             true += int((truth.kinds == PARTICLE).sum())
     every = np.concatenate(scores)
-    row: dict[str, Any] = {"particles_per_micrograph": round(picks / micrographs, 2)}
+    row: Row = {"particles_per_micrograph": round(picks / micrographs, 2)}
     fom = {name: float(np.quantile(every, q)) if len(every) else np.nan for name, q in _QUANTILES.items()}
     row |= {name: round(value, 4) for name, value in fom.items()}
     if true:
@@ -115,15 +114,19 @@ def _picking(project: Path, job: str, micrographs: int, truths: dict[str, Truth 
     return row
 
 
-def _truth(project: Path, micrograph: str, truths: dict[str, Truth | None]) -> Truth | None:
+def _truth(project: Path, micrograph: str) -> Truth | None:
+    files = (project / "truth" / "params.json", project / "truth" / f"{Path(micrograph).stem}.star")
+    if not all(path.exists() for path in files):
+        return None
+    return _truth_of(project, micrograph, files[1].stat().st_mtime_ns)
+
+
+@lru_cache(1024)
+def _truth_of(project: Path, micrograph: str, _written: int) -> Truth:
+    """Read the truth about a micrograph, once for all points."""
     from cryoflow.simulate.score import read_truth
 
-    if micrograph not in truths:
-        there = (project / "truth" / "params.json").exists() and (
-            project / "truth" / f"{Path(micrograph).stem}.star"
-        ).exists()
-        truths[micrograph] = read_truth(project, micrograph) if there else None
-    return truths[micrograph]
+    return read_truth(project, micrograph)
 
 
 def write_table(directory: Path, table: SweepTable) -> None:
