@@ -6,6 +6,7 @@ follow by a product at every sample. A template at psi + 180 degrees is the mirr
 that the even and the odd part of half a turn give both: ``C(psi) = Ce + Co``, ``C(psi + 180) = Ce - Co``.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -19,8 +20,18 @@ FLOOR = 0.1
 """Weight of frequency 0 against that of the limit, when errors are measured: a CTF leaves little there."""
 WORTH = 0.6
 """A basis of more than this share of all pairs of a reference and an angle costs as much as they do."""
-_BATCH, _SAMPLES = 4, 1024
-"""Inverse FFTs at a time, and samples whose correlations are held at a time: few enough for the caches."""
+_CPU_BYTES = 1 << 29
+"""Correlations with the basis held on a CPU, at most; on a GPU a quarter of the memory that is free."""
+
+
+class _Batches(NamedTuple):
+    transforms: int
+    """Inverse FFTs at a time."""
+    samples: int
+    """Samples whose correlations with all references and angles are held at a time."""
+
+
+_CPU, _GPU = _Batches(4, 1024), _Batches(32, 1 << 15)  # a CPU's fit its caches
 
 
 class LowRank(NamedTuple):
@@ -49,15 +60,17 @@ class _Parts(NamedTuple):
     """``(n, 2 n)``."""
 
 
-def low_rank(fine: FineTransform, psi_deg: Tensor, band: Band, box: int, error: float) -> LowRank | None:
-    """Find the smallest basis whose error is at most ``error``; None where it would save next to nothing.
+def low_rank(
+    fine: FineTransform, psi_deg: Tensor, band: Band, grid: WorkGrid, box: int, error: float
+) -> LowRank | None:
+    """Find the smallest basis whose error is at most ``error``; None where it saves nothing or is too large.
 
     Parameters
     ----------
     fine : FineTransform
     psi_deg : Tensor
         ``(psis,)`` degrees: half a turn.
-    band : Band
+    band, grid : Band, WorkGrid
     box : int
         Side of the references, pixels; samples of their transforms half as far apart as it asks for are
         enough to find the basis from.
@@ -79,13 +92,18 @@ def low_rank(fine: FineTransform, psi_deg: Tensor, band: Band, box: int, error: 
     worst = left.max(0).values.clamp(min=0).sqrt()
     rank = max(2, int((worst > error).sum()))
     count = len(parts.values) // 2
-    if rank > WORTH * 2 * count:
+    if rank > WORTH * 2 * count or rank * math.prod(grid.inside) > _most_values(fine.values):
         return None
     chosen = order[:rank]
     own = parts.vectors.to(fine.values.dtype)
     even, odd = own[:, chosen[chosen < count]], own[:, chosen[chosen >= count]]
     reached = float(worst[rank]) if rank < len(worst) else 0.0
     return LowRank(*_basis(fine, psi_deg, band, even, odd), even, odd, reached)
+
+
+def _most_values(like: Tensor) -> int:
+    room = torch.cuda.mem_get_info(like.device)[0] // 4 if like.device.type == "cuda" else _CPU_BYTES
+    return room // like.element_size()
 
 
 def _decompose(templates: Tensor) -> _Parts:
@@ -127,16 +145,19 @@ def best_over_psi(
         ``(refs, h, w)`` and int16 ``(refs, h, w)``. Between angles that differ by less than the last bits
         of a number, as many as the angles need, the choice is arbitrary.
     """
-    inverse = BandInverse(band, grid, _BATCH, block.dtype)
+    batches = _CPU if block.device.type == "cpu" else _GPU
+    inverse = BandInverse(band, grid, batches.transforms, block.dtype)
     maps = [
-        torch.cat([inverse.product(part, factor).flatten(1) for part in torch.split(templates, _BATCH)])
+        torch.cat(
+            [inverse.product(part, factor).flatten(1) for part in torch.split(templates, batches.transforms)]
+        )
         for templates, factor in ((basis.even, block), (basis.odd, -1j * block))
     ]
     samples, psis = maps[0].shape[1], len(basis.even_share) // refs
     best = block.real.new_empty(refs, samples)
     index = torch.empty(refs, samples, dtype=torch.int16, device=block.device)
-    for start in range(0, samples, _SAMPLES):
-        part = slice(start, start + _SAMPLES)
+    for start in range(0, samples, batches.samples):
+        part = slice(start, start + batches.samples)
         even, odd = (
             (share @ image[:, part]).reshape(refs, psis, -1)
             for share, image in zip((basis.even_share, basis.odd_share), maps, strict=True)

@@ -113,7 +113,7 @@ def prepare_search(
     )
     if error is not None and len(search.psi_deg) % 2 == 0:
         half = search.psi_deg[: search.distinct_psis]
-        search = search._replace(low_rank=low_rank(search.fine, half, band, references.box, error))
+        search = search._replace(low_rank=low_rank(search.fine, half, band, grid, references.box, error))
         if search.low_rank is not None:
             return search
     kept = search.distinct_psis * upright.numel() * upright.element_size()

@@ -76,6 +76,8 @@ def test_the_error_is_that_of_the_templates() -> None:
     assert float(share.max()) == pytest.approx(basis.error, rel=0.15)
 
 
-def test_what_saves_nothing_is_left_alone() -> None:
+def test_what_saves_nothing_or_needs_too_much_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert search_for((96, 80), 1e-7, 60.0).low_rank is None
     assert search_for((96, 80), 0.05, 360 / 7).low_rank is None  # no angle has its opposite
+    monkeypatch.setattr("cryoflow.compute.low_rank._CPU_BYTES", 1 << 16)
+    assert search_for((96, 80), 0.05).low_rank is None

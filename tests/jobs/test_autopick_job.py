@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from cryoflow.errors import CryoflowError
 from cryoflow.files.coordinates import read_coordinate_list
-from cryoflow.files.fom_maps import read_about
+from cryoflow.files.fom_maps import read_about, read_fom_maps
 from cryoflow.files.mrc import read_image, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.jobs.autopick import run
@@ -324,6 +325,21 @@ def test_references_that_do_not_fit_are_refused(project: Path, changes: dict[str
     with pytest.raises(CryoflowError, match=message):
         pick(project, **changes)
     assert not list((project / "AutoPick/job010").rglob("*_autopick.star"))
+
+
+def test_fewer_templates_than_references_give_the_same_maps(project: Path) -> None:
+    fine: dict[str, Any] = {"references__in_plane_angular_sampling": 5, "autopicking__write_fom_maps": True}
+    _, exact = pick(project, "job009", **fine)
+    _, lines = pick(project, autopicking__template_error=0.01, **fine)
+    assert not any("compares with" in line for line in exact)
+    told = next(line for line in lines if line.startswith("compares with"))
+    assert re.fullmatch(r"compares with \d\d templates for 144 references and angles, error 0.00\d+", told)
+    for name in SHAPES:
+        one, other = (
+            read_fom_maps(project / f"AutoPick/{job}/Movies/{name}_autopick_fom.mrcs").maps[2:4]
+            for job in ("job009", "job010")
+        )
+        assert 0 < np.abs(one - other).max() < 0.01 * one.max()
 
 
 def test_statistics_and_a_wrong_greyscale_are_told(project: Path) -> None:

@@ -222,7 +222,7 @@ class ReferencePicker:
         if self.spec.autopicking.template_error is None:
             return
         pairs = len(search.upright) * len(search.psi_deg)
-        line = f"compares with all {pairs} references and angles: few templates would not stand for them"
+        line = f"compares with all {pairs} references and angles: a basis would not be faster, or too large"
         if search.low_rank is not None:
             rank, error = search.low_rank.rank, search.low_rank.error
             line = f"compares with {rank} templates for {pairs} references and angles, error {error:.2g}"
