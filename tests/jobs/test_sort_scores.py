@@ -108,6 +108,8 @@ def test_particles_score_above_places_of_chance(project: Path) -> None:
     assert table["rlnImageName"].tolist() == rows["rlnImageName"].tolist()
     good = truth(table, project)
     assert auc(table["cryoflowNcc"], good) > 0.95 and auc(table["cryoflowLogOdds"], good) > 0.9
+    accepted = table["cryoflowQValueShape"] <= 0.2
+    assert accepted.any() and good[accepted].mean() > 0.8
     accepted = table["cryoflowQValue"] <= 0.1
     assert good[accepted].mean() > 0.8 and accepted[good].mean() > 0.5
     assert result.counts["scored"] == len(rows) and not result.failures

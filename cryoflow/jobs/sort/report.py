@@ -51,10 +51,11 @@ def write_report(
 
 
 def _histogram(whole: Evidence) -> pd.DataFrame:
-    both = torch.cat((whole.targets, whole.decoys)).numpy()
+    _, targets, decoys = whole.rounds["noise"]
+    both = torch.cat((targets, decoys)).numpy()
     low, high = (both.min(), both.max()) if len(both) else (0.0, 1.0)
     edges = np.linspace(low, high, BINS + 1)
-    counts = [np.histogram(values.numpy(), edges)[0] for values in (whole.targets, whole.decoys)]
+    counts = [np.histogram(values.numpy(), edges)[0] for values in (targets, decoys)]
     centre = (edges[1:] + edges[:-1]) / 2
     return pd.DataFrame({"cryoflowNcc": centre, "cryoflowTargets": counts[0], "cryoflowDecoys": counts[1]})
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from cryoflow.compute.score.decoys import NULLS, Null
 from cryoflow.compute.score.features import View, measure, middle_band
 from cryoflow.compute.score.picks import compete, own_peaks
 from cryoflow.compute.score.prepared import Prepared, prepare
@@ -22,6 +24,16 @@ REACH, PEAK_REACH = 0.25, 0.35
 """Of the diameter: how far from its coordinate a particle's best correlation and its peak may lie."""
 
 
+class Round(NamedTuple):
+    """How the targets did against decoys of one null."""
+
+    own: Tensor
+    """Score of the target peak that each particle lies on, ``(n,)``; nan where it lies on none."""
+    targets: Tensor
+    """Scores of all peaks that targets and decoys have won."""
+    decoys: Tensor
+
+
 class Evidence(NamedTuple):
     """What one micrograph tells; on the CPU, float64."""
 
@@ -29,11 +41,15 @@ class Evidence(NamedTuple):
     """Numbers of its rows, ``(n,)``, in the order of their image names."""
     features: Tensor
     """``(n, features)``."""
-    own: Tensor
-    """Score of the target peak that each particle lies on, ``(n,)``; nan where it lies on none."""
-    targets: Tensor
-    """Scores of all peaks that targets and decoys have won."""
-    decoys: Tensor
+    rounds: dict[Null, Round]
+    """Against decoys of each null."""
+
+
+def together(found: Sequence[Evidence]) -> Evidence:
+    """The evidence of all micrographs."""
+    row, features = (torch.cat([getattr(one, name) for one in found]) for name in ("row", "features"))
+    parts = {null: zip(*(one.rounds[null] for one in found), strict=True) for null in NULLS}
+    return Evidence(row, features, {null: Round(*map(torch.cat, parts[null])) for null in NULLS})
 
 
 def evidence(plan: Plan, context: JobContext, name: str, rows: pd.DataFrame) -> Evidence | Failure:
@@ -54,18 +70,20 @@ def _evidence(
 ) -> Evidence:
     y_a, x_a = (axis.to(prepared.image.device) for axis in position_a)
     coarse, fine = (_view(plan, prepared, rows, level) for level in (COARSE, FINE))
-    scene = coarse.scene
-    decoy = search(scene, plan.decoys.to(scene.image.device), plan.reference_pixel_a)
-    found = compete(coarse.match.ncc, decoy.ncc, plan.diameter_a / scene.pixel_a)
-    middle = middle_band(prepared, scene)
+    middle = middle_band(prepared, coarse.scene)
     measured = measure(coarse, fine, middle, (y_a, x_a), REACH * plan.diameter_a)
-    reach = PEAK_REACH * plan.diameter_a / scene.pixel_a
-    peak = own_peaks(found, y_a / scene.pixel_y_a, x_a / scene.pixel_x_a, reach)
-    values = found.peaks.value.double().cpu()
-    won = found.target.cpu()
     row = torch.tensor(rows.index.to_numpy(), dtype=torch.int64)
     features = torch.stack(measured.features, 1).cpu()
-    return Evidence(row, features, peak.cpu(), values[won], values[~won])
+    return Evidence(row, features, {null: _round(plan, coarse, null, y_a, x_a) for null in NULLS})
+
+
+def _round(plan: Plan, view: View, null: Null, y_a: Tensor, x_a: Tensor) -> Round:
+    scene, diameter = view.scene, plan.diameter_a / view.scene.pixel_a
+    decoy = search(scene, plan.decoys[null].to(scene.image.device), plan.reference_pixel_a)
+    found = compete(view.match.ncc, decoy.ncc, diameter)
+    own = own_peaks(found, y_a / scene.pixel_y_a, x_a / scene.pixel_x_a, PEAK_REACH * diameter)
+    values, won = found.peaks.value.double().cpu(), found.target.cpu()
+    return Round(own.cpu(), values[won], values[~won])
 
 
 def _view(plan: Plan, prepared: Prepared, rows: pd.DataFrame, level: Level) -> View:

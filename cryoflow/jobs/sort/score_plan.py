@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.ctf import CtfParameters
-from cryoflow.compute.score.decoys import decoys
+from cryoflow.compute.score.decoys import NULLS, Null, decoys
 from cryoflow.compute.sort import fit_box, sorting_radius_squared
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.seeds import seed_for
@@ -31,8 +31,9 @@ class Plan(NamedTuple):
     """Of the particles, as in ``particles_sort.star``, numbered from 0."""
     particle_pixel_a: float
     references: Tensor
-    """And decoys, ``(refs, n, n)``, n even."""
-    decoys: Tensor
+    """``(refs, n, n)``, n even."""
+    decoys: dict[Null, Tensor]
+    """As many of each null."""
     reference_pixel_a: float
     diameter_a: float
     labels: Labels | None = None
@@ -82,7 +83,8 @@ def plan_scores(spec: Sort, context: JobContext, particles: Particles, stack: St
     diameter_a = spec.scores.particle_diameter or _mask_diameter(stack, pixel_a)
     size = stack.images.shape[-1]
     images = fit_box(stack.images, size + size % 2)
-    false = decoys(images, seed_for(spec.compute.seed, "decoys"))
+    seed = seed_for(spec.compute.seed, "decoys")
+    false = {null: decoys(images, seed, null) for null in NULLS}
     rows = particles.table.rows.reset_index(drop=True)
     labels = read_labels(spec.scores, context, particles.table)
     model = spec.scores.score_model

@@ -8,7 +8,8 @@ particles holds as well.
 ``cryoflowQValue`` is the share of noise among all particles with at most this value. It holds where decoys
 score as places without a particle do: where noise has no direction and the CTF is nearly round.
 Contaminants and broken particles are not noise, fit references better than decoys, and are not counted: cut
-those by probability.
+those by probability. ``cryoflowQValueShape`` is against a blob of the references' power without their shape:
+cautious, as particles of unclear shape count as blobs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from cryoflow.compute.score.decoys import NULLS
 from cryoflow.compute.score.features import Features
 from cryoflow.compute.threads import one_thread_each
 from cryoflow.errors import CryoflowError
@@ -26,7 +28,7 @@ from cryoflow.files.star import write_star
 from cryoflow.jobs.sort.learning import learn_scores
 from cryoflow.jobs.sort.model_file import StoredModel, write_model
 from cryoflow.jobs.sort.report import write_report
-from cryoflow.jobs.sort.score_micrograph import Evidence, evidence
+from cryoflow.jobs.sort.score_micrograph import Evidence, Round, evidence, together
 from cryoflow.jobs.sort.score_plan import Plan, plan_scores
 from cryoflow.learn.score.fdr import local_fdr, q_values
 from cryoflow.project.context import Failure, JobContext, JobResult
@@ -57,8 +59,9 @@ def write_scores(plan: Plan, context: JobContext) -> JobResult:
     bad = {failure.item for failure in failures}
     if not done:
         raise CryoflowError(f"no micrograph could be scored; {failures[0].item}: {failures[0].message}")
-    whole = Evidence(*(torch.cat(parts) for parts in zip(*done, strict=True)))
-    chance = 1 - local_fdr(whole.targets, whole.decoys, whole.features[:, 0])
+    whole = together(done)
+    noise = whole.rounds["noise"]
+    chance = 1 - local_fdr(noise.targets, noise.decoys, whole.features[:, 0])
     learnt = learn_scores(plan, context, whole.row, whole.features, chance)
     table = _table(plan, whole, learnt.log_odds)
     written = [context.directory / FILE]
@@ -88,14 +91,15 @@ def _search(
 
 
 def _table(plan: Plan, whole: Evidence, log_odds: Tensor) -> pd.DataFrame:
-    known = {"Probability": torch.sigmoid(log_odds), "LogOdds": log_odds, "QValue": _q_values(whole)}
+    q, q_shape = (_q_values(whole.rounds[null]) for null in NULLS)
+    known = {"Probability": torch.sigmoid(log_odds), "LogOdds": log_odds, "QValue": q, "QValueShape": q_shape}
     known |= {_camel(name): whole.features[:, i] for i, name in enumerate(Features._fields)}
     columns = {PREFIX + name: _all_rows(values, whole.row, len(plan.rows)) for name, values in known.items()}
     names = ("rlnImageName", "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
     return plan.rows[list(names)].assign(**columns)
 
 
-def _q_values(whole: Evidence) -> Tensor:
+def _q_values(whole: Round) -> Tensor:
     """Of the peaks that particles lie on; 1 where targets have won none."""
     q = torch.ones_like(whole.own)
     if len(whole.targets):
