@@ -273,7 +273,8 @@ def _match(theirs: Any, picks: Picks, sampling: Sampling, case: Case, similar: d
     ours = np.stack([picks.x.numpy(), picks.y.numpy()], 1)
     if not len(theirs) or not len(ours):
         return Agreement(len(theirs), len(ours), 0, 0, 0, 0, similar)
-    relion = theirs[XY].to_numpy()
+    row, column = _samples(sampling, theirs)  # RELION's coordinates are up to a sample off theirs
+    relion = np.stack((sampling.left + sampling.spacing * column, sampling.top + sampling.spacing * row), 1)
     near, index = cKDTree(ours).query(relion)
     back, _ = cKDTree(relion).query(ours)
     found = near <= sampling.spacing + 1e-6
