@@ -99,7 +99,7 @@ def in_child(arguments: Sequence[str], seconds: float | None = None, change: int
 
 
 def die_at(change: int) -> None:
-    """Let this process kill itself just before its so-manieth change to folders and names of files."""
+    """Let this process kill itself once it has made so many changes to folders and names of files."""
     done = count()
 
     def deadly(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -127,6 +127,22 @@ def test_search_without_objective(
     assert "name a column of a sweep's table, e.g. objective=f1" in capsys.readouterr().err
 
 
+def test_dry_run_of_a_search(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cryoflow.launch.hydra_words.find_spec", lambda _: True)
+    words = (
+        "-n",
+        "hydra/sweeper=optuna",
+        "--multirun",
+        "objective=f1",
+        "maximum_metadata_value=interval(0,1)",
+    )
+    assert cryoflow(project, "run", project.parent / "spec.yaml", *words) == 0
+    assert "Select would run as often as the search wants" in capsys.readouterr().out
+    assert not (project / "Select").exists()
+
+
 def test_sweep_of_given_points_names_the_best(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--multirun", "objective=-particles", "maximum_metadata_value=0.5,0.2,1")
     assert cryoflow(project, "run", project.parent / "spec.yaml", "device=cpu", *words) == 0

@@ -32,6 +32,7 @@ _EXAMPLES = """examples:
   cryoflow run pick.yaml "Picking threshold=0.6" compute.threads=4
   cryoflow run --continue AutoPick/job010 read_fom_maps=yes write_fom_maps=no picking_threshold=0.6
   cryoflow run pick.yaml --multirun --launcher joblib picking_threshold=0.4,0.6,0.8
+  cryoflow run pick.yaml --multirun hydra/sweeper=optuna objective=f1 "picking_threshold=interval(0.2,0.9)"
 """
 
 

@@ -81,29 +81,37 @@ def launch_points(
         write_bytes(folder / _KNOWN, json.dumps(known).encode())
     arguments = [*plan.overrides, *plan.hydra, *(["--multirun"] if sweep else [])]
     try:
-        with _command_line(arguments):
-            _main()
-    except SystemExit:
-        pass  # a search without a value
+        _through_hydra(arguments)
     except KeyboardInterrupt:
         _remove(folder)
         raise
-    except (
-        Exception
-    ) as error:  # of Hydra, a launcher or a sweeper; points without an outcome are counted below
-        print_error(f"Hydra: {' '.join(str(error).split())}")
     finally:
         forget()
     if (folder / _STOP).exists():
         why = (folder / _STOP).read_text(encoding="utf-8")
         _remove(folder)
         raise CryoflowError(why)
-    count = sum(1 for _ in folder.glob("[0-9]*.json")) if plan.search else len(plan.points)
-    outcomes = [_read(folder, plan, point) for point in range(count)]
-    ended = [Ended(*one, results(Path(request.project), one[1]) if sweep else {}) for one in outcomes]
-    if all((folder / f"{point}.json").exists() for point in range(count)):
+    return _collected(folder, plan, sweep, Path(request.project))
+
+
+def _through_hydra(arguments: Sequence[str]) -> None:
+    """Let Hydra run; what stops it is told in one line, and points without an outcome count as failed."""
+    try:
+        with _command_line(arguments):
+            _main()
+    except SystemExit:
+        pass  # a search without a value
+    except Exception as error:
+        print_error(f"Hydra: {' '.join(str(error).split())}")
+
+
+def _collected(folder: Path, plan: Plan, sweep: bool, project: Path) -> list[Ended]:
+    there = {int(path.stem) for path in folder.glob("[0-9]*.json")}
+    points = sorted(there) if plan.search else list(range(len(plan.points)))
+    outcomes = [_read(folder, plan, point) for point in points]
+    if there.issuperset(points):
         _remove(folder)  # otherwise a launcher's own logs may tell what happened
-    return ended
+    return [Ended(*one, results(project, one[1]) if sweep else {}) for one in outcomes]
 
 
 def run_point(config: DictConfig) -> float | None:

@@ -40,7 +40,8 @@ def tell_plans(plans: Sequence[Plan], project: Path, continued: str, say: Say) -
         number = plan.spec.number
         fixed = "the next free number" if number is None else f"{plan.spec.job}/{job_name(number)}"
         where = continued or fixed
-        points = f" {len(plan.points)} times, in the next free numbers" if len(plan.points) > 1 else ""
+        count = "as often as the search wants" if plan.search else f"{len(plan.points)} times"
+        points = f" {count}, in the next free numbers" if len(plan.points) > 1 else ""
         say(f"{plan.spec.job} would run{points or f' in {where}'}")
         _tell_inputs(with_files(project, plan.spec), project, say)
     return 0
