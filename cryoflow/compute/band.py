@@ -44,7 +44,7 @@ class BandInverse:
     """Inverse FFT of products of blocks; keeps one buffer, whose frequencies outside the band stay 0."""
 
     def __init__(self, band: Band, grid: WorkGrid, batch: int, dtype: torch.dtype) -> None:
-        self.band, self.grid = band, grid
+        self.band, self.grid, self.batch = band, grid, batch
         full = grid.columns // 2 + 1
         self._few = len(band.x) < _FEW_COLUMNS * full
         columns = len(band.x) if self._few else full

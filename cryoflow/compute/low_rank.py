@@ -147,12 +147,7 @@ def best_over_psi(
     """
     batches = _CPU if block.device.type == "cpu" else _GPU
     inverse = BandInverse(band, grid, batches.transforms, block.dtype)
-    maps = [
-        torch.cat(
-            [inverse.product(part, factor).flatten(1) for part in torch.split(templates, batches.transforms)]
-        )
-        for templates, factor in ((basis.even, block), (basis.odd, -1j * block))
-    ]
+    maps = _maps(inverse, basis.even, block), _maps(inverse, basis.odd, -1j * block)
     samples, psis = maps[0].shape[1], len(basis.even_share) // refs
     best = block.real.new_empty(refs, samples)
     index = torch.empty(refs, samples, dtype=torch.int16, device=block.device)
@@ -166,6 +161,16 @@ def best_over_psi(
         second = odd.gather(1, number[:, None])[:, 0] < 0
         index[:, part] = (number + psis * second).to(torch.int16)
     return best.reshape(refs, *grid.inside), index.reshape(refs, *grid.inside)
+
+
+def _maps(inverse: BandInverse, templates: Tensor, factor: Tensor) -> Tensor:
+    """Correlations with each basis template, ``(basis, samples)``."""
+    images = templates.new_empty(len(templates), *inverse.grid.inside)
+    for part, target in zip(
+        *(torch.split(whole, inverse.batch) for whole in (templates, images)), strict=True
+    ):
+        target.copy_(inverse.product(part, factor))
+    return images.reshape(len(templates), -1)
 
 
 def _highest(values: Tensor) -> tuple[Tensor, Tensor]:
