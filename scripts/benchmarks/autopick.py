@@ -29,6 +29,7 @@ import torch
 
 from cryoflow.compute import correlate
 from cryoflow.compute.peaks import Picks
+from cryoflow.compute.work_grid import work_grid
 from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import write_star
 from cryoflow.jobs.autopick import make_picker, run
@@ -124,12 +125,13 @@ def measure(root: Path, case: Case, repeats: int) -> tuple[Clock, Clock]:
     context, spec = JobContext(root, root / "AutoPick"), spec_of(case)
     micrograph = list_micrographs(spec, context).micrographs[0]
     picker, _ = make_picker(spec, context, micrograph.pixel_size_a)
-    maps = picker.compute(micrograph, read_micrograph(context, micrograph))  # the references are ready then
-    rows, columns = (int(n) for n in maps.fom.shape[1:])  # type: ignore[union-attr]
+    picker.compute(micrograph, read_micrograph(context, micrograph))  # the references are ready then
+    lowpass_a = spec.references.lowpass_filter_references
+    grid = work_grid(case.height, case.width, case.pixel_a, lowpass_a, case.shrink)
     pairs = case.references * round(360 / case.angle)
     bare, steps = Clock(), Clock()
     for _ in range(repeats):
-        measure_bare(bare, root / micrograph.name, case, (rows, columns), pairs)
+        measure_bare(bare, root / micrograph.name, case, (grid.rows, grid.columns), pairs)
         with steps.step("reading"):
             image = read_micrograph(context, micrograph)
         correlating = Clock()
