@@ -4,8 +4,11 @@ import csv
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ from cryoflow.files.star import read_star
 from cryoflow.jobs.autopick import with_references
 from cryoflow.launch import points_here
 from cryoflow.launch.job import Outcome, Request
+from cryoflow.launch.signals import stoppable
 from cryoflow.launch.sweep_folder import read_sweep, write_sweep
 from cryoflow.launch.taken_up import Known
 from cryoflow.project.directory import make_job_directory
@@ -248,6 +252,28 @@ def _killed_at(threshold: float, run: Callable[..., Outcome]) -> Callable[..., O
         return run(spec, request, known)
 
     return run_or_die
+
+
+def test_a_process_of_a_sweep_ends_in_the_midst_of_a_job_when_told_to() -> None:
+    """It would otherwise go on with the next point, for which another that ended may hold the lock."""
+    fork = get_context("fork")
+    here, there = fork.Pipe()
+    process = fork.Process(target=_run_on, args=(there,))
+    process.start()
+    assert here.recv()
+    process.terminate()
+    process.join(20)
+    assert process.exitcode == 1
+
+
+def _run_on(there: Connection) -> None:
+    points_here._begin_child()
+    with stoppable():
+        there.send(True)
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:
+            time.sleep(60)
 
 
 def _ended(directory: Path) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from cryoflow.launch.job import Outcome, Request, forget
+from cryoflow.launch.signals import end_at_once
 from cryoflow.launch.sweep_table import Row, results
 from cryoflow.launch.taken_up import Known, run_point_once
 from cryoflow.spec import JobSpec
@@ -86,10 +87,15 @@ def _run(spec: JobSpec, request: Request, known: Known) -> Found:
 
 
 def _begin_child() -> None:
-    """Use one thread, since OpenMP's do not survive a fork; and end when the parent is killed."""
+    """Use one thread, since OpenMP's do not survive a fork; and end when the parent is killed or says so.
+
+    A pool tells its processes to end when one was killed, and then waits for them. Each may hold a lock that
+    another waits for.
+    """
     import ctypes
 
     import torch
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_at_once()
     torch.set_num_threads(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,16 +15,25 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise `Terminated` where a SIGTERM comes; only the main thread of a process can."""
-    if threading.current_thread() is not threading.main_thread():
+    """Raise `Terminated` where a SIGTERM comes; only the main thread of a process can.
+
+    Where something else is to happen at a SIGTERM, that stays so.
+    """
+    there = signal.getsignal(signal.SIGTERM)
+    if there is not signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(*_: object) -> None:
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def end_at_once() -> None:
+    """Let this process end when it is told to, whatever it is at: its job is like one that was killed."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
