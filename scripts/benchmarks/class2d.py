@@ -58,7 +58,7 @@ def agree(case: Case) -> bool:
     """Classify twice and compare the classes of all particles; False when they agree too little."""
     other = case._replace(device="cuda") if torch.cuda.is_available() else case._replace(precision="double")
     labels = []
-    for job, each in (("job021", case), ("job022", other)):
+    for job, each in ((case.job, case), (f"{case.job}_again", other)):
         measure(each._replace(job=job))
         path = Path(case.project) / f"Class2D/{job}/run_it{case.iterations:03d}_data.star"
         labels.append(torch.tensor(read_particles(path).rows["rlnClassNumber"].to_numpy()) - 1)
@@ -101,10 +101,10 @@ def run(given: argparse.Namespace, folder: Path, number: int) -> bool:
         extract_again(given.reference / "bgal", "job012b", folder)
     else:
         make_particles(folder, Sample(number, box, given.snr))
-    for classes in given.classes:
+    for place, classes in enumerate(given.classes):
         case = Case(
             str(folder), table, classes, given.iterations, given.threads, mask, given.device,
-            search=given.search,
+            search=given.search, job=f"job{100 + place}",
         )  # fmt: skip
         if given.agree:
             good &= agree(case)

@@ -40,7 +40,7 @@ class Case(NamedTuple):
     precision: str = "single"
     seed: int = 0
     search: str = "adaptive"
-    job: str = "job015"
+    job: str = "job020"
 
 
 class Measured(NamedTuple):
@@ -98,7 +98,7 @@ def _measure(case: Case, products: bool) -> Measured:
     torch.set_num_threads(case.threads)
     project = Path(case.project)
     directory = project / "Class2D" / case.job
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True)
     context = JobContext(project, directory, case.device)
     with timed() as clock:
         start = time.perf_counter()

@@ -21,9 +21,11 @@ def extract_again(project: Path, job: str, folder: Path) -> Path:
     folder : Path
         Empty.
     """
-    for place in project.iterdir():
-        if place.name != "Extract":
-            (folder / place.name).symlink_to(place.resolve())
+    for place in project.glob("*/*"):
+        if place.parent.name != "Extract":  # links below folders of its own, where new jobs are written
+            link = folder / place.relative_to(project)
+            link.parent.mkdir(exist_ok=True)
+            link.symlink_to(place.resolve())
     directory = folder / "Extract" / job
     directory.mkdir(parents=True)
     (folder / "coordinates.star").symlink_to((project / "Extract" / job / "particles.star").resolve())
