@@ -13,7 +13,6 @@ memory.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import torch
+from peak_memory import peaks_shown
 
 from cryoflow.compute import correlate
 from cryoflow.compute.peaks import Picks
@@ -183,21 +183,6 @@ def measure_bare(clock: Clock, path: Path, case: Case, work: tuple[int, int], pa
             torch.fft.irfft2(products[: min(batch, pairs - start)], s=work)
 
 
-def peak_mb(root: Path, case: Case) -> tuple[float, float]:
-    """Peak memory of a process that runs the job, and of one that only imports it."""
-    code = (
-        "import re, sys; sys.path.insert(0, {here!r}); from pathlib import Path\n"
-        "from benchmarks.autopick import Case, job\n{work}\n"
-        "print(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1])"
-    )
-    here = str(Path(__file__).parents[1])
-    found = []
-    for work in (f"job(Path({str(root)!r}), Case{tuple(case)!r}, 1, 'memory')", "pass"):
-        command = [sys.executable, "-c", code.format(here=here, work=work)]
-        found.append(int(subprocess.run(command, capture_output=True, check=True, text=True).stdout) / 1024)
-    return found[0], found[1]
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="benchmark.py autopick",
@@ -255,6 +240,6 @@ def report(root: Path, case: Case, repeats: int) -> None:
             for workers, spent in jobs.items()
         ),
         f"2 workers are {jobs[1] / jobs[2]:.2f} times as fast as 1",
-        "peak memory: {:.0f} MiB, {:.0f} of them for the program itself".format(*peak_mb(root, case)),
+        peaks_shown(job, root, case, 1, "memory"),
     ]  # fmt: skip
     sys.stdout.write("\n".join(lines) + "\n")

@@ -17,7 +17,6 @@ import argparse
 import functools
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from peak_memory import peaks_shown
 
 from cryoflow.compute import extract as compute
 from cryoflow.files.mrc import read_image, write_mrc
@@ -160,27 +160,6 @@ def timed() -> Iterator[dict[str, float]]:
             setattr(place, name, function)
 
 
-def peak_mb(root: Path, case: Case) -> tuple[float, float]:
-    """Peak memory of a process that runs the job, and of one that only imports it."""
-    code = (
-        "import sys; sys.path.insert(0, {here!r}); from pathlib import Path\n"
-        "from benchmarks.extract import Case, job\n{work}\n"
-        "status = Path('/proc/self/status').read_text().split('VmHWM:')[1]\nprint(status.split()[0])"
-    )
-    here = str(Path(__file__).parents[1])
-    works = (f"job(Path({str(root)!r}), Case{tuple(case)!r}, 1, 'job090')", "pass")
-    found = [
-        subprocess.run(
-            [sys.executable, "-c", code.format(here=here, work=work)],
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        for work in works
-    ]
-    return int(found[0].stdout) / 1024, int(found[1].stdout) / 1024
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="benchmark.py extract", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -254,6 +233,6 @@ def report(root: Path, case: Case, workers: int, repeats: int) -> None:
     lines += [
         f"    rescaling alone: {spent['rescaling'] / cached[0]:.2f} times the bare time in the cache",
         "1 worker: " + ", ".join(f"{step} {value / whole:.0%}" for step, value in spent.items()),
-        "peak memory: {:.0f} MiB, {:.0f} of them for the program itself".format(*peak_mb(root, case)),
+        peaks_shown(job, root, case, 1, "job090"),
     ]
     sys.stdout.write("\n".join(lines) + "\n")

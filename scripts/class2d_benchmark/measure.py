@@ -14,6 +14,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from peak_memory import peak_mib
+
 from class2d_benchmark.products import recorded, seconds_alone
 
 ITERATE = "cryoflow.compute.class2d.iterate"
@@ -94,7 +96,7 @@ def _measure(case: Case, products: bool) -> Measured:
     from cryoflow.jobs.class2d import run
     from cryoflow.project.context import JobContext
 
-    base = _peak_mib()
+    base = peak_mib()
     torch.set_num_threads(case.threads)
     project = Path(case.project)
     directory = project / "Class2D" / case.job
@@ -104,7 +106,7 @@ def _measure(case: Case, products: bool) -> Measured:
         start = time.perf_counter()
         run(spec_of(case), context)
         whole = time.perf_counter() - start
-    peak = _peak_mib()
+    peak = peak_mib()
     alone = flop = 0.0
     if products:
         flop = sum(product.flop for product in clock.products)
@@ -180,7 +182,3 @@ def _timed_iteration(iterate: Callable[..., Any], clock: Clock) -> Callable[...,
         return out
 
     return call
-
-
-def _peak_mib() -> float:
-    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
