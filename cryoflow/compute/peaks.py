@@ -70,8 +70,9 @@ def pick_candidates(candidates: Candidates, thresholds: Thresholds) -> Picks:
     reference = candidates.reference.cpu().numpy()[passed]
     spacing = candidates.sampling.spacing
     radius, distance = thresholds.cluster_radius / spacing, thresholds.least_distance / spacing
-    # first those of each reference by themselves: below each other, out of reach
-    step = points[0].max(initial=0) + math.ceil(max(radius, distance)) + 1
+    # first those of each reference by themselves: below each other, beyond the radius (and no further, so
+    # that clusters remembered from other distances are found again)
+    step = points[0].max(initial=0) + math.ceil(radius) + 1
     apart = np.stack((points[0] + reference * step, points[1]))
     chosen = keep_best_of_clusters(apart, radius, distance).nonzero()[0]
     chosen = chosen[keep_best_of_clusters(points.take(chosen, 1), radius, distance)]
