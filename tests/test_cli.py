@@ -165,11 +165,11 @@ def test_job_types_are_those_of_the_specs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("Soort", "did you mean Sort?"), ("Pigeon", "there are AutoPick, ")]
+    ("name", "hint"), [("Soort", "did you mean 'Sort'?"), ("Pigeon", "job types: AutoPick, ")]
 )
 def test_unknown_job_type(name: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", name]) == 2
-    assert capsys.readouterr().err.startswith(f"{name}: no such job type; {hint}")
+    assert capsys.readouterr().err.startswith(f"unknown job type '{name}'; {hint}")
 
 
 def test_mistakes_of_ours_are_told_in_a_line(

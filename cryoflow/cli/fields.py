@@ -29,12 +29,12 @@ def fields(options: argparse.Namespace) -> int:
     """Print a table for every tab of the job types."""
     from rich.console import Console
 
-    from cryoflow.cli.jobs import job_type
+    from cryoflow.spec.jobs import job_type
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)  # a pipe has no width; wrapped lines could not be searched
-    for job in [job_type(name) for name in options.jobs] or JOBS:
+    for job in [job_type(name).__name__ for name in options.jobs] or JOBS:
         _print_job(console, job)
     return 0
 

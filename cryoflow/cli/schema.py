@@ -17,8 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def schema(options: argparse.Namespace) -> int:
     """Print the JSON schema of a job type."""
-    from cryoflow.cli.jobs import job_type
     from cryoflow.spec.describe import json_schema
 
-    sys.stdout.write(json.dumps(json_schema(job_type(options.job)), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(json_schema(options.job), indent=2, ensure_ascii=False) + "\n")
     return 0

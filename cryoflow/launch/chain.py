@@ -199,7 +199,7 @@ def _shared_out(steps: Sequence[Step], overrides: Sequence[str], problems: list[
         refusals: list[str] = []
         for place in chosen:
             try:
-                own[place].append(resolve_override(steps[place].spec.job, text))
+                own[place].append(resolve_override(type(steps[place].spec), text))
             except SpecError as error:
                 refusals.extend(error.problems)
         if len(refusals) == len(chosen):

@@ -8,9 +8,8 @@ from typing import NamedTuple
 from cryoflow.errors import CryoflowError, SpecError
 from cryoflow.launch.hydra_words import NO_WORDS, HydraWords, search_words
 from cryoflow.launch.points import compose_point, hydra_override, is_interval, store, values
-from cryoflow.spec import JOB_TYPES, JobSpec
-from cryoflow.spec.load import read_document, spec_from
-from cryoflow.spec.names import fold
+from cryoflow.spec import AutoPick, JobSpec
+from cryoflow.spec.load import job_of, read_document, spec_from
 from cryoflow.spec.overrides import resolve_override
 from cryoflow.spec.yamltext import Document
 
@@ -147,7 +146,7 @@ def _load(source: Source, point: Sequence[str], multirun: bool) -> JobSpec:
     Nor are FOM maps written by each point, or looked for in its new directory: the points share them.
     """
     own = ["number=-", "alias=-"] if multirun else []
-    if multirun and _job_of(source) == "AutoPick":
+    if multirun and job_of(source.document, source.name) is AutoPick:
         varied = {value.partition("=")[0] for value in point}
         own += [f"{name}=no" for name in _MAPS if name not in varied]
     return spec_from(source.document, source.name, [*map(_unquoted, point), *own])
@@ -186,7 +185,7 @@ def _shared_out(sources: Sequence[Source], overrides: Sequence[str]) -> list[lis
         refusals: list[str] = []
         for source, mine in zip(sources, own, strict=True):
             try:
-                mine.append(resolve_override(_job_of(source), override))
+                mine.append(resolve_override(job_of(source.document, source.name), override))
             except SpecError as error:
                 refusals.extend(error.problems)
         ambiguous = [line for line in refusals if "ambiguous" in line]
@@ -194,13 +193,3 @@ def _shared_out(sources: Sequence[Source], overrides: Sequence[str]) -> list[lis
     if problems:
         raise SpecError(dict.fromkeys(problems))
     return own
-
-
-def _job_of(source: Source) -> str:
-    """Return the job type; what is wrong with one that is unknown is told by loading the spec."""
-    tree = source.document.tree
-    named = (
-        next((str(value) for key, value in tree.items() if fold(str(key)) == "job"), "").strip().casefold()
-    )
-    found = next((job for job in JOB_TYPES if job.casefold() == named), None)
-    return found or spec_from(source.document, source.name).job

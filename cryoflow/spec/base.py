@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from cryoflow.spec.field import Declaration, field, section
 from cryoflow.spec.names import fold, resolve, spellings
-from cryoflow.spec.values import is_nothing, read
+from cryoflow.spec.values import is_nothing, read, refusal
 
 
 class Broken(NamedTuple):
@@ -81,7 +81,7 @@ class Declared(BaseModel):
         try:
             return read(value, kind.python, kind.optional, kind.default, kind.declaration)
         except ValueError as problem:
-            raise PydanticCustomError("cryoflow", "{text}", {"text": str(problem)}) from None
+            raise refusal(str(problem)) from None
 
 
 @cache
@@ -146,8 +146,7 @@ class Compute(Section):
         kind, colon, index = device.partition(":")
         if device in {"auto", "cpu", "cuda"} or (kind == "cuda" and colon and index.isdecimal()):
             return device
-        text = f"'{device}' is not a device; allowed: auto, cpu, cuda, cuda:0, cuda:1 ..."
-        raise PydanticCustomError("cryoflow", "{text}", {"text": text})
+        raise refusal(f"'{device}' is not a device; allowed: auto, cpu, cuda, cuda:0, cuda:1 ...")
 
 
 class JobSpec(Declared):
@@ -193,10 +192,9 @@ class JobSpec(Declared):
             not all(c.isalnum() or c in "_.+-" for c in alias) or alias[0] in ".-" or alias.startswith("job")
         )
         if refused:
-            text = (
+            raise refusal(
                 f"'{alias}' cannot name a directory; use letters, digits and _, and do not begin with 'job'"
             )
-            raise PydanticCustomError("cryoflow", "{text}", {"text": text})
         return alias
 
     @model_validator(mode="after")

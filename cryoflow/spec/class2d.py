@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from cryoflow.spec.base import Broken, Compute, JobSpec, Section
-from cryoflow.spec.field import NOT_POSITIVE, field, section
-from cryoflow.spec.gpu import GPU_IDS, USE_GPU, broken_gpu_rules, gpu_field
+from cryoflow.spec.field import field, positive_or_off, section
+from cryoflow.spec.gpu import broken_gpu_rules, gpu_ids_field, use_gpu_field
 
 _OPTIMISER = re.compile(r".*_it(\d+)_optimiser\.star")
 
@@ -67,8 +67,7 @@ class Optimization(Section):
         "Regularisation parameter T:",
         "tau_fudge",
         2.0,
-        low=0,
-        low_open=True,
+        above=0,
         help="Trust in the data against smoothness: 1 to 2 for 2D; larger shows more detail, and more noise.",
     )
     number_of_iterations: int = field(
@@ -89,8 +88,7 @@ class Optimization(Section):
         "particle_diameter",
         200.0,
         unit="A",
-        low=0,
-        low_open=True,
+        above=0,
         help="Soft circle around the particle, a little larger than its longest side.",
     )
     mask_individual_particles_with_zeros: bool = field(
@@ -99,14 +97,10 @@ class Optimization(Section):
         True,
         help="Yes removes the noise around the particle; No fills in random noise instead.",
     )
-    limit_resolution_e_step_to: float | None = field(
+    limit_resolution_e_step_to: float | None = positive_or_off(
         "Limit resolution E-step to (A):",
         "highres_limit",
-        None,
         unit="A",
-        off=NOT_POSITIVE,
-        low=0,
-        low_open=True,
         help="Aligns without finer detail than this, against overfitting; often 7 to 12 A; off: no limit.",
     )
     reseed_empty_classes: bool = field(
@@ -131,8 +125,7 @@ class Sampling(Section):
         "psi_sampling",
         6.0,
         unit="deg",
-        low=0,
-        low_open=True,
+        above=0,
         high=180,
         help="Finest step of the in-plane angle; 5 to 6 degrees is usual.",
     )
@@ -149,8 +142,7 @@ class Sampling(Section):
         "offset_step",
         1.0,
         unit="pix",
-        low=0,
-        low_open=True,
+        above=0,
         help="Finest step of the shifts.",
     )
     fine_search: str = field(
@@ -201,8 +193,8 @@ class Class2DCompute(Compute):
         fixed="cryoflow combines iterations in memory",
         help="Only RELION's default; iterations are combined in memory.",
     )
-    use_gpu_acceleration: bool = gpu_field(USE_GPU)
-    which_gpus_to_use: str = gpu_field(GPU_IDS)
+    use_gpu_acceleration: bool = use_gpu_field()
+    which_gpus_to_use: str = gpu_ids_field()
 
 
 class Class2D(JobSpec):
@@ -234,9 +226,7 @@ class Class2D(JobSpec):
                 ("sampling.fine_search", "sampling.perform_image_alignment"),
                 "has no effect without alignment; set it to adaptive",
             )
-        yield from broken_gpu_rules(
-            "compute", self.compute.use_gpu_acceleration, self.compute.which_gpus_to_use, self.compute.device
-        )
+        yield from broken_gpu_rules(self, "compute")
 
     def _start(self) -> Iterator[Broken]:
         start = self.io.continue_from_here

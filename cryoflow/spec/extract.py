@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from cryoflow.spec.base import Broken, JobSpec, Section
-from cryoflow.spec.field import NEGATIVE, NOT_POSITIVE, field, section
+from cryoflow.spec.field import NEGATIVE, field, positive_or_off, section
 
 
 class Io(Section):
@@ -77,8 +77,7 @@ class Io(Section):
         "angpix",
         1.0,
         unit="A",
-        low=0,
-        low_open=True,
+        above=0,
         high=100,
         help="Pixel size of the micrograph, before rescaling; used when it is set manually.",
     )
@@ -111,28 +110,19 @@ class ExtractTab(Section):
         None,
         unit="pix",
         off=NEGATIVE,
-        low=0,
-        low_open=True,
+        above=0,
         help="Pixels outside this circle are background (before rescaling); off: 75 % of the box.",
     )
-    stddev_for_white_dust_removal: float | None = field(
+    stddev_for_white_dust_removal: float | None = positive_or_off(
         "Stddev for white dust removal:",
         "white_dust",
-        None,
         unit="sd",
-        off=NOT_POSITIVE,
-        low=0,
-        low_open=True,
         help="Pixels brighter than so many standard deviations are replaced by noise; off: none are.",
     )
-    stddev_for_black_dust_removal: float | None = field(
+    stddev_for_black_dust_removal: float | None = positive_or_off(
         "Stddev for black dust removal:",
         "black_dust",
-        None,
         unit="sd",
-        off=NOT_POSITIVE,
-        low=0,
-        low_open=True,
         help="Pixels darker than so many standard deviations are replaced by noise; off: none are.",
     )
     rescale_particles: bool = field(

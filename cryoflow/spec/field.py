@@ -43,7 +43,11 @@ class Declaration:
     help : str
         One line for the person who fills it in.
     low, high : float or None
-        Range of a number; `low_open` leaves the lower limit itself out.
+        Range of a number, both ends included.
+    above : float or None
+        In place of `low`: a lower limit that is itself left out.
+    even : bool
+        Whether a number must be even.
     off : Off or None
         Which numbers mean "switched off".
     choices : tuple of str
@@ -58,7 +62,7 @@ class Declaration:
     unit: str = ""
     help: str = ""
     low: float | None = None
-    low_open: bool = False
+    above: float | None = None
     high: float | None = None
     even: bool = False
     off: Off | None = None
@@ -72,7 +76,9 @@ class Declaration:
         if self.unit:
             schema["x-unit"] = self.unit
         if self.low is not None and self.off is None:
-            schema["exclusiveMinimum" if self.low_open else "minimum"] = self.low
+            schema["minimum"] = self.low
+        if self.above is not None and self.off is None:
+            schema["exclusiveMinimum"] = self.above
         if self.high is not None:
             schema["maximum"] = self.high
         if self.even:
@@ -85,12 +91,12 @@ class Declaration:
         """The range as text, e.g. ``> 0``, ``0 to 1``, ``>= 2, even``."""
         if self.choices:
             return ", ".join(self.choices)
-        if self.low is None:
-            return "" if self.high is None else f"<= {self.high:g}"
-        lower = f"{'>' if self.low_open else '>='} {self.low:g}"
-        if self.high is not None:
-            lower = f"{lower}, <= {self.high:g}" if self.low_open else f"{self.low:g} to {self.high:g}"
-        return lower + (", even" if self.even else "")
+        if self.low is not None and self.high is not None:
+            text = f"{self.low:g} to {self.high:g}"
+        else:
+            limits = ((">", self.above), (">=", self.low), ("<=", self.high))
+            text = ", ".join(f"{sign} {limit:g}" for sign, limit in limits if limit is not None)
+        return text + (", even" if self.even else "")
 
 
 def field(relion_label: str, key: str | None, default: Any = ..., *, label: str = "", **known: Any) -> Any:
@@ -116,6 +122,11 @@ def field(relion_label: str, key: str | None, default: Any = ..., *, label: str 
         description=declaration.help,
         json_schema_extra=declaration,
     )
+
+
+def positive_or_off(relion_label: str, key: str | None, default: float | None = None, **known: Any) -> Any:
+    """Declare a number above 0 that is switched off (None) by RELION's -1, by 0, or by none; see `field`."""
+    return field(relion_label, key, default, off=NOT_POSITIVE, above=0, **known)
 
 
 def section(heading: str, help: str, *, relion_heading: str = "") -> Any:

@@ -8,24 +8,24 @@ from typing import Any
 from cryoflow.spec.base import Broken, JobSpec
 from cryoflow.spec.field import field
 
-USE_GPU = "use_gpu"
-GPU_IDS = "gpu_ids"
-
 _ASKED, _WHICH = "use_gpu_acceleration", "which_gpus_to_use"
 
 
-def gpu_field(key: str) -> Any:
-    """Declare one of the two fields, which stand in several jobs."""
-    if key == USE_GPU:
-        return field(
-            "Use GPU acceleration?",
-            USE_GPU,
-            False,
-            help="Yes insists on a GPU (device auto then means cuda); No leaves it to the compute section.",
-        )
+def use_gpu_field() -> Any:
+    """Declare ``use_gpu_acceleration``, which stands in several jobs."""
+    return field(
+        "Use GPU acceleration?",
+        "use_gpu",
+        False,
+        help="Yes insists on a GPU (device auto then means cuda); No leaves it to the compute section.",
+    )
+
+
+def gpu_ids_field() -> Any:
+    """Declare ``which_gpus_to_use``, which stands beside it."""
     return field(
         "Which GPUs to use:",
-        GPU_IDS,
+        "gpu_ids",
         "",
         help="Number of the GPU, as in device cuda:1 of the compute section; empty: as that section says.",
     )
@@ -33,15 +33,17 @@ def gpu_field(key: str) -> Any:
 
 def wanted_device(spec: JobSpec) -> str:
     """Return the device that a spec asks for: ``auto`` is a GPU where one is insisted on."""
-    asking = [part for name in spec.sections() if getattr(part := getattr(spec, name), _ASKED, False)]
+    asking = [tab for name in spec.sections() if getattr(tab := getattr(spec, name), _ASKED, False)]
     if spec.compute.device != "auto" or not asking:
         return spec.compute.device
     number = str(getattr(asking[0], _WHICH))
     return f"cuda:{int(number)}" if number else "cuda"
 
 
-def broken_gpu_rules(section: str, use_gpu: bool, gpu_ids: str, device: str) -> Iterator[Broken]:
-    """Yield what RELION's fields say against `compute > device`."""
+def broken_gpu_rules(spec: JobSpec, section: str) -> Iterator[Broken]:
+    """Yield what RELION's fields, which stand in a section, say against `compute > device`."""
+    tab, device = getattr(spec, section), spec.compute.device
+    use_gpu, gpu_ids = bool(getattr(tab, _ASKED)), str(getattr(tab, _WHICH))
     asked, which = f"{section}.{_ASKED}", f"{section}.{_WHICH}"
     if use_gpu and device == "cpu":
         yield Broken(

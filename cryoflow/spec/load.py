@@ -12,11 +12,10 @@ from pydantic_core import ErrorDetails
 
 from cryoflow.errors import FileError, SpecError
 from cryoflow.spec.base import Broken, JobSpec
-from cryoflow.spec.jobs import JOB_TYPES
+from cryoflow.spec.jobs import JOB_TYPES, job_type
 from cryoflow.spec.names import fold
 from cryoflow.spec.overrides import apply_override
 from cryoflow.spec.problems import Locate, Path, Place, Places, Problem, broken_rule, clean, to_problems
-from cryoflow.spec.unknown import unknown_job
 from cryoflow.spec.values import is_nothing
 from cryoflow.spec.yamltext import Document, parse_yaml
 
@@ -60,15 +59,13 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 
 def spec_from(document: Document, source: str, overrides: Sequence[str] = ()) -> JobSpec:
     """Validate a document with overrides; see `load_spec`."""
-    if not document.tree:
-        raise SpecError(map(str, document.problems))
 
     def locate(typed: Path) -> tuple[str, int]:
         return overridden.get(typed) or (source, document.lines.get(typed, 0))
 
     overridden: dict[Path, tuple[str, int]] = {}
     problems = list(document.problems)
-    cls = _job_type(document.tree, locate)
+    cls = job_of(document, source)
     tree: dict[str, Any] = document.tree
     for override in overrides:
         try:
@@ -77,6 +74,19 @@ def spec_from(document: Document, source: str, overrides: Sequence[str] = ()) ->
         except ValueError as error:
             problems.append(Problem(Place(f"override '{override}'", 0, ()), str(error)))
     return _validated(cls, tree, locate, problems)
+
+
+def job_of(document: Document, source: str) -> type[JobSpec]:
+    """Return the job type that a document names.
+
+    Raises
+    ------
+    SpecError
+        If it names none.
+    """
+    if not document.tree:
+        raise SpecError(map(str, document.problems))
+    return _job_type(document.tree, lambda typed: (source, document.lines.get(typed, 0)))
 
 
 def parse_spec(mapping: Mapping[str, Any], source: str = "spec") -> JobSpec:
@@ -113,10 +123,10 @@ def _job_type(tree: Mapping[str, Any], locate: Locate) -> type[JobSpec]:
     place = Place(*locate((str(key),) if key else ()), ("job",))
     if key is None or is_nothing(tree[key]):
         raise SpecError([place.say(f"is missing; name the job type: {', '.join(JOB_TYPES)}")])
-    for name, cls in JOB_TYPES.items():
-        if str(tree[key]).strip().casefold() == name.casefold():
-            return cls
-    raise SpecError([place.say(unknown_job(tree[key]))])
+    try:
+        return job_type(tree[key])
+    except SpecError as error:
+        raise SpecError([place.say(str(error))]) from None
 
 
 def _validated(

@@ -8,20 +8,19 @@ from typing import Any
 from cryoflow.errors import SpecError
 from cryoflow.spec.base import Declared, JobSpec
 from cryoflow.spec.helix import REFUSAL
-from cryoflow.spec.jobs import JOB_TYPES
 from cryoflow.spec.names import suggestion
 from cryoflow.spec.problems import Path
-from cryoflow.spec.unknown import is_helical, unknown_job
+from cryoflow.spec.unknown import is_helical
 from cryoflow.spec.yamltext import parse_value
 
 
-def resolve_override(job_type: str | type[JobSpec], override: str) -> str:
+def resolve_override(cls: type[JobSpec], override: str) -> str:
     """Replace the name in an override by the dotted name of the field.
 
     Parameters
     ----------
-    job_type : str or type of JobSpec
-        E.g. ``"AutoPick"``.
+    cls : type of JobSpec
+        The job type.
     override : str
         ``name=value``; the name may be dotted, short (where it is unique) or a label, in any case.
 
@@ -35,7 +34,6 @@ def resolve_override(job_type: str | type[JobSpec], override: str) -> str:
     SpecError
         If no field, or more than one, answers to the name.
     """
-    cls = _job_class(job_type)
     try:
         path, value = split_override(cls, override)
     except ValueError as problem:
@@ -104,14 +102,6 @@ def _replaced(
 
 def _means(model: type[Declared] | None, typed: str, name: str) -> bool:
     return typed == name or (model is not None and model.resolve(typed) == name)
-
-
-def _job_class(job_type: str | type[JobSpec]) -> type[JobSpec]:
-    if not isinstance(job_type, str):
-        return job_type
-    if job_type not in JOB_TYPES:
-        raise SpecError([unknown_job(job_type)])
-    return JOB_TYPES[job_type]
 
 
 def _candidates(cls: type[JobSpec], typed: str) -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from cryoflow.spec.base import Broken, JobSpec, Section
-from cryoflow.spec.field import NOT_POSITIVE, field, section
+from cryoflow.spec.field import NOT_POSITIVE, field, positive_or_off, section
 from cryoflow.spec.selection import Selection
 
 
@@ -91,8 +91,7 @@ class Subsets(Section):
         "discard_sigma",
         4.0,
         unit="sd",
-        low=0,
-        low_open=True,
+        above=0,
         help="How many standard deviations from the ensemble's mean are too far.",
     )
     split_into_subsets: bool = field(
@@ -139,14 +138,10 @@ class Duplicates(Section):
         low=0,
         help="Of particles closer than this, offsets applied, one is kept.",
     )
-    pixel_size_before_extraction: float | None = field(
+    pixel_size_before_extraction: float | None = positive_or_off(
         "Pixel size before extraction (A)",
         "image_angpix",
-        None,
         unit="A",
-        off=NOT_POSITIVE,
-        low=0,
-        low_open=True,
         high=100,
         help="Micrograph pixel size, when the particle table does not tell it; off: as the table says.",
     )

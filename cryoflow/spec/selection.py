@@ -6,15 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from cryoflow.spec.base import Declared, Section
 from cryoflow.spec.field import field
-from cryoflow.spec.values import is_nothing, read_number
-
-
-def _refuse(text: str) -> PydanticCustomError:
-    return PydanticCustomError("cryoflow", "{text}", {"text": text})
+from cryoflow.spec.values import is_nothing, read_number, refusal
 
 
 class TopClasses(Declared):
@@ -48,11 +43,11 @@ class Bounds(Declared):
     @model_validator(mode="after")
     def _some_range(self) -> Bounds:
         if all(getattr(self, name) is None for name in self.declarations()):
-            raise _refuse("give min, or max, or both")
+            raise refusal("give min, or max, or both")
         pairs = (("min", self.min, self.max), ("min_quantile", self.min_quantile, self.max_quantile))
         for name, low, high in pairs:
             if low is not None and high is not None and low > high:
-                raise _refuse(f"{name} ({low:g}) exceeds {name.replace('min', 'max')} ({high:g})")
+                raise refusal(f"{name} ({low:g}) exceeds {name.replace('min', 'max')} ({high:g})")
         return self
 
 
@@ -160,9 +155,9 @@ def _class_numbers(values: list[object] | tuple[object, ...]) -> list[int]:
     try:
         numbers = [read_number(value) for value in values]
     except ValueError as problem:
-        raise _refuse(str(problem)) from None
+        raise refusal(str(problem)) from None
     if not numbers or any(number < 1 or number != int(number) for number in numbers):
-        raise _refuse("give class numbers from 1, e.g. [1, 4, 7], or {top: 10, by: rlnClassDistribution}")
+        raise refusal("give class numbers from 1, e.g. [1, 4, 7], or {top: 10, by: rlnClassDistribution}")
     if len(set(numbers)) < len(numbers):
-        raise _refuse("a class number is given twice")
+        raise refusal("a class number is given twice")
     return [int(number) for number in numbers]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from cryoflow.spec.base import Broken, JobSpec, Section
-from cryoflow.spec.field import NOT_POSITIVE, field, section
+from cryoflow.spec.field import field, positive_or_off, section
 
 
 class Io(Section):
@@ -34,14 +34,10 @@ class Io(Section):
 class Reference(Section):
     """How references compare with particles."""
 
-    pixel_size_in_references: float | None = field(
+    pixel_size_in_references: float | None = positive_or_off(
         "Pixel size in references (A)",
         "angpix_ref",
-        None,
         unit="A",
-        off=NOT_POSITIVE,
-        low=0,
-        low_open=True,
         high=100,
         help="Pixel size of the references; off: the same as that of the particles.",
     )
@@ -89,24 +85,16 @@ class Scores(Section):
         None,
         help="particles_model.json of another Sort job, to score as was learnt there; off: learn here.",
     )
-    particle_diameter: float | None = field(
+    particle_diameter: float | None = positive_or_off(
         "Particle diameter (A)",
         None,
-        None,
         unit="A",
-        off=NOT_POSITIVE,
-        low=0,
-        low_open=True,
         help="Largest diameter of the particle; off: that of the references' mask.",
     )
-    micrograph_pixel_size: float | None = field(
+    micrograph_pixel_size: float | None = positive_or_off(
         "Pixel size of the micrographs (A)",
         None,
-        None,
         unit="A",
-        off=NOT_POSITIVE,
-        low=0,
-        low_open=True,
         high=100,
         help="Pixel size of the micrographs on disk; off: what their headers say.",
     )

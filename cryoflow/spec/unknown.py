@@ -8,12 +8,6 @@ from cryoflow.spec.jobs import JOB_TYPES
 from cryoflow.spec.names import fold, spellings, suggestion
 
 
-def unknown_job(typed: object) -> str:
-    """Say that there is no such job type."""
-    hint = suggestion(str(typed), JOB_TYPES)
-    return f"unknown job type '{typed}'{hint or '; job types: ' + ', '.join(JOB_TYPES)}"
-
-
 def unknown_section(cls: type[JobSpec], typed: str, has_fields: bool) -> str:
     """Say why a top-level key is refused, and which was meant."""
     if cls.resolve(typed) is not None:

@@ -6,12 +6,19 @@ import re
 import sys
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
 from cryoflow.spec.field import Declaration
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _EXACT = 2**53  # beyond, not every whole number survives a float
 _NOTHING = {"", "-", "~", "null", "none"}
 _FLAGS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+
+
+def refusal(text: str) -> PydanticCustomError:
+    """Return the error by which a validator hands a whole sentence to the user."""
+    return PydanticCustomError("cryoflow", "{text}", {"text": text})
 
 
 def is_nothing(value: object) -> bool:
@@ -70,7 +77,7 @@ def read(value: object, kind: type, optional: bool, default: Any, known: Declara
     optional : bool
         Whether None is a value of the field.
     default : object
-        The field's default, `...`-like when it has none.
+        The field's default; None for a field that must be given.
     known : Declaration
         Range, choices and "off" values.
 
@@ -106,9 +113,11 @@ def _number(value: object, kind: type, optional: bool, known: Declaration) -> fl
 
 
 def _check_range(number: float, known: Declaration) -> None:
-    low, high = known.low, known.high
-    too_low = low is not None and (number <= low if known.low_open else number < low)
-    if too_low or (high is not None and number > high) or (known.even and number % 2):
+    too_low = (known.low is not None and number < known.low) or (
+        known.above is not None and number <= known.above
+    )
+    too_high = known.high is not None and number > known.high
+    if too_low or too_high or (known.even and number % 2):
         off = f" (or {known.off.written:g} for off)" if known.off else ""
         raise ValueError(f"{number:g} is out of range; allowed: {known.range}{off}")
 

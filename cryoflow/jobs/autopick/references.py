@@ -16,7 +16,7 @@ from cryoflow.jobs.autopick.micrographs import SAME_SIZE
 from cryoflow.jobs.references import UNSET, read_references
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
-from cryoflow.spec.autopick import ANGULAR_SAMPLINGS
+from cryoflow.spec.autopick_tabs import ANGULAR_SAMPLINGS
 
 
 class GivenReferences(NamedTuple):
