@@ -23,3 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def reference() -> Path:
     """The folder with RELION's output for known inputs (read-only)."""
     return REFERENCE
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let jobs end without a report."""
+    monkeypatch.setattr("cryoflow.view.report", lambda *_: [])

@@ -1,7 +1,10 @@
 """A project small enough to run real jobs on in no time: selections by score from one table."""
 
+import csv
 import os
 from pathlib import Path
+
+import pytest
 
 from cryoflow.cli import main
 
@@ -53,10 +56,23 @@ def select_spec(
     return path
 
 
+@pytest.fixture
+def one_selection(tmp_path: Path, no_pictures: None) -> Path:
+    """A project, and beside it ``spec.yaml``, a selection from its table."""
+    select_spec(tmp_path / "spec.yaml")
+    return make_project(tmp_path / "project")
+
+
 def cryoflow(project: Path, *words: object) -> int:
     """Run a command of the command line in this process."""
     command, *rest = map(str, words)
     return main([command, "--project", str(project), *rest])
+
+
+def sweep_rows(project: Path, sweep: str = "sweep001") -> list[dict[str, str]]:
+    """Return the table of a sweep."""
+    with (project / "Sweep" / sweep / "sweep.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def kept(project: Path, job: str) -> int:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from launch_project import cryoflow, kept, make_project, select_spec
 
-from cryoflow import view
 from cryoflow.cli import main
 from cryoflow.launch.chain import is_chain, read_chain
 from cryoflow.project.record import read_record
@@ -25,9 +24,8 @@ steps:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, no_pictures: None) -> Path:
     """Three selections in a row, the last listed first, and one that only takes of the first's input."""
-    monkeypatch.setattr(view, "report", None)
     project = make_project(tmp_path / "project")
     for number, (name, most) in enumerate(
         {"first": 0.8, "middle": 0.5, "last": 0.2, "beside": 0.3}.items(), 20

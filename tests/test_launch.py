@@ -12,7 +12,6 @@ from types import ModuleType
 import pytest
 import yaml
 
-from cryoflow import view
 from cryoflow.errors import CryoflowError, SpecError
 from cryoflow.jobs import RUNNERS
 from cryoflow.launch import RunOptions, device, run_specs
@@ -58,12 +57,11 @@ def _select(spec: Select, context: JobContext) -> JobResult:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, no_pictures: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     module = ModuleType("stand_in")
     module.run = _select  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "stand_in", module)
     monkeypatch.setitem(RUNNERS, "Select", "stand_in")
-    monkeypatch.setattr(view, "report", None, raising=False)
     (tmp_path / "Extract" / "job012").mkdir(parents=True)
     (tmp_path / "Extract" / "job012" / "particles.star").write_text("data_\n")
     return tmp_path
@@ -339,7 +337,7 @@ def test_report_that_fails_fails_no_job(
         seen.append((job, directory, root, SUCCESS in _listing(directory)))
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr(view, "report", report)
+    monkeypatch.setattr("cryoflow.view.report", report)
     assert _run(project) == 0
     assert seen == [("Select", project / "Select" / "job014", project, False)]
     assert capsys.readouterr().err == "warning: no report: RuntimeError: no ink\n"

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from launch_project import cryoflow, kept, make_project, select_spec
 
-from cryoflow import view
 from cryoflow.cli import main
 from cryoflow.launch.sweep_folder import read_sweep
 from cryoflow.project.record import read_record, write_record
@@ -21,9 +20,8 @@ _rlnPipeLineJobCounter                      16
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, no_pictures: None) -> Path:
     """One table, and two selections from it, the second from the first."""
-    monkeypatch.setattr(view, "report", None)
     project = make_project(tmp_path / "project")
     specs = [
         select_spec(tmp_path / "one.yaml", 0.5, number=14, alias="good"),

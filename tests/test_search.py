@@ -1,6 +1,5 @@
 """Searches: a sweeper chooses the points by the objective that the spec names."""
 
-import csv
 import os
 import subprocess
 import sys
@@ -8,9 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from launch_project import cryoflow, make_project, select_spec
+from launch_project import cryoflow, one_selection, sweep_rows
 
-from cryoflow import view
 from cryoflow.launch.sweep_folder import read_sweep
 
 ROOT = Path(__file__).parents[1]
@@ -49,17 +47,7 @@ class Ends(Sweeper):
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(view, "report", None)
-    project = make_project(tmp_path / "project")
-    select_spec(tmp_path / "spec.yaml")
-    return project
-
-
-def _rows(project: Path) -> list[dict[str, str]]:
-    with (project / "Sweep" / "sweep001" / "sweep.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+project = one_selection
 
 
 def _search(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -78,7 +66,7 @@ def test_sweeper_is_told_the_objective_and_points_that_fail(project: Path) -> No
     assert "TOLD maximize 7 1.0 failed 3.0" in done.stdout, done.stderr
     assert "best particles: maximum_metadata_value=0.95 (Select/job014, particles 3)" in done.stdout
     assert done.returncode == 2  # the point that was refused
-    rows = _rows(project)
+    rows = sweep_rows(project)
     assert [row["maximum_metadata_value"] for row in rows] == ["0.2", "many", "0.95"]
     assert [row["job"] for row in rows] == ["Select/job013", "none", "Select/job014"]
     record = read_sweep(project / "Sweep" / "sweep001")
@@ -95,7 +83,7 @@ def test_optuna_finds_the_best(project: Path) -> None:
     words = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=12", "objective=-particles")
     done = _search(project, *words, "maximum_metadata_value=interval(0.0,1.0)")
     assert done.returncode == 0, done.stderr
-    rows = _rows(project)
+    rows = sweep_rows(project)
     assert len(rows) == 12
     best = next(row for row in rows if row["job"] == read_sweep(project / "Sweep" / "sweep001")["best"])
     assert best["particles"] == min(row["particles"] for row in rows)
@@ -160,4 +148,4 @@ def test_hydras_own_launcher(project: Path, capsys: pytest.CaptureFixture[str]) 
         "maximum_metadata_value=0.5,0.2",
     )
     assert cryoflow(project, "run", project.parent / "spec.yaml", "device=cpu", *words) == 0
-    assert [row["particles"] for row in _rows(project)] == ["2", "1"]
+    assert [row["particles"] for row in sweep_rows(project)] == ["2", "1"]

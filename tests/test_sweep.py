@@ -1,6 +1,5 @@
 """Sweeps: one table, pictures, a record, shared maps, and what happens after a kill."""
 
-import csv
 import os
 import shutil
 import signal
@@ -14,9 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from launch_project import cryoflow, make_project, select_spec
+from launch_project import cryoflow, one_selection, sweep_rows
 
-from cryoflow import view
 from cryoflow.compute.search import prepare_search
 from cryoflow.files.star import read_star
 from cryoflow.jobs.autopick import with_references
@@ -34,29 +32,25 @@ from cryoflow.simulate.project import simulate_project
 from cryoflow.spec import AutoPick
 from cryoflow.view.sweep import draw_grid, grid_of
 
-PICK = Path(__file__).parents[1] / "specs" / "tutorial" / "11_template_based.yaml"
+SPEC = Path(__file__).parents[1] / "specs" / "tutorial" / "11_template_based.yaml"
+PICK = ("run", SPEC, "device=cpu", "lowpass_filter_references=30")
+
+project = one_selection
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(view, "report", None)
-    project = make_project(tmp_path / "project")
-    select_spec(tmp_path / "spec.yaml")
-    return project
+def simulated(tmp_path: Path) -> Path:
+    simulate_project(tmp_path / "simulated", SMALL)
+    return tmp_path / "simulated"
 
 
 def _sweep(project: Path, *values: str) -> int:
     return cryoflow(project, "run", project.parent / "spec.yaml", "device=cpu", "--multirun", *values)
 
 
-def _rows(project: Path, name: str = "sweep001") -> list[dict[str, str]]:
-    with (project / "Sweep" / name / "sweep.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def test_table_record_and_show(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _sweep(project, "maximum_metadata_value=0.4,0.5,1", "minimum_metadata_value=-1,0.3") == 0
-    rows = _rows(project)
+    rows = sweep_rows(project)
     assert [(row["maximum_metadata_value"], row["minimum_metadata_value"]) for row in rows] == [
         (high, low) for high in ("0.4", "0.5", "1.0") for low in ("-1.0", "0.3")
     ]
@@ -87,7 +81,7 @@ def test_table_record_and_show(project: Path, capsys: pytest.CaptureFixture[str]
 def test_a_point_that_fails_takes_no_other_down(project: Path) -> None:
     labels = "metadata_label_for_subset_selection=rlnNoSuchColumn,rlnParticleSelectZScore"
     assert _sweep(project, labels) == 1
-    rows = _rows(project)
+    rows = sweep_rows(project)
     assert [(row["state"], row["particles"]) for row in rows] == [("failed", ""), ("done", "2.0")]
     star = read_star(project / "Sweep" / "sweep001" / "sweep.star")["sweep"]
     assert isinstance(star, pd.DataFrame)
@@ -101,20 +95,20 @@ def test_killed_sweep_is_finished_by_the_same_command(
     words = ("maximum_metadata_value=0.4,0.5,1", "--launcher", launcher)
     assert _sweep(project, *words) == 0
     folder = project / "Sweep" / "sweep001"
-    jobs = [row["job"] for row in _rows(project)]
+    jobs = [row["job"] for row in sweep_rows(project)]
     before = {name: (project / name / "particles.star").stat().st_mtime_ns for name in jobs}
     _as_killed(project, folder, jobs)
     assert cryoflow(project, "sweep", "show", "sweep001") == 2
     assert _sweep(project, *words) == 0
     assert "1 points were done before" in capsys.readouterr().out
-    assert [row["job"] for row in _rows(project)] == [jobs[0], jobs[1], "Select/job016"]
+    assert [row["job"] for row in sweep_rows(project)] == [jobs[0], jobs[1], "Select/job016"]
     after = {name: (project / name / "particles.star").stat().st_mtime_ns for name in jobs[:2]}
     assert after[jobs[0]] == before[jobs[0]]
     assert after[jobs[1]] > before[jobs[1]]
     assert read_record(project / "Select" / "job016")["sweep"] == "Sweep/sweep001"
     if launcher == "local":  # one that has ended begins anew
         assert _sweep(project, *words) == 0
-        assert len(_rows(project, "sweep002")) == 3
+        assert len(sweep_rows(project, "sweep002")) == 3
 
 
 def _as_killed(project: Path, folder: Path, jobs: list[str]) -> None:
@@ -133,7 +127,7 @@ def test_sweep_whose_workers_live_on_is_left_to_them(
 ) -> None:
     values = "maximum_metadata_value=0.4,0.5,1"
     assert _sweep(project, values) == 0
-    _as_killed(project, project / "Sweep" / "sweep001", [row["job"] for row in _rows(project)])
+    _as_killed(project, project / "Sweep" / "sweep001", [row["job"] for row in sweep_rows(project)])
     with holding(project / "Select" / "job014"):
         assert _sweep(project, values) == 2
     assert "Select/job014: a worker of the killed Sweep/sweep001 still runs this" in capsys.readouterr().err
@@ -147,11 +141,11 @@ def test_same_sweep_twice_at_once_is_two_sweeps(project: Path) -> None:
     with holding(first):
         assert _sweep(project, values) == 0
     assert read_sweep(first)["status"] == "running"
-    assert [row["job"] for row in _rows(project, "sweep002")] == ["Select/job015", "Select/job016"]
+    assert [row["job"] for row in sweep_rows(project, "sweep002")] == ["Select/job015", "Select/job016"]
 
 
 def test_points_of_a_picking_sweep_share_their_maps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepared = []
 
@@ -160,23 +154,21 @@ def test_points_of_a_picking_sweep_share_their_maps(
         return prepare_search(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(with_references, "prepare_search", count)
-    project = tmp_path / "project"
-    simulate_project(project, SMALL)
-    words = ("run", PICK, "threads=1", "device=cpu", "lowpass_filter_references=30")
+    words = (*PICK, "threads=1")
     values = ("picking_threshold=0.1,0.5", "minimum_inter_particle_distance=100,170")
-    assert cryoflow(project, *words, "--multirun", *values) == 0
+    assert cryoflow(simulated, *words, "--multirun", *values) == 0
     assert len(prepared) == 1
-    assert len(list((project / ".cryoflow" / "maps").iterdir())) == SMALL.micrographs
-    rows = _rows(project)
+    assert len(list((simulated / ".cryoflow" / "maps").iterdir())) == SMALL.micrographs
+    rows = sweep_rows(simulated)
     assert {"precision", "recall", "f1", "fom_50"} <= set(rows[0])
     assert all(0 <= float(row["recall"]) <= 1 for row in rows)
-    assert (project / "Sweep" / "sweep001" / "picks.png").exists()
+    assert (simulated / "Sweep" / "sweep001" / "picks.png").exists()
     point = rows[1]
     assert (point["picking_threshold"], point["minimum_inter_particle_distance"]) == ("0.1", "170")
     alone = ("number=-", "alias=-", "picking_threshold=0.1", "minimum_inter_particle_distance=170")
-    assert cryoflow(project, *words, *alone) == 0
+    assert cryoflow(simulated, *words, *alone) == 0
     outputs = [
-        {Path(entry["path"]).name: entry["sha256"] for entry in read_record(project / name)["outputs"]}
+        {Path(entry["path"]).name: entry["sha256"] for entry in read_record(simulated / name)["outputs"]}
         for name in (point["job"], "AutoPick/job014")
     ]
     assert float(point["particles"]) > 0
@@ -189,42 +181,30 @@ def test_points_of_a_picking_sweep_share_their_maps(
         "statistics.star",
     }
     capsys.readouterr()
-    assert cryoflow(project, "rerun", point["job"]) == 0
+    assert cryoflow(simulated, "rerun", point["job"]) == 0
     assert "5 identical of 5 files" in capsys.readouterr().out
 
 
-def test_decoys_tell_what_is_expected_to_be_false(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    simulate_project(project, SMALL)
-    words = (
-        "run",
-        PICK,
-        "threads=1",
-        "device=cpu",
-        "lowpass_filter_references=30",
-        "decoys=yes",
-        "--multirun",
-    )
-    assert cryoflow(project, *words, "picking_threshold=0.1,0.5", "objective=-expected_false") == 0
-    rows = _rows(project)
-    records = [read_record(project / row["job"]) for row in rows]
+def test_decoys_tell_what_is_expected_to_be_false(simulated: Path) -> None:
+    words = (*PICK, "threads=1", "decoys=yes", "--multirun")
+    assert cryoflow(simulated, *words, "picking_threshold=0.1,0.5", "objective=-expected_false") == 0
+    rows = sweep_rows(simulated)
+    records = [read_record(simulated / row["job"]) for row in rows]
     assert [int(row["expected_false"]) for row in rows] == [r["counts"]["expected_false"] for r in records]
     assert int(rows[0]["expected_false"]) > int(rows[1]["expected_false"])
-    assert read_sweep(project / "Sweep" / "sweep001")["best"] == rows[1]["job"]
+    assert read_sweep(simulated / "Sweep" / "sweep001")["best"] == rows[1]["job"]
 
 
 def test_many_points_run_beside_each_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2})
     monkeypatch.setattr(points_here, "MANY", 8)
     monkeypatch.setattr(points_here, "run_point_once", _killed_at(0.3, points_here.run_point_once))
-    project = tmp_path / "project"
-    simulate_project(project, SMALL)
-    words = ("run", PICK, "device=cpu", "lowpass_filter_references=30", "--multirun")
+    words = (*PICK, "--multirun")
     thresholds = [round(0.05 * step, 2) for step in range(1, 9)]
-    assert cryoflow(project, *words, f"picking_threshold={','.join(map(str, thresholds))}") == 0
-    rows = _rows(project)
+    assert cryoflow(simulated, *words, f"picking_threshold={','.join(map(str, thresholds))}") == 0
+    rows = sweep_rows(simulated)
     assert [float(row["picking_threshold"]) for row in rows] == thresholds
     assert [row["state"] for row in rows] == ["done"] * 8
     assert len({row["job"] for row in rows}) == 8
@@ -232,11 +212,11 @@ def test_many_points_run_beside_each_other(
     assert picks == sorted(picks, reverse=True)
     assert picks[0] > picks[-1]
     killed = [
-        path.parent for path in project.glob("AutoPick/job*/job_record.yaml") if not _ended(path.parent)
+        path.parent for path in simulated.glob("AutoPick/job*/job_record.yaml") if not _ended(path.parent)
     ]
     assert killed  # with its child, and with it what the other was at: those points were run again
     capsys.readouterr()
-    assert cryoflow(project, "verify", *(row["job"] for row in rows)) == 0
+    assert cryoflow(simulated, "verify", *(row["job"] for row in rows)) == 0
 
 
 def _killed_at(threshold: float, run: Callable[..., Outcome]) -> Callable[..., Outcome]:

@@ -178,10 +178,9 @@ class _Job:
 
     def _draw(self) -> None:
         """Draw the report; one that fails never fails a job."""
-        from cryoflow import view
+        from cryoflow.view import report
 
-        report = getattr(view, "report", None)
-        if not callable(report) or not self.request.pictures:
+        if not self.request.pictures:
             return
         start = time.monotonic()
         try:
