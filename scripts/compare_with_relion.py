@@ -3,12 +3,14 @@
 
     python scripts/compare_with_relion.py [picking] [class2d] [--reference DIR] [--case NAME ...]
 
-Prints a table and ends with 1 when something is out of tolerance.
+Prints a table and ends with 1 when something is out of tolerance. RELION's output is looked for in
+$CRYOFLOW_REFERENCE, as by the tests, or beside the clone in shared/reference.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,10 +24,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("part", choices=sorted(PARTS), nargs="*", default=sorted(PARTS))
-    default = Path(__file__).parents[2] / "shared" / "reference"
+    default = os.environ.get("CRYOFLOW_REFERENCE", Path(__file__).parents[2] / "shared" / "reference")
     parser.add_argument("--reference", type=Path, default=default, help="folder with RELION's output")
     parser.add_argument("--case", nargs="*", default=[], help="only these cases")
     options = parser.parse_args()
+    if not options.reference.is_dir():
+        parser.error(f"{options.reference}: no such folder; set CRYOFLOW_REFERENCE or give --reference")
     good = [PARTS[part](options.reference, options.case) for part in options.part]
     return 0 if all(good) else 1
 
