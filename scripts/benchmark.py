@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Measure how long cryoflow takes, beside what the same work takes at least.
 
     benchmark.py NAME [options]      one of scripts/benchmarks/; benchmark.py NAME --help tells its options

@@ -34,47 +34,42 @@ def random_edge(size: tuple[int, int], rng: np.random.Generator) -> CarbonEdge:
     return CarbonEdge(angle, middle + reach * rng.uniform(0.5, 0.8))
 
 
-def place(
-    count: int,
-    size: tuple[int, int],
-    margin: float,
-    distance: float,
-    taken: Array,
-    rng: np.random.Generator,
-    edge: CarbonEdge | None = None,
-) -> Array:
-    """Put points at random.
+class Ground(NamedTuple):
+    """Where objects may lie on a micrograph; pixels."""
+
+    size: tuple[int, int]
+    """Height and width."""
+    margin: float
+    """Kept free along the border."""
+    distance: float
+    """Smallest between two objects."""
+    edge: CarbonEdge | None = None
+    """A carbon from which they stay a whole distance away."""
+
+
+def place(count: int, ground: Ground, taken: Array, rng: np.random.Generator) -> Array:
+    """Put so many points at random: ``(count, 2)``, y and x in pixels, to three decimals.
 
     Parameters
     ----------
     count : int
         How many.
-    size : (int, int)
-        Height and width in pixels.
-    margin : float
-        Pixels kept free along the border.
-    distance : float
-        Smallest distance in pixels between points, the taken ones included.
+    ground : Ground
+        Where.
     taken : ndarray
         ``(n, 2)`` points (y, x) that lie there already.
     rng : Generator
         Source of randomness.
-    edge : CarbonEdge, optional
-        Stay a whole distance away from this carbon.
-
-    Returns
-    -------
-    ndarray
-        ``(count, 2)``: y, x in pixels, to three decimals.
 
     Raises
     ------
     CryoflowError
         When they do not fit.
     """
+    (height, width), margin, distance, edge = ground
     points = np.empty((len(taken) + count, 2))
     points[: len(taken)] = taken
-    low, high = margin, np.asarray(size) - 1 - margin
+    low, high = margin, np.array((height, width)) - 1 - margin
     for k in range(len(taken), len(points)):
         for point in np.round(rng.uniform(low, high, (TRIES, 2)), 3):
             gaps = points[:k] - point
@@ -84,7 +79,7 @@ def place(
                 break
         else:
             raise CryoflowError(
-                f"simulate: only {k} objects fit on {size[0]} x {size[1]} pixels at a distance of "
+                f"simulate: only {k} objects fit on {height} x {width} pixels at a distance of "
                 f"{distance:.0f} pixels; ask for fewer, for a larger micrograph or a smaller distance"
             )
     return points[len(taken) :]

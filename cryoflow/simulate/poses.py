@@ -26,14 +26,6 @@ def rotation_matrices(angles_deg: Array) -> Array:
     return _about_z(rot) @ _about_y(tilt) @ _about_z(psi)
 
 
-def relion_angles(angles_deg: Array) -> Array:
-    """rlnAngleRot, rlnAngleTilt, rlnAnglePsi of poses ``(..., 3)``, tilt positive, others in -180 .. 180."""
-    rot, tilt, psi = np.moveaxis(np.asarray(angles_deg, float), -1, 0)
-    turned = np.stack((180 - psi, tilt, 180 - rot), -1)
-    turned[..., ::2] = (turned[..., ::2] + 180) % 360 - 180
-    return turned
-
-
 def spread_views(count: int, operations: Array, rng: np.random.Generator) -> Array:
     """Poses ``(count, 3)`` whose viewing directions lie far from one another, symmetry taken into account.
 

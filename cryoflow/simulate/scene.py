@@ -12,7 +12,7 @@ from cryoflow.simulate.contaminants import add_contaminant
 from cryoflow.simulate.model import half_of
 from cryoflow.simulate.optics import Optics, random_optics
 from cryoflow.simulate.options import SimulateOptions
-from cryoflow.simulate.placement import CarbonEdge, place, random_edge
+from cryoflow.simulate.placement import CarbonEdge, Ground, place, random_edge
 from cryoflow.simulate.poses import random_angles, rotation_matrices
 from cryoflow.simulate.projection import add_projection
 from cryoflow.simulate.sample import Sample
@@ -43,9 +43,9 @@ def random_scene(name: str, options: SimulateOptions) -> Scene:
     optics = random_optics(options, rng)
     edge = random_edge(options.size, rng) if rng.random() < options.carbon else None
     counts = (options.particles, options.broken, options.contaminants)
-    spacing = options.spacing / options.pixel_size
-    particles = place(sum(counts[:2]), options.size, options.box / 2, spacing, np.empty((0, 2)), rng, edge)
-    others = place(counts[2], options.size, options.box / 2, spacing, particles, rng)
+    ground = Ground(options.size, options.box / 2, options.spacing / options.pixel_size)
+    particles = place(sum(counts[:2]), ground._replace(edge=edge), np.empty((0, 2)), rng)
+    others = place(counts[2], ground, particles, rng)
     kinds = np.repeat([PARTICLE, BROKEN, CONTAMINANT], counts)
     angles = random_angles(len(kinds), rng)
     angles[kinds == CONTAMINANT] = 0

@@ -81,6 +81,11 @@ def cases(reference: Path) -> list[Case]:
     return found
 
 
+def names(reference: Path) -> list[str]:
+    """Names of all cases."""
+    return [case.name for case in cases(reference)]
+
+
 def compare(case: Case) -> list[Agreement]:
     """Compare all micrographs of a case."""
     with TemporaryDirectory() as scratch:
@@ -119,7 +124,7 @@ def correlations(results: list[Agreement]) -> dict[str, float]:
     }
 
 
-def report(reference: Path, names: list[str]) -> bool:
+def report(reference: Path, chosen: list[str]) -> bool:
     """Print the table; whether all cases are within tolerance."""
     print(
         "case                     RELION  ours  found  ours in RELION  reference   psi    "
@@ -127,7 +132,7 @@ def report(reference: Path, names: list[str]) -> bool:
     )
     good = True
     for case in cases(reference):
-        if names and case.name not in names:
+        if chosen and case.name not in chosen:
             continue
         results = compare(case)
         share, maps = totals(results), correlations(results)
@@ -145,22 +150,40 @@ def report(reference: Path, names: list[str]) -> bool:
 
 
 def _case(project: Path, name: str, told: dict[str, Any], relion: str, micrographs: str) -> Case:
-    log, ref3d = told.get("log"), told.get("ref3d")
+    same = told["ctf"] and not told["first_peak"] and not told.get("log") and not told.get("ref3d")
+    maps = project / ("parity/pick_tutorial10_write" if project.name == "mini" else "AutoPick/job010")
+    return Case(
+        name,
+        AutoPick(references=_references(told), autopicking=_autopicking(told), **_target(told)),
+        project,
+        project / relion,
+        micrographs,
+        read=bool(told.get("read")),
+        maps=maps if same else None,
+        scored=None if project.name == "mini" else project / "AutoPick/job011",
+        mirrored=not told["invert"],
+    )
+
+
+def _target(told: dict[str, Any]) -> dict[str, Any]:
+    """The sections that say what to look for: references, projections of a map, or blobs."""
     io: dict[str, Any] = {"input_micrographs_for_autopick": "CtfFind/job003/micrographs_ctf.star"}
-    laplacian = {}
-    if log:
-        io["use_laplacian_of_gaussian"] = True
+    if log := told.get("log"):
         fields = ("min_diameter_for_log_filter", "max_diameter_for_log_filter")
         fields += ("maximum_resolution_to_consider", "adjust_default_threshold")
-        laplacian = dict(zip(fields, log, strict=True))
-    elif ref3d:
-        volume, symmetry, order = ref3d
-        step = {1: "30 degrees", 2: "15 degrees"}[order]
-        io |= {"provide_a_3d_reference": True, "reference_3d": volume, "symmetry": symmetry}
-        io["angular_sampling_3d"] = step
-    else:
-        io["reference_2d"] = "Select/job009/class_averages.star"
-    references = {
+        return {
+            "io": io | {"use_laplacian_of_gaussian": True},
+            "laplacian": dict(zip(fields, log, strict=True)),
+        }
+    if not told.get("ref3d"):
+        return {"io": io | {"reference_2d": "Select/job009/class_averages.star"}}
+    volume, symmetry, order = told["ref3d"]
+    io |= {"provide_a_3d_reference": True, "reference_3d": volume, "symmetry": symmetry}
+    return {"io": io | {"angular_sampling_3d": {1: "30 degrees", 2: "15 degrees"}[order]}}
+
+
+def _references(told: dict[str, Any]) -> dict[str, Any]:
+    return {
         "lowpass_filter_references": told["lowpass"],
         "highpass_filter": told["highpass"],
         "pixel_size_in_references": told["angpix_ref"],
@@ -170,28 +193,16 @@ def _case(project: Path, name: str, told: dict[str, Any], relion: str, micrograp
         "are_references_ctf_corrected": told["ctf"],
         "ignore_ctfs_until_first_peak": told["first_peak"],
     }
-    autopicking = {
+
+
+def _autopicking(told: dict[str, Any]) -> dict[str, Any]:
+    return {
         "picking_threshold": told["threshold"],
         "minimum_inter_particle_distance": told["mindist"],
         "maximum_stddev_noise": told["maxstd"],
         "minimum_avg_noise": told["minavg"],
         "shrink_factor": told["shrink"],
     }
-    spec = AutoPick(io=io, laplacian=laplacian, references=references, autopicking=autopicking)
-    same = told["ctf"] and not told["first_peak"] and not log and not ref3d
-    maps = project / ("parity/pick_tutorial10_write" if project.name == "mini" else "AutoPick/job010")
-    job = project / relion
-    return Case(
-        name,
-        spec,
-        project,
-        job,
-        micrographs,
-        read=bool(told.get("read")),
-        maps=maps if same else None,
-        scored=None if project.name == "mini" else project / "AutoPick/job011",
-        mirrored=not told["invert"],
-    )
 
 
 def _compare_one(case: Case, context: JobContext, picker: Picker, micrograph: Micrograph) -> Agreement:

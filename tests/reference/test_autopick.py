@@ -2,11 +2,11 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from relion_parity import picking
 
 from cryoflow.compute.directions import asymmetric_directions
 from cryoflow.compute.projection import project
@@ -14,9 +14,6 @@ from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.mrc import read_stack, read_volume
 from cryoflow.jobs.autopick import run
 from cryoflow.project.context import JobContext
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-from relion_parity import picking
 
 pytestmark = pytest.mark.reference
 

@@ -1,13 +1,9 @@
 """One iteration from RELION 3.0.8's own state against its next one, and the start."""
 
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-
 from relion_parity.class2d import BGAL, CASES, agreement, first_noise, step
 from relion_parity.particles import extract_again
 

@@ -56,8 +56,7 @@ def image_sizes(shell: int, options: Options) -> ImageSizes:
     """Image sizes for a current resolution of ``shell`` Fourier pixels.
 
     The fine pass looks ``size_increment`` shells further; the coarse pass only as far as its angular step can
-    tell
-    apart at the rim of the particle. An explicit limit of the E-step takes the place of the latter.
+    tell apart at the rim of the particle. An explicit limit of the E-step takes the place of the latter.
     """
     current = min(2 * (shell + options.size_increment), options.box)
     extent = options.box * options.pixel_size_a

@@ -64,8 +64,7 @@ def shell_sums(box: int, radius: int) -> Tensor:
     """Indicator of shells over the half-plane ``(n * (n // 2 + 1), S)``, each conjugate pair once.
 
     A transform cropped to ``2 * radius`` has no row ``-radius``: the few points of its last shell that lie
-    there
-    are left out, as RELION does.
+    there are left out, as RELION does.
     """
     shell = shells(box)
     y = torch.fft.fftfreq(box, 1 / box).round().long()[:, None].expand_as(shell).clone()

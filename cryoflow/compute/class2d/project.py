@@ -21,8 +21,7 @@ class Rows(NamedTuple):
     """Turned references as matrix rows, one for each class and angle (class slowest).
 
     Turning by a further 180 degrees conjugates a transform, so that one row serves both angles: their
-    products
-    with an image are the sum and the difference of those of real and of imaginary parts.
+    products with an image are the sum and the difference of those of real and of imaginary parts.
     """
 
     real: Tensor
@@ -31,10 +30,6 @@ class Rows(NamedTuple):
     """``(R, P)``"""
     power: Tensor
     """``(R, P)``, squared modulus."""
-
-    def pick(self, place: Tensor) -> Rows:
-        """The rows ``place``; all of them uncopied when they are as many."""
-        return self if len(place) == len(self.power) else Rows(*(field[place] for field in self))
 
 
 def reference_transform(references: Tensor, radius: int) -> PaddedTransform:

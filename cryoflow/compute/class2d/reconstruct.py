@@ -85,10 +85,8 @@ def gridding_weights(weight: Tensor, inside: Tensor, radius: int, options: Optio
     41:179).
 
     Each round divides the weights by their convolution, times the sampling density, with a Kaiser-Bessel
-    kernel;
-    done by transforms on a grid just large enough for the filled part. The kernel is cut off at the edge of
-    that
-    grid, so its size is part of the result.
+    kernel; done by transforms on a grid just large enough for the filled part. The kernel is cut off at the
+    edge of that grid, so its size is part of the result.
     """
     size, full = 2 * (PADDING * radius + 1) + 1, PADDING * options.box
     density = _resize_grid(weight, full, size)
@@ -110,8 +108,8 @@ def _kernel_transform(size: int, full: int) -> Tensor:
     """Transform of the kernel, 1 at the origin, at the pixels of a real-space grid of odd ``size``.
 
     As RELION has it: the middle pixel counts as the first one of the negative side, and the transform is read
-    from
-    a table without interpolation. The rounds amplify such small differences to a per cent of the averages.
+    from a table without interpolation. The rounds amplify such small differences to a per cent of the
+    averages.
     """
     place = torch.arange(size, dtype=torch.float64)
     place = torch.where(place < size // 2, place, place - size) / full
@@ -124,8 +122,7 @@ def kaiser_bessel_transform(frequency: Tensor) -> Tensor:
     """Transform (up to a factor) of the Kaiser-Bessel window of order 0 in three dimensions.
 
     ``I_{3/2}(s) / s^{3/2}`` with ``s = sqrt(alpha^2 - (2 pi a w)^2)``, J for I where s is imaginary (Lewitt
-    1990,
-    J Opt Soc Am A 7:1834).
+    1990, J Opt Soc Am A 7:1834).
     """
     squared = KERNEL_ALPHA**2 - (2 * math.pi * KERNEL_RADIUS * frequency) ** 2
     s = squared.abs().sqrt().clamp_min(1e-6)

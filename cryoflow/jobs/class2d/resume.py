@@ -32,8 +32,7 @@ def find_begin(spec: Class2D, context: JobContext) -> Begin:
     """Find out where to begin.
 
     An earlier run named in the spec is gone on from under ``run_ctNNN``; a directory that is continued goes
-    on
-    from its last whole iteration.
+    on from its last whole iteration.
 
     Raises
     ------
