@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryoflow.errors import CryoflowError, FileError
+from cryoflow.screen import say
 from cryoflow.simulate.options import SimulateOptions
 
 if TYPE_CHECKING:
@@ -82,17 +82,17 @@ def run_demo(directory: Path) -> int:
 
     start = time.monotonic()
     specs = tutorial_specs()
-    _say(f"Simulating {OPTIONS.micrographs} micrographs in {directory}")
+    say(f"Simulating {OPTIONS.micrographs} micrographs in {directory}")
     simulate_project(directory, OPTIONS)
     for step in steps(OPTIONS):
         code = _run(specs / f"{step.spec}.yaml", step.overrides, directory)
         if code:
             return code
-    _say("")
+    say()
     for line in compare_with_truth(directory):
-        _say(line)
-    _say(f"\npicks and classes: {draw_summary(directory)}")
-    _say(f"everything: {directory} ({time.monotonic() - start:.0f} s)")
+        say(line)
+    say(f"\npicks and classes: {draw_summary(directory)}")
+    say(f"everything: {directory} ({time.monotonic() - start:.0f} s)")
     return 0
 
 
@@ -108,7 +108,7 @@ def _run(spec: Path, overrides: tuple[str, ...], project: Path) -> int:
     from cryoflow.launch import RunOptions, run_specs
 
     command = " ".join(("cryoflow run", str(spec), *overrides))
-    _say(f"\n$ {command}")
+    say(f"\n$ {command}")
     return run_specs([spec], overrides, RunOptions(project.absolute(), command))
 
 
@@ -159,8 +159,3 @@ def draw_summary(project: Path) -> Path:
     path = project / PICTURE
     beside([open_picture(part) for part in parts], 540).save(path)
     return path
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

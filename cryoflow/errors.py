@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from os import PathLike
+from types import TracebackType
 
 
 class CryoflowError(Exception):
@@ -22,6 +23,36 @@ class SpecError(CryoflowError):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class Problems:
+    """What is wrong with several things, gathered to be told at once.
+
+    ``with problems:`` notes a `CryoflowError` and goes on behind the block.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if isinstance(error, CryoflowError):
+            self.add(error.problems if isinstance(error, SpecError) else [str(error)])
+            return True
+        return False
+
+    def add(self, lines: Iterable[str]) -> None:
+        """Note lines, one a problem."""
+        self._lines.extend(lines)
+
+    def refuse(self) -> None:
+        """Raise a `SpecError` with all that was noted, each line once; nothing if all is well."""
+        if self._lines:
+            raise SpecError(dict.fromkeys(self._lines))
 
 
 class FileError(CryoflowError):

@@ -109,7 +109,7 @@ def test_words_that_do_not_go(
 def test_search_without_objective(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cryoflow.launch.hydra_words.find_spec", lambda _: True)
+    monkeypatch.setattr("cryoflow.launch.presets.find_spec", lambda _: True)
     words = ("hydra/sweeper=optuna", "--multirun", "maximum_metadata_value=interval(0,1)")
     assert cryoflow(project, "run", project.parent / "spec.yaml", *words) == 2
     assert "name a column of a sweep's table, e.g. objective=f1" in capsys.readouterr().err
@@ -118,7 +118,7 @@ def test_search_without_objective(
 def test_dry_run_of_a_search(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cryoflow.launch.hydra_words.find_spec", lambda _: True)
+    monkeypatch.setattr("cryoflow.launch.presets.find_spec", lambda _: True)
     words = (
         "-n",
         "hydra/sweeper=optuna",

@@ -17,4 +17,4 @@ def demo(options: argparse.Namespace) -> int:
     """Simulate a small project and run the tutorial's steps on it."""
     from cryoflow.demo import run_demo
 
-    return int(run_demo(options.directory.absolute()) or 0)
+    return run_demo(options.directory.absolute())

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from cryoflow.cli.place import add_project, job_place
-from cryoflow.cli.text import say, say_table
+from cryoflow.cli.text import say_table
+from cryoflow.screen import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def diff(options: argparse.Namespace) -> int:
     from cryoflow.project.record import read_record
 
     places = [job_place(options, given) for given in (options.one, options.other)]
-    names = [f"{place.directory.parent.name}/{place.directory.name}" for place in places]
+    names = [place.name for place in places]
     rows = differences(*(read_record(place.directory) for place in places))
     say_table([["", "", *names], *([row.part, row.name, row.one, row.other] for row in rows)])
     if options.files:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from cryoflow.cli.parser import JOBS
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 #: Heading -> attribute of a row.
 _NARROW = {"Label": "label", "Default": "default", "Range": "range", "What it is": "help"}
@@ -39,17 +43,15 @@ def fields(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_job(console: object, job: str) -> None:
+def _print_job(console: Console, job: str) -> None:
     from itertools import groupby
 
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from cryoflow.spec.describe import field_rows
 
-    assert isinstance(console, Console)
     columns = _WIDE if console.width >= 130 else _NARROW
     for tab, rows in groupby(field_rows(job), key=lambda row: row.tab):
         table = Table(title=f"{job} > {tab}", box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")

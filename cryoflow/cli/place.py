@@ -13,6 +13,11 @@ class Place(NamedTuple):
     project: Path
     directory: Path
 
+    @property
+    def name(self) -> str:
+        """``AutoPick/job010``."""
+        return f"{self.directory.parent.name}/{self.directory.name}"
+
 
 def add_project(parser: argparse.ArgumentParser) -> None:
     """Declare ``--project``."""

@@ -7,7 +7,8 @@ import shlex
 from collections import Counter
 
 from cryoflow.cli.place import add_project, job_place
-from cryoflow.cli.text import say, say_table
+from cryoflow.cli.text import say_table
+from cryoflow.screen import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +45,6 @@ def rerun(options: argparse.Namespace) -> int:
     counts = Counter(found.verdict for _, found in done.files)
     verdicts = [verdict for verdict in VERDICTS if counts[verdict]]
     summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)
-    old = place.directory.relative_to(place.project).as_posix()
-    say(f"{done.directory} against {old}: {summary} of {len(done.files)} files")
+    say(f"{done.directory} against {place.name}: {summary} of {len(done.files)} files")
     say(f"{done.directory}/")
     return int(bool(counts["different"]))

@@ -39,9 +39,6 @@ def run(options: argparse.Namespace) -> int:
     paths = [word for word in options.words if not is_override(word)]
     if not paths and not options.continued:
         raise CryoflowError("cryoflow run: no spec given; name one or more YAML files, or --continue JOB_DIR")
+    given = {name: getattr(options, name) for name in RunOptions._fields if name != "command"}
     command = shlex.join(["cryoflow", *options.arguments])
-    sweep = (options.multirun, options.launcher)
-    steps = (options.start, options.stop, options.force, options.dry)
-    return run_specs(
-        paths, overrides, RunOptions(options.project, command, options.continued, *sweep, *steps)
-    )
+    return run_specs(paths, overrides, RunOptions(command=command, **given))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from cryoflow.cli.parser import JOBS
+from cryoflow.screen import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,5 +19,5 @@ def schema(options: argparse.Namespace) -> int:
     """Print the JSON schema of a job type."""
     from cryoflow.spec.describe import json_schema
 
-    sys.stdout.write(json.dumps(json_schema(options.job), indent=2, ensure_ascii=False) + "\n")
+    say(json.dumps(json_schema(options.job), indent=2, ensure_ascii=False))
     return 0

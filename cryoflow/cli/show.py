@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from cryoflow.cli.place import add_project, job_place
-from cryoflow.cli.text import say, say_table, seconds_text
+from cryoflow.cli.text import say_table, seconds_text
+from cryoflow.screen import say
 
 if TYPE_CHECKING:
     from cryoflow.project.jobs import Job
@@ -30,13 +31,13 @@ def show(options: argparse.Namespace) -> int:
 
     place = job_place(options, options.job)
     read_record(place.directory)  # tells what is wrong with it, where something is
-    name = f"{place.directory.parent.name}/{place.directory.name}"
     jobs = {job.name: job for job in list_jobs(place.project)}
-    _say_head(jobs[name], [job.name for job in jobs.values() if name in job.feeders])
-    _say_settings(jobs[name].record["spec"], options.all)
+    job = jobs[place.name]
+    _say_head(job, [other.name for other in jobs.values() if job.name in other.feeders])
+    _say_settings(job.record["spec"], options.all)
     for kind in ("inputs", "outputs"):
-        _say_files(kind, jobs[name].record[kind], options.all)
-    _say_failures(jobs[name].record["failures"], options.all)
+        _say_files(kind, job.record[kind], options.all)
+    _say_failures(job.record["failures"], options.all)
     return 0
 
 

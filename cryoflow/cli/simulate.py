@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+
+from cryoflow.screen import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,12 +23,7 @@ def simulate(options: argparse.Namespace) -> int:
     from cryoflow.simulate.project import simulate_project
 
     wanted = SimulateOptions.from_arguments(options)
-    made = simulate_project(options.directory.absolute(), wanted, _say)
-    _say(f"{made.micrographs} micrographs with {made.particles} particles, and the truth in truth/")
-    _say(f"{options.directory}/")
+    made = simulate_project(options.directory.absolute(), wanted, say)
+    say(f"{made.micrographs} micrographs with {made.particles} particles, and the truth in truth/")
+    say(f"{options.directory}/")
     return 0
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

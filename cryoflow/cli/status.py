@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from cryoflow.cli.place import add_project, project_of
-from cryoflow.cli.text import counts_text, say, say_table, seconds_text
+from cryoflow.cli.text import counts_text, say_table, seconds_text
+from cryoflow.screen import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

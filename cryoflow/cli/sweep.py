@@ -6,7 +6,8 @@ import argparse
 import csv
 
 from cryoflow.cli.place import add_project, project_of
-from cryoflow.cli.text import say, say_table
+from cryoflow.cli.text import say_table
+from cryoflow.screen import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

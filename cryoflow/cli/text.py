@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-
-def say(line: str = "") -> None:
-    """Write one line on stdout."""
-    sys.stdout.write(line + "\n")
+from cryoflow.screen import say
 
 
 def say_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:

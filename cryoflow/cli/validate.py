@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from cryoflow.errors import CryoflowError
+from cryoflow.screen import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def validate(options: argparse.Namespace) -> int:
             sys.stderr.write(f"{error}\n")
             code = 2
         else:
-            sys.stdout.write(f"{path}: ok, {found}\n")
+            say(f"{path}: ok, {found}")
     return code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cryoflow.cli.place import add_project, job_place
-from cryoflow.cli.text import say
+from cryoflow.screen import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,15 +26,14 @@ def verify(options: argparse.Namespace) -> int:
     for given in options.jobs:
         place = job_place(options, given)
         record = read_record(place.directory)
-        name = place.directory.relative_to(place.project).as_posix()
         changes = changed_files(place.project, record, fresh=options.full)
         for change in changes:
-            say(f"{name}: {change.kind} {change.path} {change.what}")
+            say(f"{place.name}: {change.kind} {change.path} {change.what}")
         ended = record.get("status") in {"succeeded", "partial"}
         if not changes and ended:
             files = f"{len(record['inputs'])} inputs and {len(record['outputs'])} outputs"
-            say(f"{name}: ok, {files} are as recorded")
+            say(f"{place.name}: ok, {files} are as recorded")
         if not ended:
-            say(f"{name}: its record says '{record.get('status')}', not that it ended well")
+            say(f"{place.name}: its record says '{record.get('status')}', not that it ended well")
         code = code or int(bool(changes) or not ended)
     return code

@@ -8,7 +8,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.errors import CryoflowError, Problems
+from cryoflow.screen import say
 
 if TYPE_CHECKING:
     from cryoflow.launch.job import Outcome
@@ -92,6 +93,10 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
     plans = make_plans(_sources(names, options), own, options.multirun, hydra, composed=not here)
     if options.dry:
         return _tell_plans(plans, options)
+    return _run_plans(plans, options)
+
+
+def _run_plans(plans: Sequence[Plan], options: RunOptions) -> int:
     begun = [_begun(plan, options) for plan in plans]
     _check_free([plan for plan, name in zip(plans, begun, strict=True) if not name], options.project)
     codes: list[int] = []
@@ -101,7 +106,7 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
         if any(outcome.code == 1 or not outcome.directory for outcome in outcomes):
             _tell_skipped([plan.spec.job for plan in plans[done:]])
             break
-    return next((code for code in (1, 2) if code in codes), 0)
+    return _worst(codes)
 
 
 def _run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOptions) -> int:
@@ -116,13 +121,13 @@ def _run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOptio
     if options.dry:
         from cryoflow.launch.tell import tell_steps
 
-        return tell_steps(plans, options.project, _say)
-    codes = [0]
+        return tell_steps(plans, options.project)
+    codes: list[int] = []
     some = chosen(steps, wanted)
     for done, step in enumerate(some, start=1):
         plan = plan_step(step, steps, options.project, options.force)
         where = f" ({plan.directory})" if plan.directory else ""
-        _say(f"{step.title}{where}: {plan.verdict.why}")
+        say(f"{step.title}{where}: {plan.verdict.why}")
         if plan.verdict.action == "skip":
             continue
         outcome = run_planned(plan, options.project, options.command)
@@ -130,6 +135,11 @@ def _run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOptio
         if outcome.code == 1 or not outcome.directory:
             _tell_skipped([step.title for step in some[done:]])
             break
+    return _worst(codes)
+
+
+def _worst(codes: Sequence[int]) -> int:
+    """Return 1 if a job has failed, else 2 if one has left something out, else 0."""
     return next((code for code in (1, 2) if code in codes), 0)
 
 
@@ -138,7 +148,7 @@ def _tell_plans(plans: Sequence[Plan], options: RunOptions) -> int:
 
     if not options.continued:
         _check_free([plan for plan in plans if not _begun(plan, options)], options.project)
-    return tell_plans(plans, options.project, options.continued, _say)
+    return tell_plans(plans, options.project, options.continued)
 
 
 def _sources(paths: Sequence[str], options: RunOptions) -> Sequence[Source]:
@@ -167,32 +177,31 @@ def _begun(plan: Plan, options: RunOptions) -> str:
         return options.continued
     name = unfinished(options.project, plan.spec)
     if name:
-        _say(f"{name}: begun with the same spec and not ended; continuing")
+        say(f"{name}: begun with the same spec and not ended; continuing")
     return name
 
 
 def _check_free(plans: Sequence[Plan], project: Path) -> None:
     """Refuse numbers and aliases that are taken, by jobs that exist or by each other."""
-    from cryoflow.project.directory import check_free, job_name
+    from cryoflow.project.directory import check_free
+    from cryoflow.project.names import job_name
 
-    problems, seen = [], set()
+    problems, seen = Problems(), set[int]()
     for spec in (plan.spec for plan in plans):
-        try:
+        with problems:
             check_free(project, spec.job, spec.number, spec.alias)
-        except CryoflowError as error:
-            problems.append(str(error))
-        if spec.number in seen:
-            problems.append(f"{spec.job}/{job_name(spec.number or 0)}: another spec has this number as well")
-        seen |= {spec.number} - {None}
-    if problems:
-        raise SpecError(problems)
+        if spec.number is not None:
+            if spec.number in seen:
+                problems.add([f"{spec.job}/{job_name(spec.number)}: another spec has this number as well"])
+            seen.add(spec.number)
+    problems.refuse()
 
 
 def _launch(plan: Plan, options: RunOptions) -> list[Outcome]:
     if options.multirun:
         from cryoflow.launch.sweep_run import run_sweep
 
-        return run_sweep(plan, options, _say)
+        return run_sweep(plan, options, say)
     from cryoflow.launch.job import Request
     from cryoflow.launch.sweep import launch_points
 
@@ -200,7 +209,7 @@ def _launch(plan: Plan, options: RunOptions) -> list[Outcome]:
     outcomes = [point.outcome for point in launch_points(plan, request)]
     for outcome in outcomes:
         if outcome.directory:
-            _say(f"{outcome.directory}/")
+            say(f"{outcome.directory}/")
     return outcomes
 
 
@@ -208,8 +217,3 @@ def _tell_skipped(jobs: Sequence[str]) -> None:
     if jobs:
         text = ", ".join(jobs)
         sys.stderr.write(f"not started, since the job before did not end well: {text}\n")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

@@ -15,8 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.errors import CryoflowError, Problems, SpecError
 from cryoflow.launch.inputs import input_files, with_files
+from cryoflow.project.names import job_name, without_alias
 from cryoflow.spec import JobSpec
 from cryoflow.spec.load import read_document, spec_from
 from cryoflow.spec.names import fold
@@ -87,17 +88,13 @@ def read_chain(path: str, overrides: Sequence[str] = ()) -> list[Step]:
         With the problems of all steps.
     """
     drafts = list(_drafts(read_document(path), path))
-    problems: list[str] = []
-    bare = [_loaded(draft, (), problems) for draft in drafts]
-    if problems:
-        raise SpecError(dict.fromkeys(problems))
-    shared = _shared_out([step for step in bare if step], overrides, problems)
-    steps = [_loaded(draft, own, problems) for draft, own in zip(drafts, shared, strict=True)]
-    if problems:
-        raise SpecError(dict.fromkeys(problems))
-    found = [step for step in steps if step]
-    _check_names(found, path)
-    return in_order(found, path)
+    problems = Problems()
+    bare = _loaded(drafts, [() for _ in drafts], problems)
+    problems.refuse()
+    steps = _loaded(drafts, _shared_out(bare, overrides, problems), problems)
+    problems.refuse()
+    _check_names(steps, path)
+    return in_order(steps, path)
 
 
 def find_step(steps: Sequence[Step], word: str) -> int:
@@ -144,9 +141,7 @@ def with_numbers(step: Step, steps: Sequence[Step], project: Path) -> JobSpec:
     known = {other.title: other.directory(project) for other in steps}
 
     def numbered(name: str) -> str:
-        link = project / name
-        by_link = f"{link.parent.name}/{link.readlink().name}" if link.is_symlink() else name
-        return known.get(name) or by_link
+        return known.get(name) or without_alias(project, name)
 
     return with_files(project, step.spec, numbered)
 
@@ -184,15 +179,16 @@ def _as_overrides(fields: Mapping[str, Any], above: str = "") -> Iterator[str]:
             yield f"{above}{key}={text}"
 
 
-def _loaded(draft: _Draft, overrides: Sequence[str], problems: list[str]) -> Step | None:
-    try:
-        return Step(draft.source, spec_from(draft.document, draft.source, [*draft.overrides, *overrides]))
-    except SpecError as error:
-        problems.extend(error.problems)
-        return None
+def _loaded(drafts: Sequence[_Draft], overrides: Sequence[Sequence[str]], problems: Problems) -> list[Step]:
+    steps = []
+    for draft, own in zip(drafts, overrides, strict=True):
+        with problems:
+            spec = spec_from(draft.document, draft.source, [*draft.overrides, *own])
+            steps.append(Step(draft.source, spec))
+    return steps
 
 
-def _shared_out(steps: Sequence[Step], overrides: Sequence[str], problems: list[str]) -> list[list[str]]:
+def _shared_out(steps: Sequence[Step], overrides: Sequence[str], problems: Problems) -> list[list[str]]:
     own: list[list[str]] = [[] for _ in steps]
     for override in overrides:
         chosen, text = _for_one(steps, override)
@@ -203,7 +199,7 @@ def _shared_out(steps: Sequence[Step], overrides: Sequence[str], problems: list[
             except SpecError as error:
                 refusals.extend(error.problems)
         if len(refusals) == len(chosen):
-            problems.extend(refusals)
+            problems.add(refusals)
     return own
 
 
@@ -216,21 +212,20 @@ def _for_one(steps: Sequence[Step], override: str) -> tuple[list[int], str]:
 
 
 def _check_names(steps: Sequence[Step], path: str) -> None:
-    problems: list[str] = []
+    problems = Problems()
     titles, numbers = set[str](), set[int | None]()
     for step in steps:
         if step.spec.number is None and step.spec.alias is None:
-            problems.append(f"{step.source}: a step needs a number or an alias, to be found again")
+            problems.add([f"{step.source}: a step needs a number or an alias, to be found again"])
         if step.title in titles or step.spec.number in numbers - {None}:
-            problems.append(f"{path}: two steps are {step.title} or have its number")
+            problems.add([f"{path}: two steps are {step.title} or have its number"])
         titles.add(step.title)
         numbers.add(step.spec.number)
-    if problems:
-        raise SpecError(problems)
+    problems.refuse()
 
 
 def _job_name(spec: JobSpec) -> str:
-    return "" if spec.number is None else f"job{spec.number:03d}"
+    return "" if spec.number is None else job_name(spec.number)
 
 
 def _key(tree: Mapping[str, Any], name: str) -> Any:

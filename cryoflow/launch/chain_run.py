@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.errors import CryoflowError, Problems
 from cryoflow.launch.chain import Step, feeds, find_step, with_numbers
 from cryoflow.launch.fresh import Verdict, judge
 from cryoflow.launch.inputs import input_files
 from cryoflow.launch.job import Outcome, Request, run_job
+from cryoflow.project.names import TRASH, job_number
 from cryoflow.spec import JobSpec
-
-TRASH = "Trash"
 
 
 class Range(NamedTuple):
@@ -74,21 +73,17 @@ def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planne
     SpecError
         If an input is neither there nor made by a step, or a step's directory is another's.
     """
-    problems: list[str] = []
+    problems = Problems()
     plans: list[Planned] = []
     for step in chosen(steps, wanted):
-        try:
+        with problems:
             plan = plan_step(step, steps, project, wanted.force)
-        except CryoflowError as error:
-            problems.append(str(error))
-            continue
-        problems += _missing(plan, steps, project)
-        above = [p.step for p in plans if p.verdict.action != "skip" and feeds(p.step, step)]
-        if above and plan.verdict.action == "skip":
-            plan = plan._replace(verdict=Verdict("again", f"takes files of {above[0].title}"))
-        plans.append(plan)
-    if problems:
-        raise SpecError(dict.fromkeys(problems))
+            problems.add(_missing(plan, steps, project))
+            above = [p.step for p in plans if p.verdict.action != "skip" and feeds(p.step, step)]
+            if above and plan.verdict.action == "skip":
+                plan = plan._replace(verdict=Verdict("again", f"takes files of {above[0].title}"))
+            plans.append(plan)
+    problems.refuse()
     return plans
 
 
@@ -108,8 +103,7 @@ def run_planned(plan: Planned, project: Path, command: str) -> Outcome:
     spec = plan.spec
     if plan.verdict.action == "again":
         _discard(project, plan.directory)
-        number = int(plan.directory.rpartition("/job")[2])
-        spec = spec.model_copy(update={"number": number})
+        spec = spec.model_copy(update={"number": job_number(plan.directory)})
     return run_job(spec, Request(str(project), command, continued))
 
 

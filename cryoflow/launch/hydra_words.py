@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from importlib.util import find_spec
 from typing import NamedTuple
 
 from cryoflow.errors import CryoflowError
 from cryoflow.launch.objective import direction
+from cryoflow.launch.presets import is_installed
 from cryoflow.spec import JobSpec
 
 _CHOOSES = ("hydra/launcher", "hydra/sweeper")
@@ -92,16 +92,9 @@ def _named(words: Iterable[str], name: str) -> bool:
 def _check_installed(name: str, value: str) -> None:
     kind = name.partition("/")[2]
     plugin = f"hydra_{value.partition('_')[0]}_{kind}"
-    if value == "basic" or _exists(f"hydra_plugins.{plugin}"):
+    if value == "basic" or is_installed(f"hydra_plugins.{plugin}"):
         return
     raise CryoflowError(
         f"{name}={value}: not installed; run 'pip install {plugin.replace('_', '-')}' first, "
         "or give another one"
     )
-
-
-def _exists(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from cryoflow.project.names import is_job_name, without_alias
 from cryoflow.spec import JobSpec, parse_spec, spec_dump
 
 _SUFFIXES = {".star", ".mrc", ".mrcs", ".map"}
-
-_JOB_NAME = re.compile(r"job\d{3,}")
 
 #: Field of a first tab -> what it takes; the others take particles.
 _TAKES = {
@@ -69,7 +67,7 @@ def with_files(project: Path, spec: JobSpec, numbered: Numbered | None = None) -
     """
     plain = spec_dump(spec)
     tab = dict(plain.get("io") or {})
-    find = numbered or (lambda name: _by_link(project, name))
+    find = numbered or (lambda name: without_alias(project, name))
     meant = {
         field: _file(project, value, field, find)
         for field, value in tab.items()
@@ -87,7 +85,7 @@ def _file(project: Path, value: str, field: str, find: Numbered) -> str:
     job = find("/".join(path.parts[:2]))
     if len(path.parts) > 2:
         return "/".join([job, *path.parts[2:]])
-    if not _JOB_NAME.fullmatch(job.partition("/")[2]):
+    if not is_job_name(job.partition("/")[2]):
         return value
     patterns = _NAMES[_TAKES.get(field, "particles")]
     found = (sorted((project / job).glob(pattern)) for pattern in patterns)
@@ -95,11 +93,6 @@ def _file(project: Path, value: str, field: str, find: Numbered) -> str:
     if there:
         return f"{job}/{there[-1].name}"
     return job
-
-
-def _by_link(project: Path, name: str) -> str:
-    link = project / name
-    return f"{link.parent.name}/{link.readlink().name}" if link.is_symlink() else name
 
 
 def _is_file(value: str) -> bool:

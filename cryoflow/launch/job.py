@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.errors import CryoflowError, Problems
 from cryoflow.jobs import runner
 from cryoflow.launch.device import resolve_device, torch_threads
 from cryoflow.launch.inputs import input_files, with_files
@@ -27,6 +27,7 @@ from cryoflow.project.directory import (
 )
 from cryoflow.project.lock import holding
 from cryoflow.project.markers import add_note, clear_markers, mark
+from cryoflow.project.names import name_of
 from cryoflow.project.paths import resolve_in_project
 from cryoflow.project.pipeline import JobEntry, register_job
 from cryoflow.project.pipeline_nodes import Node, guess_node
@@ -112,7 +113,7 @@ def _run_in(
     directory: Path, spec: JobSpec, request: Request, device: str, inputs: tuple[str, ...]
 ) -> Outcome:
     project = Path(request.project)
-    prefix = f"{directory.relative_to(project).as_posix()}: " if request.beside else ""
+    prefix = f"{name_of(directory)}: " if request.beside else ""
     with JobReporter(directory, prefix, bars=not request.beside) as report:
         kept = _KEPT if request.sweep else None
         context = JobContext(project, directory, device, report, bool(request.continued), kept)
@@ -252,8 +253,7 @@ def _directory(project: Path, spec: JobSpec, request: Request, device: str, held
         return make_job_directory(project, spec.job, spec.number, spec.alias, fill)
     directory = find_job_directory(project, request.continued)
     if directory.parent.name != spec.job:
-        name = directory.relative_to(project).as_posix()
-        raise CryoflowError(f"{name}: cannot be continued by a job of type {spec.job}")
+        raise CryoflowError(f"{name_of(directory)}: cannot be continued by a job of type {spec.job}")
     held.enter_context(holding(directory))
     if spec.alias and not (directory.parent / spec.alias).exists():
         link_alias(directory, spec.alias)  # a run that was killed between the two
@@ -261,11 +261,8 @@ def _directory(project: Path, spec: JobSpec, request: Request, device: str, held
 
 
 def _check_inputs(project: Path, names: Iterable[str]) -> None:
-    problems = []
+    problems = Problems()
     for name in names:
-        try:
+        with problems:
             resolve_in_project(project, name)
-        except CryoflowError as error:
-            problems.append(str(error))
-    if problems:
-        raise SpecError(problems)
+    problems.refuse()

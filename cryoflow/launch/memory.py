@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,6 @@ def expected_gb(spec: JobSpec, project: Path) -> float | None:
 
 
 def _picking(spec: Any, project: Path) -> float:
-    import os
-
     lanes = spec.compute.workers * (spec.compute.threads or os.cpu_count() or 1)
     pixels = _micrograph_pixels(spec.io.input_micrographs_for_autopick, project)
     return float(_PICKING * pixels * min(lanes, 16))
@@ -41,8 +40,6 @@ def _extracting(spec: Any, project: Path) -> float:
 
 
 def _classifying(spec: Any, project: Path) -> float:
-    import os
-
     from cryoflow.files.mrc import read_header, split_image_name
     from cryoflow.files.tables import read_particles
 

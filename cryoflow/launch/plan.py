@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.errors import Problems, SpecError
 from cryoflow.launch.hydra_words import NO_WORDS, HydraWords, search_words
 from cryoflow.launch.points import compose_point, hydra_override, is_interval, store, values
 from cryoflow.spec import AutoPick, JobSpec
@@ -55,14 +55,11 @@ class Plan(NamedTuple):
 
 def read_sources(paths: Sequence[str]) -> list[Source]:
     """Read spec files; all those that cannot be read are told at once."""
-    sources, problems = [], []
+    sources, problems = [], Problems()
     for path in paths:
-        try:
+        with problems:
             sources.append(Source(path, read_document(path)))
-        except CryoflowError as error:
-            problems.append(str(error))
-    if problems:
-        raise SpecError(problems)
+    problems.refuse()
     return sources
 
 
@@ -93,15 +90,11 @@ def make_plans(
     SpecError
         With the problems of all of them.
     """
-    problems: list[str] = []
-    plans = []
+    plans, problems = [], Problems()
     for source, own in zip(sources, _shared_out(sources, overrides), strict=True):
-        try:
+        with problems:
             plans.append(_plan(source, own, multirun, hydra, composed))
-        except SpecError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise SpecError(dict.fromkeys(problems))
+    problems.refuse()
     return plans
 
 
@@ -128,15 +121,11 @@ def _plan(
 
 
 def _load_points(source: Source, points: Sequence[Sequence[str]], multirun: bool) -> list[JobSpec]:
-    specs: list[JobSpec] = []
-    problems: list[str] = []
+    specs, problems = [], Problems()
     for point in points:
-        try:
+        with problems:
             specs.append(_load(source, point, multirun))
-        except SpecError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise SpecError(dict.fromkeys(problems))
+    problems.refuse()
     return specs
 
 
@@ -180,7 +169,7 @@ def _shared_out(sources: Sequence[Source], overrides: Sequence[str]) -> list[lis
         If one fits no spec, or may mean two fields.
     """
     own: list[list[str]] = [[] for _ in sources]
-    problems: list[str] = []
+    problems = Problems()
     for override in overrides:
         refusals: list[str] = []
         for source, mine in zip(sources, own, strict=True):
@@ -189,7 +178,6 @@ def _shared_out(sources: Sequence[Source], overrides: Sequence[str]) -> list[lis
             except SpecError as error:
                 refusals.extend(error.problems)
         ambiguous = [line for line in refusals if "ambiguous" in line]
-        problems.extend(refusals if len(refusals) == len(sources) else ambiguous)
-    if problems:
-        raise SpecError(dict.fromkeys(problems))
+        problems.add(refusals if len(refusals) == len(sources) else ambiguous)
+    problems.refuse()
     return own

@@ -43,7 +43,7 @@ def read_preset(launcher: str) -> dict[str, Any]:
     target = preset.get("_target_") if isinstance(preset, dict) else None
     if not isinstance(target, str) or "." not in target:
         raise CryoflowError(f"{path}: names no launcher; expected a line '_target_: ...'")
-    if not _installed(target):
+    if not is_installed(target.rpartition(".")[0]):
         package = target.split(".")[1].replace("_", "-")
         raise CryoflowError(f"--launcher {launcher}: not installed; run 'pip install {package}' first")
     return dict(preset)
@@ -57,8 +57,9 @@ def register_launcher(launcher: str) -> str:
     return _NAME
 
 
-def _installed(target: str) -> bool:
+def is_installed(module: str) -> bool:
+    """Return whether a module is there to be imported."""
     try:
-        return find_spec(target.rpartition(".")[0]) is not None
+        return find_spec(module) is not None
     except ModuleNotFoundError:
         return False

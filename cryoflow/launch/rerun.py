@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cryoflow.errors import CryoflowError
 from cryoflow.project.compare import TOLERANCE, Comparison, compare_files
+from cryoflow.project.names import name_of
 from cryoflow.project.paths import below_job
 from cryoflow.project.record import read_record
 from cryoflow.project.verify import Changed, changed_files
@@ -59,7 +60,7 @@ def rerun_job(project: Path, directory: Path, command: str, tolerance: float = T
     """
     from cryoflow.launch.job import Request, run_job
 
-    record, old = read_record(directory), f"{directory.parent.name}/{directory.name}"
+    record, old = read_record(directory), name_of(directory)
     if record.get("status") not in {"succeeded", "partial"}:
         raise CryoflowError(f"{old}: did not end well, so there is nothing to compare with; use --continue")
     changed = changed_files(project, record)
@@ -84,7 +85,7 @@ def _compared(
 ) -> Iterator[tuple[str, Comparison]]:
     before, after = ({below_job(e["path"]): e for e in r["outputs"]} for r in (record, again))
     for name in sorted(before):  # a point of a sweep leaves less than a job of its own: that is no difference
-        if name in before and name in after and before[name]["sha256"] == after[name]["sha256"]:
+        if name in after and before[name]["sha256"] == after[name]["sha256"]:
             yield name, Comparison("identical")
         else:
             paths = (project / old / name, project / new / name)

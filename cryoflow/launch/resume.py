@@ -9,9 +9,9 @@ from typing import Any
 from cryoflow.errors import CryoflowError
 from cryoflow.launch.inputs import with_files
 from cryoflow.project.diff import same_work
-from cryoflow.project.directory import job_name
 from cryoflow.project.lock import is_running
 from cryoflow.project.markers import FAILURE, succeeded
+from cryoflow.project.names import job_directories, job_name, job_number
 from cryoflow.project.record import RECORD, read_record
 from cryoflow.spec import JobSpec, spec_dump
 
@@ -24,7 +24,7 @@ def unfinished(project: Path, spec: JobSpec) -> str:
     """
     if spec.number is not None:
         return _same(project, project / spec.job / job_name(spec.number), spec)
-    folders = sorted((project / spec.job).glob("job[0-9][0-9][0-9]*"), reverse=True)
+    folders = sorted(job_directories(project, spec.job), key=lambda path: job_number(path.name), reverse=True)
     names = (_same(project, folder, spec, killed=True) for folder in folders if not is_running(folder))
     return next((name for name in names if name), "")
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryoflow.launch.chain_run import Planned
 from cryoflow.launch.inputs import input_files, with_files
 from cryoflow.launch.memory import expected_gb
 from cryoflow.launch.plan import Plan
-from cryoflow.project.directory import job_name
+from cryoflow.project.names import job_name
+from cryoflow.screen import say
 from cryoflow.spec import JobSpec
 from cryoflow.spec.gpu import wanted_device
-
-Say = Callable[[str], None]
 
 _ACTIONS = {
     "skip": "would be skipped",
@@ -23,18 +22,18 @@ _ACTIONS = {
 }
 
 
-def tell_steps(plans: Sequence[Planned], project: Path, say: Say) -> int:
+def tell_steps(plans: Sequence[Planned], project: Path) -> int:
     """Tell what would become of the steps of a chain."""
     for plan in plans:
         where = f" in {plan.directory}" if plan.directory else " in the next free number"
         action = _ACTIONS[plan.verdict.action]
         say(f"{plan.step.title} {action}{where if action != 'would be skipped' else ''}: {plan.verdict.why}")
         if plan.verdict.action != "skip":
-            _tell_inputs(plan.spec, project, say)
+            _tell_inputs(plan.spec, project)
     return 0
 
 
-def tell_plans(plans: Sequence[Plan], project: Path, continued: str, say: Say) -> int:
+def tell_plans(plans: Sequence[Plan], project: Path, continued: str) -> int:
     """Tell what would become of specs that were given one by one."""
     for plan in plans:
         number = plan.spec.number
@@ -43,11 +42,11 @@ def tell_plans(plans: Sequence[Plan], project: Path, continued: str, say: Say) -
         count = "as often as the search wants" if plan.search else f"{len(plan.points)} times"
         points = f" {count}, in the next free numbers" if len(plan.points) > 1 else ""
         say(f"{plan.spec.job} would run{points or f' in {where}'}")
-        _tell_inputs(with_files(project, plan.spec), project, say)
+        _tell_inputs(with_files(project, plan.spec), project)
     return 0
 
 
-def _tell_inputs(spec: JobSpec, project: Path, say: Say) -> None:
+def _tell_inputs(spec: JobSpec, project: Path) -> None:
     for name in input_files(spec):
         say(f"  takes {name}{'' if (project / name).exists() else ', not there yet'}")
     memory = expected_gb(spec, project)

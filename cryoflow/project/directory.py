@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from cryoflow.errors import CryoflowError
+from cryoflow.project.names import is_job_name, job_directories, job_name, job_number
 from cryoflow.project.pipeline import job_counter
 
 #: What cryoflow keeps for itself inside a project.
 HIDDEN = ".cryoflow"
-
-_JOB_NAME = re.compile(r"job(\d{3,})")
 
 
 def check_writable(project: Path, job: str = "") -> None:
@@ -34,11 +32,6 @@ def check_writable(project: Path, job: str = "") -> None:
             raise CryoflowError(
                 f"{folder}: the project is read-only, nothing was written; use a copy or mend its permissions"
             )
-
-
-def job_name(number: int) -> str:
-    """Return ``job010`` for 10."""
-    return f"job{number:03d}"
 
 
 def make_job_directory(
@@ -115,7 +108,7 @@ def find_job_directory(project: Path, given: str | os.PathLike[str]) -> Path:
     if not path.is_dir():
         raise CryoflowError(f"{given}: no such job directory in {project}; --continue needs an existing one")
     real, root = path.resolve(), project.resolve()
-    if real.parent.parent != root or not _JOB_NAME.fullmatch(real.name):
+    if real.parent.parent != root or not is_job_name(real.name):
         raise CryoflowError(f"{given}: not a job directory of {project}; expected e.g. AutoPick/job010")
     return project / real.relative_to(root)
 
@@ -173,8 +166,8 @@ def _claim_number(project: Path) -> int:
     """Return a number that nobody else gets: a directory can be made only once."""
     claims = project / HIDDEN / "numbers"
     claims.mkdir(parents=True, exist_ok=True)
-    number = max(_used_numbers(project), default=0) + 1
-    number = max(number, job_counter(project))
+    last = max((job_number(path.name) for path in job_directories(project)), default=0)
+    number = max(last + 1, job_counter(project))
     while True:
         try:
             (claims / job_name(number)).mkdir()
@@ -182,11 +175,6 @@ def _claim_number(project: Path) -> int:
             number += 1
         else:
             return number
-
-
-def _used_numbers(project: Path) -> list[int]:
-    names = (_JOB_NAME.fullmatch(path.name) for path in project.glob("*/job[0-9][0-9][0-9]*"))
-    return [int(match[1]) for match in names if match]
 
 
 def _taken(name: str) -> CryoflowError:

@@ -117,10 +117,7 @@ class _Store:
         with suppress(OSError, CryoflowError):
             self.path.parent.mkdir(exist_ok=True)
             if self._lines - len(self._known) > _LITTER:
-                kept = [
-                    f"{digest} {' '.join(map(str, state))} {name}\n"
-                    for name, (state, digest) in self._known.items()
-                ]
+                kept = [_line(name, *known) for name, known in self._known.items()]
                 write_bytes(self.path, "".join(kept).encode("utf-8", "surrogateescape"))
             with self.path.open("ab", buffering=0) as file:
                 file.write("".join(["\n", *new]).encode("utf-8", "surrogateescape"))

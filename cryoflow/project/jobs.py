@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,11 +11,11 @@ from cryoflow.errors import CryoflowError
 from cryoflow.project.directory import alias_of
 from cryoflow.project.lock import is_running
 from cryoflow.project.markers import ABORTED, FAILURE, SUCCESS
+from cryoflow.project.names import TRASH, is_job_name, job_directories, job_number, name_of, without_alias
 from cryoflow.project.pipeline import PIPELINE
 from cryoflow.project.pipeline_text import Loop, read_words
 from cryoflow.project.record import RECORD, read_record
 
-_JOB = re.compile(r"job\d{3,}")
 _MARKERS = {SUCCESS: "succeeded", FAILURE: "failed", ABORTED: "aborted"}
 
 
@@ -45,33 +44,27 @@ class Job(NamedTuple):
     feeders: tuple[str, ...]
 
 
-def number_of(name: str) -> int:
-    """Return 10 for ``AutoPick/job010``."""
-    return int(name.rpartition("/job")[2])
-
-
 def list_jobs(project: Path) -> list[Job]:
     """Return all jobs of a project in the order of their numbers."""
     edges = _pipeline_edges(project)
-    folders = [path for path in project.glob("*/job[0-9][0-9][0-9]*") if _JOB.fullmatch(path.name)]
     found = [
         read_job(project, folder, edges)
-        for folder in folders
-        if folder.is_dir() and not folder.is_symlink() and folder.parent.name != "Trash"
+        for folder in job_directories(project)
+        if folder.is_dir() and not folder.is_symlink() and folder.parent.name != TRASH
     ]
-    return sorted(found, key=lambda job: (number_of(job.name), job.name))
+    return sorted(found, key=lambda job: (job_number(job.name), job.name))
 
 
 def read_job(project: Path, directory: Path, edges: Iterable[tuple[str, str]] = ()) -> Job:
     """Look at one job directory; ``edges`` are pairs of jobs, feeder and fed, that are known already."""
-    name = f"{directory.parent.name}/{directory.name}"
+    name = name_of(directory)
     record: dict[str, Any] = {}
     if (directory / RECORD).exists():
         with suppress(CryoflowError):
             record = read_record(directory)
     fed = {feeder for feeder, job in edges if job == name}
     fed |= {job for file in _files_taken(record) if (job := job_of_file(project, file))}
-    feeders = tuple(sorted(fed - {name}, key=number_of))
+    feeders = tuple(sorted(fed - {name}, key=job_number))
     return Job(name, alias_of(directory), _state(directory, record), record, feeders)
 
 
@@ -80,11 +73,10 @@ def job_of_file(project: Path, name: str) -> str | None:
     parts = Path(name).parts
     if len(parts) < 3:
         return None
-    folder = project / parts[0] / parts[1]
+    job = f"{parts[0]}/{parts[1]}"
     with suppress(OSError):
-        if folder.is_symlink():
-            folder = folder.with_name(folder.readlink().name)
-    return f"{parts[0]}/{folder.name}" if _JOB.fullmatch(folder.name) else None
+        job = without_alias(project, job)
+    return job if is_job_name(job.partition("/")[2]) else None
 
 
 def tree_lines(jobs: Iterable[Job]) -> Iterator[tuple[str, Job]]:
@@ -96,7 +88,7 @@ def tree_lines(jobs: Iterable[Job]) -> Iterator[tuple[str, Job]]:
     names = {job.name for job in jobs}
     below: dict[str | None, list[Job]] = {}
     for job in jobs:
-        above = [name for name in job.feeders if name in names and number_of(name) < number_of(job.name)]
+        above = [name for name in job.feeders if name in names and job_number(name) < job_number(job.name)]
         below.setdefault(above[-1] if above else None, []).append(job)
 
     def lines(parent: str | None, indent: str) -> Iterator[tuple[str, Job]]:

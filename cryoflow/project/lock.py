@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cryoflow.errors import CryoflowError
+from cryoflow.project.names import name_of
 
 #: The file that is locked; every job has it.
 _FILE = "run.out"
@@ -27,8 +28,9 @@ def holding(directory: Path) -> Iterator[TextIO]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            name = f"{directory.parent.name}/{directory.name}"
-            raise CryoflowError(f"{name}: another process is running this job; wait for it to end") from None
+            raise CryoflowError(
+                f"{name_of(directory)}: another process is running this job; wait for it to end"
+            ) from None
         except OSError:
             pass  # a file system without locks
         yield file

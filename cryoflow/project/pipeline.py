@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryoflow.errors import CryoflowError, FileError
+from cryoflow.project.names import job_number
 from cryoflow.project.pipeline_nodes import PROCESS_TYPES, Node, known_as, number_of
 from cryoflow.project.pipeline_text import Loop, WordFile, read_words, write_words
 
@@ -113,7 +114,7 @@ def _empty_like(pipeline: WordFile) -> WordFile:
 
 def _add(pipeline: WordFile, entry: JobEntry, path: Path) -> None:
     labels = _speaks_labels(pipeline, path)
-    _count(pipeline, int(entry.name.rpartition("/job")[2]))
+    _count(pipeline, job_number(entry.name))
     process = entry.name + "/"
     _add_process(
         _loop(pipeline, "pipeline_processes", _process_columns(labels)), entry, labels, pipeline.version
