@@ -164,7 +164,7 @@ def local_background(search: Search, micrograph: Tensor, transform: Tensor) -> B
     """Mean and sd at every sample over the box outside the disc; sd 1 where there is no variance."""
     grid = search.grid
     # squares are 1 on average: with 1 instead of 0 outside the micrograph its border leaves no ringing
-    squares = sampled_transform(micrograph * micrograph - 1, grid)
+    squares = sampled_transform(micrograph, grid, lambda pixels: pixels.square().sub_(1))
     (h, w), shape = grid.inside, (grid.rows, grid.columns)
     both = torch.stack((transform, squares)) * (search.background / grid.spacing**2)
     mean, square = torch.fft.irfft2(both, s=shape)[:, :h, :w]
@@ -205,12 +205,13 @@ def _best_over_psi(search: Search, conjugates: Callable[[int, int], Tensor], blo
     inverse = BandInverse(search.band, search.grid, batch, block.dtype)
     best = block.real.new_full(shape, -torch.inf)
     index = torch.zeros(shape, dtype=torch.int16, device=block.device)
+    better = torch.empty_like(index)
     for start, stop in _chunks(len(search.psi_deg), search.distinct_psis, batch):
         maps = inverse.product(conjugates(start, stop), block)
         for psi, values in enumerate(maps, start):
-            better = values > best
-            index = torch.maximum(index, better.to(torch.int16) * psi)  # later angles have higher numbers
-            best = torch.maximum(best, values)
+            torch.gt(values, best, out=better)
+            torch.maximum(index, better.mul_(psi), out=index)  # later angles have higher numbers
+            torch.maximum(best, values, out=best)
     return _Best(best, index)
 
 

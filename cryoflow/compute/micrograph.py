@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cryoflow.compute.blocks import row_blocks
 from cryoflow.compute.fourier import lowpass_mask
 from cryoflow.compute.partial_dft import folded_basis, forward, inverse_at
 from cryoflow.errors import CryoflowError
@@ -27,15 +28,20 @@ def normalise_micrograph(image: Tensor) -> Tensor:
     CryoflowError
         When pixels are not finite, or all the same.
     """
-    mean = float(image.mean(dtype=torch.float64))
+    blocks = row_blocks(image)
+    mean = float(torch.stack([block.sum(dtype=torch.float64) for block in blocks]).sum()) / image.numel()
     if not math.isfinite(mean):
         broken = int((~torch.isfinite(image)).sum())
         raise CryoflowError(f"{broken} of {image.numel()} pixels are not finite numbers")
-    if bool((image == image[0, 0]).all()):
+    if all(bool((block == image[0, 0]).all()) for block in blocks):
         raise CryoflowError(f"all pixels are {mean:g}: nothing to pick from")
-    centred = image - mean
-    sd = float(torch.linalg.vector_norm(centred, dtype=torch.float64)) / math.sqrt(image.numel())
-    return centred.div_(sd).masked_fill_(centred.abs() > OUTLIER_SD, 0)
+    spreads = [torch.linalg.vector_norm(block - mean, dtype=torch.float64) for block in blocks]
+    sd = float(torch.linalg.vector_norm(torch.stack(spreads))) / math.sqrt(image.numel())
+    normal = torch.empty_like(image)
+    for block, target in zip(blocks, row_blocks(normal), strict=True):
+        torch.sub(block, mean, out=target).div_(sd)
+        target.masked_fill_(target.abs() > OUTLIER_SD, 0)
+    return normal
 
 
 class Gradients(NamedTuple):
@@ -66,7 +72,7 @@ def remove_gradients(image: Tensor, gradients: Gradients) -> Tensor:
     size, high = gradients.size, gradients.high
     numbers = torch.arange(-high, high + 1, dtype=torch.float64, device=image.device)
     y, x = numbers / size, numbers[high:] / size
-    bases = (folded_basis(n, f, image.dtype) for n, f in zip(image.shape, (y, x), strict=True))
-    slow = forward(image, *bases) * gradients.removed(y, x).to(image.dtype) / size**2
+    across, along = (folded_basis(n, f, image.dtype) for n, f in zip(image.shape, (y, x), strict=True))
+    slow = forward(image, across, along) * gradients.removed(y, x).to(image.dtype) / size**2
     positions = (torch.arange(n, dtype=torch.float64, device=image.device) for n in image.shape)
     return image - inverse_at(slow, y, x, *positions)

@@ -5,10 +5,13 @@ whole number of pixels. A product per axis gives just those, exactly, at about t
 whole image and whatever prime factors its sides have. Folding the image about its middle halves the work.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from cryoflow.compute.blocks import row_blocks
 
 
 class FoldedBasis(NamedTuple):
@@ -44,7 +47,9 @@ def folded_basis(length: int, frequency: Tensor, dtype: torch.dtype = torch.floa
     return FoldedBasis(torch.cos(angle).to(dtype), torch.sin(angle).to(dtype), phase.to(complex_type))
 
 
-def forward(images: Tensor, y: FoldedBasis, x: FoldedBasis) -> Tensor:
+def forward(
+    images: Tensor, y: FoldedBasis, x: FoldedBasis, pixelwise: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
     """Transform of real images at the frequencies of two bases.
 
     Parameters
@@ -53,15 +58,16 @@ def forward(images: Tensor, y: FoldedBasis, x: FoldedBasis) -> Tensor:
         Real ``(..., h, w)``.
     y, x : FoldedBasis
         Of lengths ``h`` and ``w``.
+    pixelwise : callable, optional
+        Transform what this makes of the pixels; it is given a few rows at a time.
 
     Returns
     -------
     Tensor
         ``sum image[y, x] exp(-2 pi i (fy y + fx x))``, complex ``(..., y frequencies, x frequencies)``.
     """
-    even, odd = _fold(images)
-    # (..., h, 2 K): the real part, then minus the imaginary part
-    rows = torch.cat((even @ x.cosine.mT, odd @ x.sine.mT), -1)
+    blocks = (block if pixelwise is None else pixelwise(block) for block in row_blocks(images))
+    rows = torch.cat([_along_rows(block, x) for block in blocks], -2)
     count = x.cosine.shape[0]
     even, odd = (part.mT for part in _fold(rows.mT))
     cosine, sine = y.cosine @ even, y.sine @ odd
@@ -70,13 +76,19 @@ def forward(images: Tensor, y: FoldedBasis, x: FoldedBasis) -> Tensor:
     return torch.complex(real, imaginary) * (y.phase[:, None] * x.phase[None, :])
 
 
+def _along_rows(images: Tensor, x: FoldedBasis) -> Tensor:
+    """``(..., h, 2 K)``: the real part, then minus the imaginary part."""
+    even, odd = _fold(images)
+    return torch.cat((even @ x.cosine.mT, odd @ x.sine.mT), -1)
+
+
 def centred_transform(images: Tensor, frequency_y: Tensor, frequency_x: Tensor) -> Tensor:
     """`forward` with the centre ``n // 2`` of both axes as the origin, ``(..., y, x frequencies)``."""
-    bases = []
-    for length, frequency in zip(images.shape[-2:], (frequency_y, frequency_x), strict=True):
-        basis = folded_basis(length, frequency, images.dtype)
-        bases.append(with_origin(basis, frequency, length // 2))
-    return forward(images, *bases)
+    y, x = (
+        with_origin(folded_basis(length, frequency, images.dtype), frequency, length // 2)
+        for length, frequency in zip(images.shape[-2:], (frequency_y, frequency_x), strict=True)
+    )
+    return forward(images, y, x)
 
 
 def with_origin(basis: FoldedBasis, frequency: Tensor, position: float) -> FoldedBasis:

@@ -11,6 +11,7 @@ from cryoflow.compute.micrograph import Gradients, gradients
 from cryoflow.compute.partial_dft import centred_transform
 from cryoflow.compute.references import References
 from cryoflow.compute.templates import FineTransform, fine_transform, psi_angles, rotated_templates
+from cryoflow.compute.threads import single_threads
 from cryoflow.compute.work_grid import WorkGrid, band_limit, work_grid
 
 _KEPT_BYTES = 3 << 29
@@ -72,6 +73,7 @@ def prepare_search(
     psi_step_deg: float,
     highpass_a: float | None = None,
     error: float | None = None,
+    at_once: int = 1,
 ) -> Search:
     """Prepare a search for micrographs of ``height`` x ``width`` pixels.
 
@@ -94,6 +96,8 @@ def prepare_search(
     error : float, optional
         Take a basis with at most this error (`cryoflow.compute.low_rank.low_rank`) for all references and
         angles, if that saves anything and the number of angles is even.
+    at_once : int
+        Turn references on so many threads; the result does not depend on it.
     """
     grid = work_grid(height, width, pixel_size_a, lowpass_a, shrink)
     limit = band_limit(height, width, pixel_size_a, lowpass_a)
@@ -117,14 +121,18 @@ def prepare_search(
         if search.low_rank is not None:
             return search
     kept = search.distinct_psis * upright.numel() * upright.element_size()
-    return search._replace(rotated=_all_rotated(search)) if kept <= _KEPT_BYTES else search
+    return search._replace(rotated=_all_rotated(search, at_once)) if kept <= _KEPT_BYTES else search
 
 
-def _all_rotated(search: Search) -> Tensor:
+def _all_rotated(search: Search, at_once: int) -> Tensor:
     refs, psis = len(search.upright), search.distinct_psis
     rotated = search.upright.new_empty(refs, psis, *search.upright.shape[1:])
-    for psi in range(psis):  # one angle at a time, to keep the sampling points of few
+
+    def turn(psi: int) -> None:  # one angle at a time, to keep the sampling points of few
         rotated[:, psi : psi + 1] = rotated_templates(search.fine, search.psi_deg[psi : psi + 1], search.band)
+
+    with single_threads(at_once) as pool:
+        list(pool.map(turn, range(psis)))
     return rotated
 
 

@@ -13,10 +13,12 @@ import torch
 
 Mapper = Callable[..., Iterator[Any]]
 """As the built-in `map`: results come in the order of the items."""
-TRIM, MMAP = -1, -3
-"""Numbers of M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in glibc's malloc.h."""
+TRIM, MMAP, MAPPED, ARENAS = -1, -3, -4, -8
+"""Numbers of M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX and M_ARENA_MAX in glibc's malloc.h."""
 LARGEST_KEPT = 32 << 20
 """The largest that glibc lets M_MMAP_THRESHOLD be."""
+MOST_MAPPED = 65536
+"""glibc's own M_MMAP_MAX."""
 
 
 @cache
@@ -26,10 +28,32 @@ def keep_freed_memory() -> None:
     It would hand batches of a few MB back to the system and fetch them anew for the next operation, in
     threads most of all: page faults then take as long as small transforms.
     """
+    _mallopt(TRIM, 1 << 30)
+    _mallopt(MMAP, LARGEST_KEPT)
+
+
+@contextmanager
+def keeping_large_images() -> Iterator[None]:
+    """Keep what even whole micrographs free, of any size, until this ends.
+
+    All threads then draw on the same memory: those of glibc's other arenas hold no more than 64 MB at once.
+    """
+    keep_freed_memory()
+    _mallopt(ARENAS, 1)
+    _mallopt(MAPPED, 0)
+    try:
+        yield
+    finally:
+        _mallopt(MAPPED, MOST_MAPPED)
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim:
+            trim(0)
+
+
+def _mallopt(option: int, value: int) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
-        mallopt(TRIM, 1 << 30)
-        mallopt(MMAP, LARGEST_KEPT)
+        mallopt(option, value)
 
 
 def single_threads(count: int) -> ThreadPoolExecutor:

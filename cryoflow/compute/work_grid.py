@@ -8,6 +8,7 @@ micrograph pixels; one sample lies on the centre pixel ``n // 2``.
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -161,7 +162,9 @@ def _even(value: float) -> int:
     return rounded - rounded % 2
 
 
-def sampled_transform(images: Tensor, grid: WorkGrid) -> Tensor:
+def sampled_transform(
+    images: Tensor, grid: WorkGrid, pixelwise: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
     """Half-plane transforms whose inverse FFT is the images at the grid's samples.
 
     Parameters
@@ -169,6 +172,8 @@ def sampled_transform(images: Tensor, grid: WorkGrid) -> Tensor:
     images : Tensor
         ``(..., height, width)``.
     grid : WorkGrid
+    pixelwise : callable, optional
+        Transform what this makes of the pixels.
 
     Returns
     -------
@@ -178,9 +183,10 @@ def sampled_transform(images: Tensor, grid: WorkGrid) -> Tensor:
         image at the samples, without what lies above the grid's Nyquist frequency.
     """
     if grid.spacing == 1:
-        full: Tensor = torch.fft.rfft2(images, s=(grid.rows, grid.columns))
+        changed = images if pixelwise is None else pixelwise(images)
+        full: Tensor = torch.fft.rfft2(changed, s=(grid.rows, grid.columns))
         return full
-    return forward(images, *_bases(grid, images.device, images.dtype))
+    return forward(images, *_bases(grid, images.device, images.dtype), pixelwise)
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cryoflow.compute.band import BandInverse, band_within
+from cryoflow.compute.blocks import row_blocks
 from cryoflow.compute.partial_dft import centred_transform, folded_basis, forward, inverse_at
 from cryoflow.compute.templates import fine_transform, psi_angles, rotated_templates, template_sums
 from cryoflow.compute.work_grid import WorkGrid, relion_work_size, sampled_transform, work_grid
@@ -33,6 +34,21 @@ def test_partial_transforms_are_direct_sums(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(forward(image, *bases), direct(image, fy, fx, (0, 0)), atol=1e-12)
     centre = (shape[0] // 2, shape[1] // 2)
     np.testing.assert_allclose(centred_transform(image, fy, fx), direct(image, fy, fx, centre), atol=1e-12)
+
+
+@pytest.mark.parametrize("pixels", [1, 30, 1 << 20])
+def test_rows_are_transformed_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
+    monkeypatch.setattr("cryoflow.compute.blocks._CPU_VALUES", pixels)
+    images = torch.randn(2, 9, 12, generator=GEN, dtype=torch.float64)
+    rows = {1: [1] * 9, 30: [2, 2, 2, 2, 1], 1 << 20: [9]}
+    assert [block.shape[1] for block in row_blocks(images)] == rows[pixels]
+    grid = work_grid(9, 12, 1.0, 4.0, 0.0)
+    assert grid.spacing > 1
+    y, x = grid.frequencies()
+    found = sampled_transform(images, grid, lambda part: part.square() - 1)
+    for image, transform in zip(images, found, strict=True):
+        expected = direct(image.square() - 1, y, x, (grid.top, grid.left))
+        np.testing.assert_allclose(transform, expected, atol=1e-12)
 
 
 def test_inverse_at_is_the_inverse_transform() -> None:

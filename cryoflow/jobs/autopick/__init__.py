@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
-
-from cryoflow.compute.threads import single_threads
+from cryoflow.compute.threads import keeping_large_images, single_threads
 from cryoflow.errors import CryoflowError
 from cryoflow.jobs.autopick.decoys import judge
+from cryoflow.jobs.autopick.lanes import lanes
 from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs
 from cryoflow.jobs.autopick.output import Finished, Picked, write_lists
 from cryoflow.jobs.autopick.picker import Picker
@@ -19,9 +18,6 @@ from cryoflow.jobs.autopick.with_references import ReferencePicker
 from cryoflow.jobs.autopick.work import Work
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import AutoPick
-
-MOST_LANES = 16
-"""Micrographs worked on at a time, at most: each takes some 0.4 GB at 4096 x 4096 pixels."""
 
 
 def run(spec: AutoPick, context: JobContext) -> JobResult:
@@ -92,17 +88,8 @@ def _work_all(work: Work, micrographs: Sequence[Micrograph]) -> Iterator[Picked 
     Each has one thread of its own, for three reasons: the results do not depend on how many there are, no
     thread waits for another, and the references are shared.
     """
-    with single_threads(_lanes(work)) as pool:
+    with keeping_large_images(), single_threads(lanes(work.spec, work.context.device)) as pool:
         yield from pool.map(work.do, micrographs)
-
-
-def _lanes(work: Work) -> int:
-    """How many micrographs to work on at a time."""
-    wanted = work.spec.compute
-    if work.context.device != "cpu":
-        return wanted.workers
-    lanes = wanted.workers * (wanted.threads or max(1, torch.get_num_threads() // wanted.workers))
-    return min(lanes, MOST_LANES)
 
 
 def _report(spec: AutoPick, context: JobContext, picked: Sequence[Picked]) -> None:

@@ -23,6 +23,7 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.fom_maps import StoredMaps, read_relion_maps
 from cryoflow.files.mrc import read_header
 from cryoflow.files.seeds import seed_for
+from cryoflow.jobs.autopick.lanes import lanes
 from cryoflow.jobs.autopick.micrographs import Micrograph
 from cryoflow.jobs.autopick.picker import Maps
 from cryoflow.jobs.autopick.references import GivenReferences
@@ -37,6 +38,7 @@ class ReferencePicker:
         self.spec, self.context, self.given = spec, context, given
         self._dtype = torch.float64 if spec.compute.precision == "double" else torch.float32
         self._digest = given.digest
+        self._at_once = lanes(spec, context.device)  # all of them wait for the references
         self._lock = Lock()
         self._references: dict[float, References] = {}
         self._searches: dict[tuple[int, int, float], Search] = {}
@@ -214,6 +216,7 @@ class ReferencePicker:
                     tab.in_plane_angular_sampling,
                     tab.highpass_filter,
                     self.spec.autopicking.template_error,
+                    self._at_once,
                 )
                 self._tell_rank(self._searches[key])
             return self._searches[key]
