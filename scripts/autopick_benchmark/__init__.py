@@ -1,0 +1,1 @@
+"""What `benchmark.py autopick` picks from, and how it is timed."""
