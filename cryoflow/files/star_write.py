@@ -61,16 +61,16 @@ def _loop(table: pd.DataFrame) -> str:
     if len(set(labels)) < len(labels):
         raise ValueError(f"the column {next(x for x in labels if labels.count(x) > 1)} is there twice")
     head = "".join(f"_{label} #{index} \n" for index, label in enumerate(labels, 1))
-    formats, columns = zip(*(_column(table.iloc[:, i]) for i in range(len(labels))), strict=True)
+    formats, columns = zip(*(_column(values) for _, values in table.items()), strict=True)
     row = " ".join(formats) + " \n"
     return "loop_ \n" + head + "".join([row % values for values in zip(*columns, strict=True)])
 
 
 def _column(values: pd.Series) -> tuple[str, list[Any]]:
     """Return a format for ``%`` and what to put in, one an entry."""
-    if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_integer_dtype(values.dtype):
+    if values.dtype.kind in "biu":
         return "%12d", values.tolist()
-    if pd.api.types.is_float_dtype(values.dtype):
+    if values.dtype.kind == "f":
         return float_column(values.to_numpy(dtype="float64"))
     if values.isna().any():
         values = values.astype(object).where(values.notna(), None)

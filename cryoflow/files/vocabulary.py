@@ -92,7 +92,7 @@ def to_relion_30(rows: pd.DataFrame) -> pd.DataFrame:
     if any(name in rows.columns for name in _PIXEL_SIZE.values()) and not set(_PAIR) <= set(rows.columns):
         size = find_pixel_size(rows)
         rows = rows.assign(rlnMagnification=_NOMINAL, rlnDetectorPixelSize=size)
-    return rows[[name for name in rows.columns if name not in _LATER_THAN_30]]
+    return rows.drop(columns=[name for name in rows.columns if name in _LATER_THAN_30])
 
 
 def _positive(size: npt.NDArray[np.float64], source: str) -> npt.NDArray[np.float64]:

@@ -27,6 +27,9 @@ _DEFAULTS = {"rlnDefocusAngle": 0.0, "rlnCtfBfactor": 0.0, "rlnCtfScalefactor": 
 _FROM_MICROGRAPH = ("rlnCtfMaxResolution", "rlnCtfFigureOfMerit")
 _TILT = ("rlnBeamTiltX", "rlnBeamTiltY", "rlnBeamTiltClass")
 
+Columns = dict[str, Any]
+"""Columns of a table that is being made; one value stands for all rows."""
+
 
 class Frame(NamedTuple):
     """What all particles of one micrograph share."""
@@ -71,21 +74,21 @@ def particle_rows(picks: pd.DataFrame, frame: Frame) -> pd.DataFrame:
     Columns that the coordinates bring along keep their place. The CTF of refined particles is kept; pixel
     size and what tells the quality of the CTF fit come from the micrograph.
     """
-    new = picks.reset_index(drop=True)
-    new["rlnImageName"] = [join_image_name(index, frame.stack) for index in range(len(new))]
+    new: Columns = {str(name): values.array for name, values in picks.items()}
+    new["rlnImageName"] = [join_image_name(index, frame.stack) for index in range(len(picks))]
     new["rlnMicrographName"] = str(frame.micrograph["rlnMicrographName"])
     _set_pixel_size(new, frame)
     _set_ctf(new, frame.micrograph, own="rlnDefocusU" in picks.columns)
     for name in (*_TILT, *frame.optics):
-        if name in frame.micrograph and name not in new.columns:
-            new[name] = frame.micrograph[name]
+        if name in frame.micrograph:
+            new.setdefault(name, frame.micrograph[name])
     _set_origins(new, frame)
-    if frame.style == "3.1" or "rlnImageSize" in new.columns:
+    if frame.style == "3.1" or "rlnImageSize" in new:
         new["rlnImageSize"], new["rlnImageDimensionality"] = frame.rescaled, 2
-    return new
+    return pd.DataFrame(new)
 
 
-def _set_pixel_size(new: pd.DataFrame, frame: Frame) -> None:
+def _set_pixel_size(new: Columns, frame: Frame) -> None:
     if frame.pixel_size is None:
         return
     magnification = 1e4 if frame.manual else float(frame.micrograph.get("rlnMagnification", 1e4))
@@ -94,7 +97,7 @@ def _set_pixel_size(new: pd.DataFrame, frame: Frame) -> None:
     new["rlnDetectorPixelSize"] = frame.pixel_size * magnification / 1e4 * scale
 
 
-def _set_ctf(new: pd.DataFrame, micrograph: Mapping[str, Any], own: bool) -> None:
+def _set_ctf(new: Columns, micrograph: Mapping[str, Any], own: bool) -> None:
     for name in _FROM_MICROGRAPH:
         if name in micrograph:
             new[name] = micrograph[name]
@@ -105,13 +108,13 @@ def _set_ctf(new: pd.DataFrame, micrograph: Mapping[str, Any], own: bool) -> Non
         new[name] = micrograph.get(name, defaults.get(name))
 
 
-def _set_origins(new: pd.DataFrame, frame: Frame) -> None:
+def _set_origins(new: Columns, frame: Frame) -> None:
     if frame.rescaled == frame.size:
         return
     factor = frame.rescaled / frame.size
     for axis in "XYZ":
         name = f"rlnOrigin{axis}"
-        if name in new.columns:
+        if name in new:
             new[name] = new[name].to_numpy(np.float64) * factor
         elif axis != "Z":
             new[name] = 0.0
