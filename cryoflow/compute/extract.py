@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from cryoflow.compute.fourier import crop_transform, frequencies
-from cryoflow.compute.normalize import background_mask, background_radius, normalize, remove_dust
+from cryoflow.compute.normalize import background, background_mask, background_radius, normalize, remove_dust
 from cryoflow.compute.windows import Corners, cut
+
+AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 25}
+"""Pixels of windows worked on at a time: on a processor, what its caches hold."""
+SHARES = 4
+"""Results are made in parts of so many times fewer pixels, for threads to have enough of them to share."""
 
 
 class ExtractSettings(NamedTuple):
@@ -69,48 +74,64 @@ def extract(
     begin: Corners,
     settings: ExtractSettings,
     seeds: Sequence[int],
-    batch: int = 64,
+    dtype: torch.dtype = torch.float32,
     spread: Callable[..., Iterable[Tensor]] = map,
-) -> Tensor:
-    """Particle images of one micrograph.
+) -> Iterator[Tensor]:
+    """Particle images of one micrograph, some at a time.
 
     Parameters
     ----------
     micrograph : Tensor
-        ``(h, w)``, float.
+        ``(h, w)``, of any number type.
     begin : Corners
         Windows of ``settings.size`` that all touch the micrograph (`cryoflow.compute.windows.touching`).
     settings : ExtractSettings
         Box, rescaling, normalisation, contrast, dust.
     seeds : sequence of int
         One a window, for the noise that replaces dust.
-    batch : int
-        Windows worked on at a time.
+    dtype : torch.dtype
+        Number type of the images, and of all that is computed.
     spread : callable
-        As `map`, to work on several batches side by side.
+        As `map`, to work on several parts side by side.
 
-    Returns
-    -------
+    Yields
+    ------
     Tensor
-        ``(n, rescaled, rescaled)`` with the dtype and device of ``micrograph``. Each window's
-        result is its own, but for rounding, which may depend on ``batch`` and torch's threads.
+        ``(some, rescaled, rescaled)`` on the device of ``micrograph``, in the order of the windows. Each
+        image is its own, but for rounding, which may depend on the others of its part.
     """
-    out = micrograph.new_empty(len(begin.y), settings.rescaled, settings.rescaled)
-    parts = [slice(first, first + batch) for first in range(0, len(begin.y), batch)]
+    pixels = AT_ONCE.get(micrograph.device.type, AT_ONCE["cuda"])
+    finish = _finisher(settings, micrograph.device, dtype)
 
     def work(part: slice) -> Tensor:
-        windows = cut(micrograph, Corners(begin.y[part], begin.x[part]), settings.size)
-        return _finish(rescale(windows, settings.rescaled), settings, seeds[part])
+        windows = (
+            cut(micrograph, Corners(begin.y[few], begin.x[few]), settings.size, dtype)
+            for few in _slices(part.start, part.stop, pixels // settings.size**2)
+        )
+        images = torch.cat([rescale(some, settings.rescaled) for some in windows])
+        return finish(images, seeds[part])
 
-    for part, images in zip(parts, spread(work, parts), strict=True):
-        out[part] = images
-    return out
+    yield from spread(work, _slices(0, len(begin.y), pixels // SHARES // settings.rescaled**2))
 
 
-def _finish(images: Tensor, settings: ExtractSettings, seeds: Sequence[int]) -> Tensor:
-    if settings.normalize:
-        mask = background_mask(settings.rescaled, settings.radius, images.device)
-        if settings.white is not None or settings.black is not None:
-            images = remove_dust(images, mask, settings.white, settings.black, seeds).images
-        images = normalize(images, mask)
-    return images.neg_() if settings.invert else images
+def _slices(start: int, stop: int, step: int) -> list[slice]:
+    step = max(step, 1)
+    return [slice(first, min(first + step, stop)) for first in range(start, stop, step)]
+
+
+def _finisher(
+    settings: ExtractSettings, device: torch.device, dtype: torch.dtype
+) -> Callable[[Tensor, Sequence[int]], Tensor]:
+    """What is done to rescaled images, with what all of them need made ready."""
+    sign = -1 if settings.invert else 1
+    if not settings.normalize:
+        return lambda images, _: images.mul_(sign)
+    where = background(background_mask(settings.rescaled, settings.radius, device), dtype)
+    dusty = settings.white is not None or settings.black is not None
+
+    def finish(images: Tensor, seeds: Sequence[int]) -> Tensor:
+        if dusty:
+            images = remove_dust(images, where, settings.white, settings.black, seeds).images
+        return normalize(images, where).mul_(sign)
+
+    return finish

@@ -17,6 +17,17 @@ FLAT = 1e-10
 """Background standard deviations below this are not divided by."""
 
 
+class Background(NamedTuple):
+    """Where images of ``(h, w)`` show background, and the plane that is fitted to it."""
+
+    weight: Tensor
+    """Of each pixel in the background's mean, ``(h * w,)``; they add up to 1."""
+    functions: Tensor
+    """y, x and 1 at each pixel, ``(3, h * w)``."""
+    solve: Tensor
+    """From pixels to their coefficients by least squares on the background, ``(3, h * w)``."""
+
+
 class BackgroundStatistics(NamedTuple):
     """Population mean and standard deviation of the background pixels, each ``(n,)``."""
 
@@ -42,34 +53,42 @@ def background_mask(size: int, radius: int, device: torch.device | str = "cpu") 
     return offset[:, None] ** 2 + offset[None, :] ** 2 > radius * radius
 
 
-def background_statistics(images: Tensor, mask: Tensor) -> BackgroundStatistics:
-    """Statistics of the pixels of ``(n, h, w)`` images under a ``(h, w)`` mask with at least one pixel."""
-    weight = mask.to(images.dtype).flatten()
-    weight /= weight.sum()
-    pixels = images.flatten(1)
-    mean = pixels @ weight
-    return BackgroundStatistics(mean, torch.sqrt((pixels - mean[:, None]).square_() @ weight))
+def background(mask: Tensor, dtype: torch.dtype) -> Background:
+    """What normalising images on the pixels under ``mask`` needs.
 
-
-def subtract_plane(images: Tensor, mask: Tensor) -> Tensor:
-    """Subtract from each image the plane fitted by least squares to its pixels under ``mask``."""
-    height, width = images.shape[-2:]
-    y = torch.arange(height, device=images.device, dtype=torch.float64) - height // 2
-    x = torch.arange(width, device=images.device, dtype=torch.float64) - width // 2
-    plane = torch.stack((*torch.meshgrid(y, x, indexing="ij"), mask.new_ones(height, width).double()))
-    plane = plane.flatten(1)  # (3, pixels)
+    Parameters
+    ----------
+    mask : Tensor
+        Bool ``(h, w)``, three or more pixels that do not lie on a line.
+    dtype : torch.dtype
+        Number type of the images.
+    """
+    height, width = mask.shape
+    y = torch.arange(height, device=mask.device, dtype=torch.float64) - height // 2
+    x = torch.arange(width, device=mask.device, dtype=torch.float64) - width // 2
+    plane = torch.stack((*torch.meshgrid(y, x, indexing="ij"), torch.ones_like(mask, dtype=y.dtype)))
+    plane = plane.flatten(1)
     inside = plane * mask.flatten()
-    solve = (torch.linalg.inv(inside @ inside.T) @ inside).to(images.dtype)
-    weight = mask.flatten().to(images.dtype)
+    solve = torch.linalg.inv(inside @ inside.T) @ inside
+    return Background(*(part.to(dtype) for part in (inside[2] / inside[2].sum(), plane, solve)))
+
+
+def background_statistics(images: Tensor, where: Background) -> BackgroundStatistics:
+    """Statistics of the background pixels of ``(n, h, w)`` images."""
     pixels = images.flatten(1)
-    out = pixels - (pixels @ (weight / weight.sum()))[:, None]  # single precision dislikes large offsets
-    coefficients = [(out @ row)[:, None] for row in solve]  # one by one: quicker than one narrow product
-    for coefficient, function in zip(coefficients, plane.to(images.dtype), strict=True):
-        out.addcmul_(coefficient, function, value=-1)
-    return out.view_as(images)
+    mean = pixels @ where.weight
+    return BackgroundStatistics(mean, torch.sqrt((pixels - mean[:, None]).square_() @ where.weight))
 
 
-def normalize(images: Tensor, mask: Tensor) -> Tensor:
+def subtract_plane(images: Tensor, where: Background) -> Tensor:
+    """Subtract from each image the plane fitted by least squares to its background."""
+    pixels = images.flatten(1)
+    out = pixels - (pixels @ where.weight)[:, None]  # single precision dislikes large offsets
+    coefficients = where.solve @ out.T  # this way round it is thrice as quick as out @ solve.T
+    return out.addmm_(coefficients.T, where.functions, alpha=-1).view_as(images)
+
+
+def normalize(images: Tensor, where: Background) -> Tensor:
     """Subtract the background plane; then background mean 0 and standard deviation 1.
 
     Images whose background is flat (standard deviation below 1e-10) only lose their plane.
@@ -78,18 +97,16 @@ def normalize(images: Tensor, mask: Tensor) -> Tensor:
     ----------
     images : Tensor
         ``(n, h, w)``.
-    mask : Tensor
-        Background pixels, bool ``(h, w)``, three or more that do not lie on a line.
+    where : Background
+        Of images of this size and number type.
     """
-    level = subtract_plane(images, mask)
-    found = background_statistics(level, mask)
-    flat = found.sd < FLAT
-    mean, sd = found.mean.masked_fill(flat, 0), found.sd.masked_fill(flat, 1)
-    return level.sub_(mean[:, None, None]).div_(sd[:, None, None])
+    level = subtract_plane(images, where)  # its background has mean 0
+    sd = torch.sqrt(level.flatten(1).square() @ where.weight)
+    return level.div_(sd.masked_fill_(sd < FLAT, 1)[:, None, None])
 
 
 def remove_dust(
-    images: Tensor, mask: Tensor, white: float | None, black: float | None, seeds: Sequence[int]
+    images: Tensor, where: Background, white: float | None, black: float | None, seeds: Sequence[int]
 ) -> Dust:
     """Replace pixels far above or below the background by noise like the background.
 
@@ -97,8 +114,8 @@ def remove_dust(
     ----------
     images : Tensor
         ``(n, h, w)``.
-    mask : Tensor
-        Background pixels, bool ``(h, w)``.
+    where : Background
+        Of images of this size and number type.
     white, black : float or None
         How many background standard deviations above (white) or below (black) the background mean make
         dust; None leaves that side alone. Both are judged against the background as it was; white goes
@@ -106,7 +123,7 @@ def remove_dust(
     seeds : sequence of int
         One seed an image: the noise depends on the image alone, never on the batch it came in.
     """
-    found = background_statistics(images, mask)
+    found = background_statistics(images, where)
     mean, sd = found.mean[:, None, None], found.sd[:, None, None]
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     out, replaced = images, torch.zeros_like(images, dtype=torch.bool)

@@ -31,29 +31,31 @@ def touching(begin: Corners, size: int, height: int, width: int) -> Tensor:
     return rows & (begin.x + size > 0) & (begin.x < width)
 
 
-def cut(micrograph: Tensor, begin: Corners, size: int) -> Tensor:
+def cut(micrograph: Tensor, begin: Corners, size: int, dtype: torch.dtype) -> Tensor:
     """Windows ``(n, size, size)``, pixels outside the micrograph filled with the nearest inside.
 
     Parameters
     ----------
     micrograph : Tensor
-        ``(h, w)``.
+        ``(h, w)``, of any number type: what is not cut is neither converted nor even read.
     begin : Corners
         Windows that all touch the micrograph, see `touching`.
     size : int
         Pixels along each side.
+    dtype : torch.dtype
+        Number type of the windows.
     """
     if not len(begin.y):
-        return micrograph.new_empty(0, size, size)
+        return micrograph.new_empty(0, size, size, dtype=dtype)
     places = zip(begin.y.tolist(), begin.x.tolist(), strict=True)
-    return torch.stack([_window(micrograph, y, x, size) for y, x in places])
+    return torch.stack([_window(micrograph, y, x, size, dtype) for y, x in places]).to(dtype)
 
 
-def _window(micrograph: Tensor, y: int, x: int, size: int) -> Tensor:
+def _window(micrograph: Tensor, y: int, x: int, size: int, dtype: torch.dtype) -> Tensor:
     """One window; a view where it lies inside."""
     part = micrograph[max(y, 0) : y + size, max(x, 0) : x + size]
     if part.shape == (size, size):
         return part
     top, left = max(-y, 0), max(-x, 0)
     margins = (left, size - left - part.shape[1], top, size - top - part.shape[0])
-    return pad(part[None, None], margins, mode="replicate")[0, 0]
+    return pad(part[None, None].to(dtype), margins, mode="replicate")[0, 0]

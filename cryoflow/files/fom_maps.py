@@ -17,6 +17,7 @@ from mrcfile.dtypes import HEADER_DTYPE
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import write_bytes
+from cryoflow.files.moments import Moments
 from cryoflow.files.mrc import read_volume
 from cryoflow.files.mrc_header import SIZE, make_header, read_layout
 from cryoflow.files.spider import read_spider
@@ -63,9 +64,10 @@ def write_fom_maps(path: str | PathLike[str], stored: StoredMaps, pixel_size: fl
     maps = np.ascontiguousarray(stored.maps, dtype="<f4")
     about = json.dumps(stored.about, sort_keys=True).encode()
     about += b" " * (-len(about) % 16)
-    header = np.frombuffer(
-        make_header(maps, pixel_size, 2, is_stack=True), HEADER_DTYPE.newbyteorder("<")
-    ).copy()
+    moments = Moments()
+    moments.add(maps)
+    plain = make_header(maps.shape, moments, pixel_size, 2, is_stack=True)
+    header = np.frombuffer(plain, HEADER_DTYPE.newbyteorder("<")).copy()
     header["nsymbt"], header["exttyp"] = len(about), _EXTENDED_TYPE
     write_bytes(path, header.tobytes(), about, maps.tobytes())
 

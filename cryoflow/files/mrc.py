@@ -13,11 +13,13 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.atomic import unreadable
 from cryoflow.files.image_names import join_image_name, split_image_name
 from cryoflow.files.mrc_header import Layout, MrcHeader, read_header, read_layout
-from cryoflow.files.mrc_write import write_mrc
+from cryoflow.files.mrc_write import write_mrc, write_stack
 
 __all__ = [
     "MrcHeader",
     "join_image_name",
+    "map_image",
+    "map_stack",
     "read_header",
     "read_image",
     "read_images",
@@ -25,9 +27,11 @@ __all__ = [
     "read_volume",
     "split_image_name",
     "write_mrc",
+    "write_stack",
 ]
 
 Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.generic]
 Indices = Sequence[int] | npt.NDArray[np.integer]
 
 
@@ -39,15 +43,34 @@ def read_image(path: str | PathLike[str]) -> Floats:
     FileError
         As `read_header`, and when the file holds more than one image.
     """
+    return _floats(map_image(path))
+
+
+def map_image(path: str | PathLike[str]) -> Numbers:
+    """Map a file of a single image into memory: (ny, nx), numbers as they stand in the file.
+
+    Nothing is read before it is used, and what is written to the array stays in it.
+
+    Raises
+    ------
+    FileError
+        As `read_image`.
+    """
     layout = read_layout(path)
     if layout.header.nz != 1:
         raise FileError(path, f"holds {layout.header.nz} images where one is wanted; is it a stack?")
-    return _floats(_map(path, layout)[0])
+    image: Numbers = _map(path, layout)[0]
+    return image
+
+
+def map_stack(path: str | PathLike[str]) -> Numbers:
+    """Map a whole file into memory as `map_image` does: (nz, ny, nx)."""
+    return _map(path, read_layout(path))
 
 
 def read_volume(path: str | PathLike[str]) -> Floats:
     """Read a whole file: (nz, ny, nx), float32."""
-    return _floats(_map(path, read_layout(path)))
+    return _floats(map_stack(path))
 
 
 def read_stack(
@@ -117,13 +140,14 @@ def read_images(names: Sequence[str], root: Path) -> Floats:
     return images
 
 
-def _map(path: str | PathLike[str], layout: Layout) -> npt.NDArray[np.generic]:
+def _map(path: str | PathLike[str], layout: Layout) -> Numbers:
     header = layout.header
     shape = (header.nz, header.ny, header.nx)
     try:
-        return np.memmap(path, layout.dtype, "r", layout.offset, shape)
+        found = np.memmap(path, layout.dtype, "c", layout.offset, shape)
     except OSError as error:
         raise unreadable(path, error) from error
+    return np.asarray(found, layout.dtype.newbyteorder("="))
 
 
 def _floats(values: npt.NDArray[np.generic]) -> Floats:

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from mrcfile.dtypes import HEADER_DTYPE
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import unreadable
+from cryoflow.files.moments import Moments
 
 SIZE = 1024  # bytes
 LABEL = "cryoflow"
-BLOCK = 1 << 14
-"""Numbers worked on at a time: what the processor holds at hand."""
 DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 _REFUSED = {3: "complex 16-bit", 4: "complex 32-bit", 101: "4-bit"}
 
@@ -113,23 +111,16 @@ def _pixel_size(fields: np.void) -> float:
     return size if np.isfinite(size) and size > 0 else 0.0
 
 
-def _moments(data: npt.NDArray[np.generic]) -> tuple[float, float]:
-    """Mean and standard deviation of a whole stack, with no more than a block in double precision."""
-    flat = data.reshape(-1)
-    level = float(flat[:BLOCK].mean(dtype=np.float64))  # near the mean, so that the squares stay small
-    total = squares = 0.0
-    for first in range(0, flat.size, BLOCK):
-        apart = np.subtract(flat[first : first + BLOCK], level, dtype=np.float64)
-        total, squares = total + float(apart.sum()), squares + float(np.dot(apart, apart))
-    mean = total / flat.size
-    return level + mean, float(np.sqrt(np.maximum(squares / flat.size - mean**2, 0)))
-
-
 def make_header(
-    data: npt.NDArray[np.generic], pixel_size: float, mode: int, is_stack: bool, label: str = LABEL
+    shape: tuple[int, ...],
+    moments: Moments,
+    pixel_size: float,
+    mode: int,
+    is_stack: bool,
+    label: str = LABEL,
 ) -> bytes:
-    """Make the 1024 bytes that go before `data`, an array of shape (nz, ny, nx) in the type of `mode`."""
-    nz, ny, nx = data.shape
+    """Make the 1024 bytes that go before numbers of shape (nz, ny, nx) in the type of `mode`."""
+    nz, ny, nx = shape
     fields = np.zeros((), HEADER_DTYPE.newbyteorder("<"))
     sections = 1 if is_stack else nz
     plain = {
@@ -139,9 +130,8 @@ def make_header(
     }  # fmt: skip
     for name, value in plain.items():
         fields[name] = value
-    with np.errstate(invalid="ignore"):  # infinities have no mean
-        fields["dmin"], fields["dmax"] = data.min(), data.max()
-        fields["dmean"], fields["rms"] = _moments(data)
+    fields["dmin"], fields["dmax"] = moments.least, moments.largest
+    fields["dmean"], fields["rms"] = moments.mean, moments.sd
     fields["cella"] = (nx * pixel_size, ny * pixel_size, sections * pixel_size)
     fields["cellb"] = (90, 90, 90)
     fields["machst"] = (0x44, 0x44, 0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cryoflow.errors import FileError
-from cryoflow.files.atomic import write_bytes
-from cryoflow.files.mrc_header import DTYPES, LABEL, make_header
+from cryoflow.files.atomic import replacing
+from cryoflow.files.moments import Moments
+from cryoflow.files.mrc_header import DTYPES, LABEL, SIZE, make_header
 
 
 def write_mrc(
@@ -46,10 +48,45 @@ def write_mrc(
     if values.ndim not in (2, 3) or values.size == 0:
         raise FileError(path, f"no image to write: the array has shape {values.shape}")
     stack = values if values.ndim == 3 else values[None]
-    mode = 2 if mode is None else mode
-    data = np.ascontiguousarray(_cast(path, stack, mode))
     is_stack = values.ndim == 2 or Path(path).suffix == ".mrcs"
-    write_bytes(path, make_header(data, pixel_size, mode, is_stack, label), data.data.cast("B"))
+    _write(path, [stack], pixel_size, 2 if mode is None else mode, is_stack, label)
+
+
+def write_stack(
+    path: str | PathLike[str],
+    parts: Iterable[npt.NDArray[np.generic]],
+    pixel_size: float,
+    mode: int = 2,
+    label: str = LABEL,
+) -> None:
+    """Write a stack of images that come some at a time, (n, ny, nx): no more is held in memory.
+
+    The bytes are those that `write_mrc` writes of all of them together. Nothing is left of a stack where
+    making one of the parts fails.
+    """
+    _write(path, parts, pixel_size, mode, True, label)
+
+
+def _write(
+    path: str | PathLike[str],
+    parts: Iterable[npt.NDArray[np.generic]],
+    pixel_size: float,
+    mode: int,
+    is_stack: bool,
+    label: str,
+) -> None:
+    number, size, moments = 0, (0, 0), Moments()
+    with replacing(path) as temporary, temporary.open("r+b") as file:
+        file.seek(SIZE)
+        for part in parts:
+            data = np.ascontiguousarray(_cast(path, part, mode))
+            moments.add(data)
+            file.write(data.data.cast("B"))
+            number, size = number + len(data), data.shape[1:]
+        if not number:
+            raise FileError(path, "no image to write")
+        file.seek(0)
+        file.write(make_header((number, *size), moments, pixel_size, mode, is_stack, label))
 
 
 def _cast(path: str | PathLike[str], values: npt.NDArray[np.generic], mode: int) -> npt.NDArray[np.generic]:

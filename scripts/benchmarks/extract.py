@@ -1,14 +1,15 @@
 """Extraction beside the bare reading of its micrographs and writing of its stacks.
 
-    benchmark.py extract [--micrographs 8] [--particles 600] [--box 128] [--rescaled 64] [--repeats 3]
+    benchmark.py extract [--micrographs 16] [--particles 300] [--box 256] [--rescaled 64] [--repeats 3]
 
-Makes micrographs of noise in a temporary folder (under $TMPDIR). In one run it takes, by turns, the bare time
-(read every micrograph, write the stacks' own bytes plainly), the whole job with 1 worker of 1 thread, and the
-job with as many workers of 1 thread as asked for, each into a folder of its own; the least of the repeats
-counts. First with the micrographs in the system's cache and what is written left there; then from disk to
-disk: the micrographs are dropped from the cache before, and what was written is flushed after, by the bare
-work and the job alike. Where the job's time goes is measured in a run of its own. A process of its own tells
-the peak memory (Linux).
+Makes micrographs of noise, of the tutorial's size, in a temporary folder (under $TMPDIR). In one run it
+takes, by turns, the bare time (read every micrograph, write the job's own bytes plainly), the whole job with
+1 worker of 1 thread, and the job with as many workers of 1 thread as asked for, each into a folder of its
+own; the least of the repeats counts. First from disk to disk: the micrographs are dropped from the cache
+before, and what was written is flushed after, by the bare work and the job alike. Then with the micrographs
+in the system's cache and what is written left there, and beside it the bare transforms: what rescaling all
+particles takes if each transform finds its numbers row after row in memory. Where the job's time goes is
+measured in a run of its own. A process of its own tells the peak memory (Linux).
 """
 
 from __future__ import annotations
@@ -40,12 +41,13 @@ from cryoflow.spec import Extract, parse_spec
 
 PIXEL = 1.77
 STEPS = {
-    "reading": [(stack, "read_image"), (stack, "read_coordinates"), (stack, "read_header")],
+    "reading": [(stack, "fetch"), (stack, "map_image"), (stack, "read_coordinates")],
     "cutting": [(compute, "cut")],
     "rescaling": [(compute, "rescale")],
     "normalising": [(compute, "normalize")],
-    "writing": [(stack, "write_mrc"), (stack, "write_table")],
-    "checking": [(stack, "_background")],
+    "stacks": [(stack, "write_stack")],
+    "checking": [(stack, "_departures")],
+    "tables": [(stack, "particle_rows"), (stack, "write_table")],
 }
 """Functions of the job, as the modules that call them know them."""
 
@@ -96,13 +98,26 @@ def job(root: Path, case: Case, workers: int, name: str) -> None:
     run(spec, JobContext(root, directory))
 
 
-def bare(root: Path, stacks: dict[str, bytes], target: Path) -> None:
-    """Read the micrographs as the job does, and write the bytes of the stacks."""
+def bare(root: Path, written: dict[Path, bytes], target: Path) -> None:
+    """Read the micrographs into memory, one by one, and write the bytes of the job."""
     for path in micrographs(root):
         read_image(path)
-    target.mkdir(parents=True)
-    for name, content in stacks.items():
+    for name, content in written.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         (target / name).write_bytes(content)
+
+
+def transforms(case: Case) -> None:
+    """Nothing but the transforms that shrink the particles of a job, as many at a time as the job takes."""
+    number, half = max(1, compute.AT_ONCE["cpu"] // case.box**2), case.rescaled // 2 + 1
+    windows = torch.zeros(number, case.box, case.box)
+    rows = torch.zeros(number, half, case.box, dtype=torch.complex64)
+    columns, small = rows[..., : case.rescaled].clone(), rows.new_zeros(number, case.rescaled, half)
+    for _ in range(0, case.micrographs * case.particles, number):
+        torch.fft.rfft(windows)
+        torch.fft.fft(rows)
+        torch.fft.ifft(columns)
+        torch.fft.irfft(small)
 
 
 def micrographs(root: Path) -> list[Path]:
@@ -130,22 +145,22 @@ def seconds(work: Callable[[], object]) -> float:
 
 @contextmanager
 def timed() -> Iterator[dict[str, float]]:
-    """Time the job's steps, on one thread; a step inside another counts for the outer one."""
+    """Time the job's steps, on one thread; a step inside another does not count for the outer one."""
     spent: dict[str, float] = defaultdict(float)
-    inside: list[str] = []
+    inside: list[float] = []
 
     def wrap(step: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(*arguments: Any, **named: Any) -> Any:
-            if inside:
-                return function(*arguments, **named)
-            inside.append(step)
+            inside.append(0.0)
             start = time.perf_counter()
             try:
                 return function(*arguments, **named)
             finally:
-                spent[step] += time.perf_counter() - start
-                inside.clear()
+                whole = time.perf_counter() - start
+                spent[step] += whole - inside.pop()
+                if inside:
+                    inside[-1] += whole
 
         return call
 
@@ -164,13 +179,13 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="benchmark.py extract", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--micrographs", type=int, default=8)
-    parser.add_argument("--particles", type=int, default=600, help="a micrograph")
-    parser.add_argument("--size", type=int, nargs=2, default=(1855, 1919), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--box", type=int, default=128)
+    parser.add_argument("--micrographs", type=int, default=16)
+    parser.add_argument("--particles", type=int, default=300, help="a micrograph")
+    parser.add_argument("--size", type=int, nargs=2, default=(3710, 3838), metavar=("HEIGHT", "WIDTH"))
+    parser.add_argument("--box", type=int, default=256)
     parser.add_argument("--rescaled", type=int, default=64)
     parser.add_argument(
-        "--mode", type=int, choices=(1, 2), default=1, help="of the micrographs: int16, float32"
+        "--mode", type=int, choices=(1, 2), default=2, help="of the micrographs: int16, float32"
     )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
@@ -184,9 +199,12 @@ def main(arguments: list[str]) -> int:
 
 def measure(root: Path, case: Case, workers: int, repeats: int, disk: bool) -> tuple[float, float, float]:
     """Least seconds of the bare work, and of the job with 1 and with more workers."""
-    stacks = {path.name: path.read_bytes() for path in sorted((root / "Extract/job001").rglob("*.mrcs"))}
+    done = root / "Extract/job001"
+    written = {
+        path.relative_to(done): path.read_bytes() for path in sorted(done.rglob("*.*")) if path.is_file()
+    }
     works: dict[str, Callable[[], None]] = {
-        "bare": lambda: bare(root, stacks, root / "Extract/bare"),
+        "bare": lambda: bare(root, written, root / "Extract/bare"),
         "one": lambda: job(root, case, 1, "one"),
         "many": lambda: job(root, case, workers, "many"),
     }
@@ -212,7 +230,8 @@ def report(root: Path, case: Case, workers: int, repeats: int) -> None:
         with path.open("rb+") as file:
             os.fsync(file.fileno())  # only what is safe on disk can be dropped from the cache
     job(root, case, 1, "job001")  # torch warms up
-    cached, on_disk = (measure(root, case, workers, repeats, disk) for disk in (False, True))
+    on_disk, cached = (measure(root, case, workers, repeats, disk) for disk in (True, False))
+    rescaling = min(seconds(lambda: transforms(case)) for _ in range(repeats))
     with timed() as spent:
         whole = seconds(lambda: job(root, case, 1, "job004"))
     spent["the rest"] = whole - sum(spent.values())
@@ -225,13 +244,18 @@ def report(root: Path, case: Case, workers: int, repeats: int) -> None:
         f"{case.micrographs} micrographs of {case.size[0]} x {case.size[1]}, "
         f"{case.particles} particles each, {sizes}; {read:.0f} MiB read, {written:.0f} MiB written",
     ]
-    for where, (plain, one, many) in {"in the cache": cached, "from disk to disk": on_disk}.items():
+    for where, (plain, one, many) in {"from disk to disk": on_disk, "in the cache": cached}.items():
         lines.append(f"{where}: bare {plain:.3f} s")
         lines.append(f"    job, 1 worker: {one:.3f} s, {one / plain:.2f} times that")
         more = f"{many / plain:.2f} times that, {one / many:.2f} times as fast as 1"
         lines.append(f"    job, {workers} workers: {many:.3f} s, {more}")
+    if case.rescaled < case.box:
+        both = cached[0] + rescaling
+        lines += [
+            f"    bare transforms: {rescaling:.3f} s, {rescaling / cached[0]:.2f} times the bare time",
+            f"    job, 1 worker: {cached[1] / both:.2f} times bare work and bare transforms together",
+        ]
     lines += [
-        f"    rescaling alone: {spent['rescaling'] / cached[0]:.2f} times the bare time in the cache",
         "1 worker: " + ", ".join(f"{step} {value / whole:.0%}" for step, value in spent.items()),
         peaks_shown(job, root, case, 1, "job090"),
     ]

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from cryoflow.compute.extract import ExtractSettings, extract, rescale
-from cryoflow.compute.normalize import background_mask, background_statistics
+from cryoflow.compute.normalize import background, background_mask, background_statistics
 from cryoflow.compute.windows import corners
 
 
@@ -36,7 +36,7 @@ def test_a_smooth_spot_stays_on_the_centre() -> None:
     micrograph = torch.tensor(np.exp(-((y - 30) ** 2 + (x - 20) ** 2) / 18))
     settings = ExtractSettings(24, 12, 18, normalize=False, invert=False)
     begin = corners(torch.tensor([30.0]), torch.tensor([20.0]), 24)
-    small = extract(micrograph, begin, settings, [0])[0].numpy()
+    (small,) = torch.cat([*extract(micrograph, begin, settings, [0])]).numpy()
     rows, columns = np.mgrid[:12, :12] - 6
     np.testing.assert_allclose(small, np.exp(-(rows**2 + columns**2) / 4.5), atol=2e-3)
 
@@ -45,11 +45,15 @@ def test_contrast_and_normalisation() -> None:
     rng = torch.Generator().manual_seed(3)
     micrograph = torch.randn(90, 70, generator=rng) * 30 + 500
     begin = corners(torch.tensor([2.0, 40.0]), torch.tensor([3.0, 60.0]), 32)
-    plain = extract(micrograph, begin, ExtractSettings(32, 32, 24, normalize=False, invert=False), [0, 0])
-    raw = extract(micrograph, begin, ExtractSettings(32, 32, 24, normalize=False), [0, 0])
+
+    def images(settings: ExtractSettings) -> torch.Tensor:
+        return torch.cat([*extract(micrograph, begin, settings, [0, 0])])
+
+    plain = images(ExtractSettings(32, 32, 24, normalize=False, invert=False))
+    raw = images(ExtractSettings(32, 32, 24, normalize=False))
     assert torch.equal(raw, -plain)
-    done = extract(micrograph, begin, ExtractSettings(32, 32, 24), [0, 0])
-    found = background_statistics(done, background_mask(32, 12))
+    done = images(ExtractSettings(32, 32, 24))
+    found = background_statistics(done, background(background_mask(32, 12), torch.float32))
     torch.testing.assert_close(found.mean, torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(found.sd, torch.ones(2), atol=1e-5, rtol=0)
     assert float((done[0] * plain[0]).sum()) < 0

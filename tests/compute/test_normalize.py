@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from cryoflow.compute.normalize import (
+    background,
     background_mask,
     background_radius,
     background_statistics,
@@ -40,7 +41,7 @@ def test_radius_is_cut_to_whole_rescaled_pixels() -> None:
 def test_plane_is_that_of_least_squares_on_the_background(size: int, dtype: torch.dtype) -> None:
     data = images(4, size)
     outside = radius_squared(size) > 25
-    got = subtract_plane(torch.tensor(data, dtype=dtype), torch.tensor(outside)).numpy()
+    got = subtract_plane(torch.tensor(data, dtype=dtype), background(torch.tensor(outside), dtype)).numpy()
     y, x = np.mgrid[:size, :size]
     basis = np.stack([y.ravel(), x.ravel(), np.ones(size * size)], 1)
     for image, flat in zip(data, got, strict=True):
@@ -51,8 +52,8 @@ def test_plane_is_that_of_least_squares_on_the_background(size: int, dtype: torc
 
 @pytest.mark.parametrize("size", [16, 15])
 def test_background_of_normalised_images_has_mean_0_and_sd_1(size: int) -> None:
-    mask = torch.tensor(radius_squared(size) > 25)
-    found = background_statistics(normalize(torch.tensor(images(3, size)), mask), mask)
+    where = background(torch.tensor(radius_squared(size) > 25), torch.float64)
+    found = background_statistics(normalize(torch.tensor(images(3, size)), where), where)
     np.testing.assert_allclose(found.mean.numpy(), 0, atol=1e-12)
     np.testing.assert_allclose(found.sd.numpy(), 1, atol=1e-12)
 
@@ -60,7 +61,7 @@ def test_background_of_normalised_images_has_mean_0_and_sd_1(size: int) -> None:
 def test_flat_background_is_not_divided() -> None:
     image = torch.zeros(1, 16, 16, dtype=torch.float64)
     image[0, 8, 8] = 7
-    out = normalize(image + 3, background_mask(16, 4))
+    out = normalize(image + 3, background(background_mask(16, 4), torch.float64))
     assert torch.allclose(out, image, atol=1e-9)
 
 
@@ -68,25 +69,25 @@ def test_dust_is_replaced_and_the_rest_left_alone() -> None:
     data = torch.tensor(images(2, 32)) - 1000
     data[1] = torch.randn(32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     data[1, 3, 4], data[1, 16, 16], data[1, 30, 2] = 50.0, 40.0, -60.0
-    mask = background_mask(32, 12)
-    found = background_statistics(data, mask)
+    where = background(background_mask(32, 12), torch.float64)
+    found = background_statistics(data, where)
     white = (data - found.mean[:, None, None]) > 5 * found.sd[:, None, None]
-    out = remove_dust(data, mask, 5, None, [1, 2])
+    out = remove_dust(data, where, 5, None, [1, 2])
     assert torch.equal(out.replaced, white) and out.replaced[1, 3, 4]
     assert torch.equal(out.images[~white], data[~white])
     assert (out.images[1, 3, 4] - found.mean[1]).abs() < 4 * found.sd[1]
-    both = remove_dust(data, mask, 5, 5, [1, 2])
+    both = remove_dust(data, where, 5, 5, [1, 2])
     assert both.replaced[1, 30, 2] and torch.equal(both.images[0], data[0])
 
 
 def test_dust_noise_has_the_background_statistics_and_depends_on_the_seed_alone() -> None:
     data = torch.randn(3, 128, 128, generator=torch.Generator().manual_seed(0)) * 3 + 20
-    mask = background_mask(128, 60)
+    where = background(background_mask(128, 60), torch.float32)
     data[:, 40:88, 40:88] += 1000
-    found = background_statistics(data, mask)
-    together = remove_dust(data, mask, 6, None, [7, 8, 9]).images
-    alone = remove_dust(data[1:2], mask, 6, None, [8]).images
+    found = background_statistics(data, where)
+    together = remove_dust(data, where, 6, None, [7, 8, 9]).images
+    alone = remove_dust(data[1:2], where, 6, None, [8]).images
     torch.testing.assert_close(together[1:2], alone)  # but for rounding, which depends on the batch
-    assert not torch.equal(together, remove_dust(data, mask, 6, None, [7, 10, 9]).images)
+    assert not torch.equal(together, remove_dust(data, where, 6, None, [7, 10, 9]).images)
     noise = (together[:, 40:88, 40:88] - found.mean[:, None, None]) / found.sd[:, None, None]
     assert abs(float(noise.mean())) < 0.05 and abs(float(noise.std()) - 1) < 0.05

@@ -3,6 +3,7 @@
 import pickle
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import mrcfile
@@ -16,6 +17,7 @@ from cryoflow.files import mrc
 from cryoflow.files.mrc import (
     MrcHeader,
     join_image_name,
+    map_image,
     read_header,
     read_image,
     read_images,
@@ -23,6 +25,7 @@ from cryoflow.files.mrc import (
     read_volume,
     split_image_name,
     write_mrc,
+    write_stack,
 )
 
 TYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
@@ -162,6 +165,36 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert content == (tmp_path / "b.mrc").read_bytes()
     assert content[1024:] == DATA.astype("<f4").tobytes()
     assert content[208:216] == b"MAP DD\0\0"
+
+
+@pytest.mark.parametrize("mode", [2, 12])
+def test_a_stack_written_in_parts_is_the_stack_written_at_once(tmp_path: Path, mode: int) -> None:
+    data = values((5, 7, 4), 2)
+    write_mrc(tmp_path / "whole.mrcs", data, 1.5, mode, "a label")
+    write_stack(tmp_path / "parts.mrcs", iter([data[:2], data[2:3], data[3:]]), 1.5, mode, "a label")
+    assert (tmp_path / "parts.mrcs").read_bytes() == (tmp_path / "whole.mrcs").read_bytes()
+
+
+def test_a_stack_of_which_a_part_fails_is_not_there(tmp_path: Path) -> None:
+    def parts() -> Iterator[np.ndarray]:
+        yield values((2, 4, 4), 2)
+        raise CryoflowError("the second part")
+
+    with pytest.raises(CryoflowError, match="the second part"):
+        write_stack(tmp_path / "a.mrcs", parts(), 1.0)
+    with pytest.raises(FileError, match="no image to write"):
+        write_stack(tmp_path / "a.mrcs", iter([]), 1.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_mapped_image_has_the_numbers_of_the_file(tmp_path: Path, order: str) -> None:
+    (tmp_path / "a.mrc").write_bytes(raw(DATA[:1], 1, order=order))
+    image = map_image(tmp_path / "a.mrc")
+    assert image.dtype == np.int16 and image.dtype.isnative
+    np.testing.assert_array_equal(image, np.rint(DATA[0]))
+    image[:] = 0
+    assert read_image(tmp_path / "a.mrc").any()
 
 
 def test_whole_number_modes_round(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cryoflow.compute.normalize import background_mask, remove_dust
+from cryoflow.compute.normalize import background, background_mask, remove_dust
 from cryoflow.files.mrc import read_header, read_stack
 from cryoflow.files.tables import read_particles
 from cryoflow.jobs.extract import run
@@ -94,8 +94,8 @@ def dust_apart(ours: Floats, theirs: Floats, raw: Floats) -> None:
     """The same pixels are noise; the others differ by the plane and scale that noise changes."""
     y, x = np.mgrid[: ours.shape[1], : ours.shape[2]]
     basis = np.stack([y.ravel(), x.ravel(), np.ones(y.size)], 1)
-    mask = background_mask(64, 25)
-    dust = remove_dust(torch.from_numpy(raw), mask, 3.5, 3.5, [0] * len(raw)).replaced.numpy()
+    where = background(background_mask(64, 25), torch.float32)
+    dust = remove_dust(torch.from_numpy(raw), where, 3.5, 3.5, [0] * len(raw)).replaced.numpy()
     assert dust.any() and dust.mean() < 0.01
     noise = []
     for a, b, replaced in zip(ours, theirs, dust, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from cryoflow.files.atomic import write_bytes
 from cryoflow.files.tables import Table, write_table
 from cryoflow.jobs.extract.positions import find_positions
 from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of
-from cryoflow.jobs.extract.stack import Done, Task, work
+from cryoflow.jobs.extract.stack import Done, Task, fetch, work
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import Compute, Extract
 
@@ -73,8 +73,12 @@ def _work_all(tasks: Sequence[Task], compute: Compute) -> Iterator[Done]:
     """
     workers = min(compute.workers, len(tasks))
     at_once = compute.threads and compute.threads * workers
+    following = chain(tasks[workers:], repeat(None))
+    for task in tasks[:workers]:
+        fetch(task)
     with one_thread_each(tasks[0].device, at_once) as spread, single_threads(workers) as pool:
-        yield from pool.map(work, tasks, repeat(spread)) if workers > 1 else map(work, tasks, repeat(spread))
+        each = pool.map if workers > 1 else map
+        yield from each(work, tasks, following, repeat(map if compute.threads == 1 else spread))
 
 
 def _join(tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -102,8 +106,8 @@ def _counts(done: Sequence[Done], rows: pd.DataFrame) -> dict[str, int | float]:
         "particles": len(rows),
         "outside": sum(one.outside for one in done),
         "kept_micrographs": sum(one.kept for one in done),
-        "background_mean": max(one.background.mean for one in done),
-        "background_sd_error": max(one.background.sd for one in done),
+        "background_mean": max(one.departures.mean for one in done),
+        "background_sd_error": max(one.departures.sd for one in done),
     }
 
 
@@ -121,6 +125,6 @@ def _report(context: JobContext, done: Sequence[Done], without: int) -> None:
     kept = sum(one.kept for one in done)
     if kept:
         report.say(f"kept the stacks of {kept} micrographs that were finished before")
-    mean, sd = max(one.background.mean for one in done), max(one.background.sd for one in done)
+    mean, sd = max(one.departures.mean for one in done), max(one.departures.sd for one in done)
     speak = report.warn if max(mean, sd) > BACKGROUND_TOLERANCE else report.say
     speak(f"backgrounds as written: mean within {mean:.2g} of 0, standard deviation within {sd:.2g} of 1")

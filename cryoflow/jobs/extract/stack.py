@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,19 +12,20 @@ import pandas as pd
 import torch
 
 from cryoflow.compute.extract import ExtractSettings, extract
-from cryoflow.compute.normalize import background_mask, background_statistics
+from cryoflow.compute.normalize import background, background_mask, background_statistics
 from cryoflow.compute.threads import Mapper
-from cryoflow.compute.windows import corners, touching
+from cryoflow.compute.windows import Corners, corners, touching
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.coordinates import read_coordinates
-from cryoflow.files.mrc import read_header, read_image, read_stack, write_mrc
+from cryoflow.files.mrc import map_image, map_stack, read_header, write_stack
+from cryoflow.files.read_ahead import read_ahead
 from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import Table, read_particles, write_table
 from cryoflow.jobs.extract.positions import Source
 from cryoflow.jobs.extract.rows import Frame, coordinates, particle_rows
 
-Floats = npt.NDArray[np.float64]
-CHECKED_AT_ONCE = 128
+Numbers = npt.NDArray[np.generic]
+CHECKED_AT_ONCE = 32
 """Images read back at a time."""
 SAME_PLACE = 1e-3
 """Coordinates of an earlier run may differ by so many pixels, as written tables round."""
@@ -54,12 +56,22 @@ class Task(NamedTuple):
         return str(self.frame.micrograph["rlnMicrographName"])
 
     @property
+    def path(self) -> Path:
+        """Where the micrograph lies."""
+        return self.project / self.name
+
+    @property
+    def stack(self) -> Path:
+        """Where the micrograph's own stack goes."""
+        return self.project / self.frame.stack
+
+    @property
     def label(self) -> str:
         """For the stack's header: tells stacks apart that were made with other settings."""
         return f"cryoflow extract {seed_for(self.seed, repr(self.settings), str(self.double)):016x}"
 
 
-class Background(NamedTuple):
+class Departures(NamedTuple):
     """Largest departures of the written backgrounds from mean 0 and standard deviation 1."""
 
     mean: float = 0.0
@@ -74,63 +86,71 @@ class Done(NamedTuple):
     outside: int = 0
     """Particles dropped because they lie wholly outside."""
     kept: bool = False
-    background: Background = Background()
+    departures: Departures = Departures()
     problem: str = ""
 
 
-def work(task: Task, spread: Mapper) -> Done:
-    """Extract the particles of one micrograph; what the user can mend comes back as ``problem``."""
+def work(task: Task, following: Task | None, spread: Mapper) -> Done:
+    """Extract the particles of one micrograph; what the user can mend comes back as ``problem``.
+
+    Meanwhile the system fetches the micrograph of the task that will follow here.
+    """
     try:
+        if following:
+            fetch(following)
         return _extract(task, spread)
     except CryoflowError as error:
         return Done(task.name, pd.DataFrame(), problem=str(error))
 
 
+def fetch(task: Task) -> None:
+    """Have the system fetch the task's micrograph, if it is not likely to be left alone."""
+    if not task.keep:
+        read_ahead(task.path)
+
+
 def _extract(task: Task, spread: Mapper) -> Done:
     picks = task.source if isinstance(task.source, pd.DataFrame) else read_coordinates(task.source)
-    path = task.project / task.name
-    if not path.exists():
+    if not task.path.exists():
         raise FileError(task.listed, f"names the micrograph {task.name}, which is not there")
-    header = read_header(path)
+    micrograph = map_image(task.path)
     try:
         y, x = coordinates(picks)
     except CryoflowError as error:
         raise error if isinstance(task.source, pd.DataFrame) else FileError(task.source, str(error)) from None
     begin = corners(torch.from_numpy(y), torch.from_numpy(x), task.settings.size)
-    inside = touching(begin, task.settings.size, header.ny, header.nx)
+    inside = touching(begin, task.settings.size, *micrograph.shape)
     outside = int((~inside).sum())
     rows = particle_rows(picks[inside.numpy()], task.frame)
     if len(rows) == 0:
         return Done(task.name, rows, outside)
     if task.keep and (earlier := _finished(task, rows)) is not None:
-        return Done(task.name, earlier, outside, kept=True, background=_background(task, spread))
-    here = inside.numpy()
-    images = _images(task, path, y[here], x[here], spread)
-    write_mrc(_stack(task), images, _pixel(task), task.mode, task.label)
-    background = _background(task, spread)
+        return Done(task.name, earlier, outside, kept=True, departures=_departures(task))
+    images = _images(task, micrograph, Corners(begin.y[inside], begin.x[inside]), _seeds(task, rows), spread)
+    write_stack(task.stack, images, _pixel(task), task.mode, task.label)
+    departures = _departures(task)
     write_table(task.table, Table(rows, task.frame.style, task.table, "", task.frame.optics))
-    return Done(task.name, rows, outside, background=background)
+    return Done(task.name, rows, outside, departures=departures)
 
 
-def _stack(task: Task) -> Path:
-    return task.project / task.frame.stack
+def _seeds(task: Task, rows: pd.DataFrame) -> list[int]:
+    if task.settings.white is None and task.settings.black is None:
+        return [0] * len(rows)
+    places = zip(*(places.tolist() for places in coordinates(rows)), strict=True)
+    return [seed_for(task.seed, task.name, f"{y:.2f} {x:.2f}") for y, x in places]
 
 
-def _images(task: Task, path: Path, y: Floats, x: Floats, spread: Mapper) -> npt.NDArray[np.float32]:
+def _images(
+    task: Task, micrograph: Numbers, begin: Corners, seeds: Sequence[int], spread: Mapper
+) -> Iterator[Numbers]:
+    pixels = torch.from_numpy(micrograph).to(task.device)
     dtype = torch.float64 if task.double else torch.float32
-    micrograph = torch.from_numpy(read_image(path)).to(task.device, dtype)
-    rows, columns = (torch.from_numpy(values).to(task.device) for values in (y, x))
-    dusty = task.settings.white is not None or task.settings.black is not None
-    seeds = [
-        seed_for(task.seed, task.name, f"{row:.2f} {column:.2f}") if dusty else 0
-        for row, column in zip(y.tolist(), x.tolist(), strict=True)
-    ]
-    begin = corners(rows, columns, task.settings.size)
-    images = extract(micrograph, begin, task.settings, seeds, spread=spread)
-    unfit = int((~images.isfinite().flatten(1).all(1)).sum())
+    unfit = 0
+    for part in extract(pixels, begin, task.settings, seeds, dtype, spread):
+        unfit += int((~part.sum((1, 2)).isfinite()).sum())
+        yield part.cpu().numpy().astype(np.float32, copy=False)
     if unfit:
-        raise FileError(path, f"{unfit} particles cover pixels that are not finite numbers")
-    return images.cpu().numpy().astype(np.float32, copy=False)
+        raise FileError(task.path, f"{unfit} particles cover pixels that are not finite numbers")
 
 
 def _pixel(task: Task) -> float:
@@ -139,28 +159,23 @@ def _pixel(task: Task) -> float:
     return task.frame.pixel_size * task.frame.size / task.frame.rescaled
 
 
-def _background(task: Task, spread: Mapper) -> Background:
-    """Read the stack back and measure its backgrounds."""
+def _departures(task: Task) -> Departures:
+    """Measure the backgrounds of the stack as it stands on disk."""
     if not task.settings.normalize:
-        return Background()
-    number = read_header(_stack(task)).nz
-    mask = background_mask(task.settings.rescaled, task.settings.radius)
-
-    def departures(first: int) -> Background:
-        indices = range(first, min(first + CHECKED_AT_ONCE, number))
-        found = background_statistics(torch.from_numpy(read_stack(_stack(task), indices)), mask)
-        return Background(float(found.mean.abs().max()), float((found.sd - 1).abs().max()))
-
-    worst = list(spread(departures, range(0, number, CHECKED_AT_ONCE)))
-    return Background(max(one.mean for one in worst), max(one.sd for one in worst))
+        return Departures()
+    where = background(background_mask(task.settings.rescaled, task.settings.radius), torch.float32)
+    images = torch.from_numpy(map_stack(task.stack))
+    found = [background_statistics(some.float(), where) for some in torch.split(images, CHECKED_AT_ONCE)]
+    mean = max(float(some.mean.abs().max()) for some in found)
+    return Departures(mean, max(float((some.sd - 1).abs().max()) for some in found))
 
 
 def _finished(task: Task, rows: pd.DataFrame) -> pd.DataFrame | None:
     """Rows of an earlier run, if its stack and table are whole, of the same particles and settings."""
-    if not (task.table.exists() and _stack(task).exists()):
+    if not (task.table.exists() and task.stack.exists()):
         return None
     try:
-        header, earlier = read_header(_stack(task)), read_particles(task.table).rows
+        header, earlier = read_header(task.stack), read_particles(task.table).rows
         apart = np.abs(np.stack(coordinates(earlier)) - np.stack(coordinates(rows)))
     except (CryoflowError, KeyError, ValueError):  # not what this job writes: make it anew
         return None
