@@ -9,6 +9,9 @@ import pandas as pd
 from cryoflow.errors import CryoflowError
 
 _GROUP, _NAME = "rlnOpticsGroup", "rlnOpticsGroupName"
+_ABERRATIONS = ("rlnOddZernike", "rlnEvenZernike", *(f"rlnMagMat{i}{j}" for i in "01" for j in "01"))
+LATER_LABELS = (_NAME, _GROUP, "rlnMtfFileName", *_ABERRATIONS)
+"""Of optics groups, and unknown to RELION 3.0."""
 _USUAL = (
     _NAME,
     _GROUP,
@@ -24,12 +27,7 @@ _USUAL = (
     "rlnCtfDataAreCtfPremultiplied",
     "rlnBeamTiltX",
     "rlnBeamTiltY",
-    "rlnOddZernike",
-    "rlnEvenZernike",
-    "rlnMagMat00",
-    "rlnMagMat01",
-    "rlnMagMat10",
-    "rlnMagMat11",
+    *_ABERRATIONS,
 )
 _TOLERANCE = 1e-4  # relative; exact comparison makes a group of every rounding
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cryoflow.errors import CryoflowError
+from cryoflow.files.optics import LATER_LABELS
 
 _NOMINAL = 10000.0  # magnification at which rlnDetectorPixelSize in micrometres is the pixel size in Angstrom
 _ORIGINS = {
@@ -20,15 +21,7 @@ _LATER_THAN_30 = frozenset(
     [
         *_ORIGINS.values(),
         *_PIXEL_SIZE.values(),
-        "rlnOpticsGroup",
-        "rlnOpticsGroupName",
-        "rlnMtfFileName",
-        "rlnOddZernike",
-        "rlnEvenZernike",
-        "rlnMagMat00",
-        "rlnMagMat01",
-        "rlnMagMat10",
-        "rlnMagMat11",
+        *LATER_LABELS,
         "rlnCtfPowerSpectrum",
         "rlnCtfIceRingDensity",
         "rlnCtfBfactorPerElectronDose",

@@ -37,7 +37,8 @@ def report_sweep(
 def _draw(directory: Path, project: Path, table: SweepTable) -> None:
     import pandas as pd
 
-    from cryoflow.view.sweep import draw_grid, save
+    from cryoflow.view.pictures import save
+    from cryoflow.view.sweep import draw_grid
 
     shown = [name for name in table.shown if pd.api.types.is_numeric_dtype(table.rows[name].dtype)]
     if shown and table.varied:
@@ -47,7 +48,8 @@ def _draw(directory: Path, project: Path, table: SweepTable) -> None:
 
 def _draw_picks(directory: Path, project: Path, table: SweepTable) -> None:
     from cryoflow.files.star import read_star, table_block
-    from cryoflow.view.sweep import draw_picks, save, spread
+    from cryoflow.view.pictures import save
+    from cryoflow.view.sweep import draw_picks, spread
 
     rows = table.rows[table.rows["state"] != "failed"]
     rows = rows.iloc[spread(len(rows))]

@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from cryoflow.view.pictures import BACKGROUND, INK, Colour
+from cryoflow.view.pictures import AXES, BACKGROUND, INK, TITLE, Colour
 
 Values = npt.NDArray[np.float64]
 
 COLOURS: tuple[Colour, ...] = ((250, 214, 90), (90, 150, 230))
 """Of the first and the second series."""
-_WHITE, _AXES = (255, 255, 255), (90, 96, 112)
 _LEFT, _TOP, _BOTTOM = 60, 46, 24
 
 
@@ -34,21 +33,20 @@ def draw_histogram(shown: Histogram, width: int = 620, height: int = 260) -> Ima
     picture = Image.new("RGB", (width, height), BACKGROUND)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
     left, top, right, bottom = _LEFT, _TOP, width - 14, height - _BOTTOM
-    draw.text((left, 6), shown.title, fill=_WHITE, font=ImageFont.load_default(13))
+    draw.text((left, 6), shown.title, fill=TITLE, font=ImageFont.load_default(13))
     most = max(1.0, *(float(np.nanmax(counts)) for _, counts in shown.series))
     step = (right - left) / len(shown.x)
     for number, (name, counts) in enumerate(shown.series):
         heights = bottom - np.nan_to_num(counts) / most * (bottom - top)
         draw.text((left + 150 * number, 26), name, fill=COLOURS[number], font=font)
-        for place, y in enumerate(heights.tolist()):
-            x = left + place * step
-            if number == 0:
+        edges = left + step * np.arange(len(heights) + 1)
+        if number == 0:
+            for x, y in zip(edges[:-1].tolist(), heights.tolist(), strict=True):
                 draw.rectangle((x, y, x + step - 1, bottom), fill=COLOURS[0])
-        if number:
-            edges = np.repeat(left + step * np.arange(len(heights) + 1), 2)[1:-1]
-            line = [*zip(edges.tolist(), np.repeat(heights, 2).tolist(), strict=True)]
-            draw.line(line, fill=COLOURS[number], width=2)
-    draw.line((left, bottom, right, bottom), fill=_AXES)
+        else:
+            corners = zip(np.repeat(edges, 2)[1:-1].tolist(), np.repeat(heights, 2).tolist(), strict=True)
+            draw.line([*corners], fill=COLOURS[number], width=2)
+    draw.line((left, bottom, right, bottom), fill=AXES)
     draw.text((left - 6, top), f"{most:.5g}", fill=INK, font=font, anchor="ra")
     for x, value in ((left + step / 2, shown.x[0]), (right - step / 2, shown.x[-1])):
         draw.text((x, bottom + 5), f"{value:.3g}", fill=INK, font=font, anchor="ma")
@@ -60,7 +58,7 @@ def draw_named(title: str, names: Sequence[str], values: Values, width: int = 62
     line, left = 18, 170
     picture = Image.new("RGB", (width, 30 + line * len(names)), BACKGROUND)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
-    draw.text((left, 6), title, fill=_WHITE, font=ImageFont.load_default(13))
+    draw.text((left, 6), title, fill=TITLE, font=ImageFont.load_default(13))
     most = max(float(values.max(initial=0)), 1e-9)
     for place, (name, value) in enumerate(zip(names, values.tolist(), strict=True)):
         y = 30 + place * line

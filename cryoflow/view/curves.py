@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from cryoflow.view.pictures import BACKGROUND, INK
+from cryoflow.view.pictures import AXES, BACKGROUND, INK, TITLE
 
 Values = npt.NDArray[np.float64]
 
 PANEL, LEFT, TOP, BOTTOM = (420, 180), 74, 26, 24
 """Width and height of a diagram, and what is left of them beside the axes."""
-_LINE, _AXES = (250, 214, 90), (90, 96, 112)
+_LINE = (250, 214, 90)
 
 
 class Curve(NamedTuple):
@@ -41,8 +41,8 @@ def draw_curves(curves: Sequence[Curve], columns: int = 2) -> Image.Image:
 def _panel(draw: ImageDraw.ImageDraw, curve: Curve, left: int, top: int) -> None:
     font = ImageFont.load_default(11)
     frame = (left + LEFT, top + TOP, left + PANEL[0] - 14, top + PANEL[1] - BOTTOM)
-    draw.text((frame[0], top + 6), curve.title, fill=(255, 255, 255), font=ImageFont.load_default(13))
-    draw.rectangle(frame, outline=_AXES)
+    draw.text((frame[0], top + 6), curve.title, fill=TITLE, font=ImageFont.load_default(13))
+    draw.rectangle(frame, outline=AXES)
     finite = np.isfinite(curve.y)
     x, y = curve.x[finite], curve.y[finite]
     if not len(x):

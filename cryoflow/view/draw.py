@@ -8,26 +8,23 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image
 
-from cryoflow.files.atomic import replacing
-from cryoflow.files.coordinates import read_coordinates
+from cryoflow.files.coordinates import read_coordinate_list, read_coordinates
 from cryoflow.files.mrc import read_header, read_image, read_images
 from cryoflow.files.star import read_star, table_block
-from cryoflow.files.tables import read_micrographs, read_particles
-from cryoflow.project.paths import below_job
+from cryoflow.files.tables import read_particles
 from cryoflow.view.classification import convergence_picture, history_picture
 from cryoflow.view.contact import Part, contact_sheet, parts
 from cryoflow.view.grey import smooth
 from cryoflow.view.particle_scores import score_parts, scores_picture
 from cryoflow.view.pick_statistics import draw_pick_statistics
-from cryoflow.view.pictures import Circles, micrograph_picture, sheet
+from cryoflow.view.pictures import SMOOTHING_A, Circles, micrograph_picture, save, sheet
 
 MICROGRAPHS, PARTICLES = 3, 100
 """Most micrographs and particles that a report shows."""
 
-SMOOTHING_A, PARTICLE_SMOOTHING = 20.0, 5.0
-"""Waves that lose half of their contrast: A on micrographs, pixels on particles."""
+PARTICLE_SMOOTHING = 5.0
+"""Waves on particles that lose half of their contrast, pixels."""
 
 Draw = Callable[[Path, Path], list[Path]]
 
@@ -40,24 +37,13 @@ def draw_report(job_type: str, directory: Path, project: Path) -> list[Path]:
 
 def draw_picks(directory: Path, project: Path) -> list[Path]:
     """Diagrams, and circles on the first micrographs coloured by figure of merit: blue at 1, red at 0."""
-    suffix = directory / "coords_suffix_autopick.star"
-    names = read_micrographs(project / suffix.read_text().strip()).rows["rlnMicrographName"]
-    coordinates = {name: _coordinate_file(directory, name) for name in names}
-    picked = [name for name in names if coordinates[name].exists()]
+    picked = read_coordinate_list(directory / "coords_suffix_autopick.star", project)
     settings = read_settings(directory)
-    drawn = [
-        _draw_picks_on(name, coordinates[name], directory, project, settings) for name in picked[:MICROGRAPHS]
-    ]
+    drawn = [_draw_picks_on(name, path, directory, project, settings) for name, path in picked[:MICROGRAPHS]]
     if picked:
-        diagrams = draw_pick_statistics([coordinates[name] for name in picked])
-        drawn.append(_save(diagrams, directory / "statistics.png"))
+        diagrams = draw_pick_statistics([path for _, path in picked])
+        drawn.append(save(diagrams, directory / "statistics.png"))
     return drawn
-
-
-def _coordinate_file(directory: Path, micrograph: str) -> Path:
-    return directory / Path(below_job(micrograph)).with_suffix("").with_name(
-        f"{Path(micrograph).stem}_autopick.star"
-    )
 
 
 def _draw_picks_on(
@@ -73,7 +59,7 @@ def _draw_picks_on(
         None if values is None else values.to_numpy(float),
     )
     picture = micrograph_picture(read_image(project / name), circles, resolution=SMOOTHING_A / pixel)
-    return _save(picture, directory / f"picks_{Path(name).stem}.png")
+    return save(picture, directory / f"picks_{Path(name).stem}.png")
 
 
 def draw_extracted(directory: Path, project: Path) -> list[Path]:
@@ -93,7 +79,7 @@ def draw_sorted(directory: Path, project: Path) -> list[Path]:
     drawn = _draw_particles(directory / "particles_sort.star", project, pictures)
     report, scores = directory / "scores_report.star", directory / "particles_scores.star"
     if drawn and report.exists():
-        drawn.append(_save(scores_picture(report), directory / "scores.png"))
+        drawn.append(save(scores_picture(report), directory / "scores.png"))
         found = score_parts(table_block(scores, read_star(scores), ""))
         drawn.append(_draw_parts(found, project, directory / "scores_particles.png"))
     return drawn
@@ -101,7 +87,7 @@ def draw_sorted(directory: Path, project: Path) -> list[Path]:
 
 def _draw_parts(found: list[Part], project: Path, path: Path) -> Path:
     images = [_smoothed(part.rows, project) for part in found]
-    return _save(contact_sheet(found, images, _side(images[0], 64)), path)
+    return save(contact_sheet(found, images, _side(images[0], 64)), path)
 
 
 def draw_classes(directory: Path, project: Path) -> list[Path]:
@@ -114,7 +100,7 @@ def draw_classes(directory: Path, project: Path) -> list[Path]:
         "classes_history.png": history_picture(directory, root),
         "convergence.png": convergence_picture(directory, root),
     }
-    drawn = [_save(picture, directory / name) for name, picture in pictures.items() if picture is not None]
+    drawn = [save(picture, directory / name) for name, picture in pictures.items() if picture is not None]
     return [_draw_model(models[-1], (), directory, project), *drawn]
 
 
@@ -146,7 +132,7 @@ def _draw_model(model: Path, chosen: list[int] | tuple[()], directory: Path, pro
         ]
     framed = {place for place, index in enumerate(order) if index in set(chosen)}
     columns = max(1, min(10, round(np.sqrt(1.6 * len(images)))))
-    return _save(sheet(images, columns, _side(images, 96), captions, framed), directory / "classes.png")
+    return save(sheet(images, columns, _side(images, 96), captions, framed), directory / "classes.png")
 
 
 def read_scores(directory: Path) -> pd.DataFrame | None:
@@ -165,7 +151,7 @@ def _draw_particles(
     drawn = []
     for name, choose in pictures.items():
         images = _smoothed(choose(rows), project)
-        drawn.append(_save(sheet(images, 10, _side(images, 64)), table.parent / name))
+        drawn.append(save(sheet(images, 10, _side(images, 64)), table.parent / name))
     return drawn
 
 
@@ -195,12 +181,6 @@ def read_settings(directory: Path) -> dict[str, str]:
     path = directory / "run.job"
     lines = path.read_text().splitlines() if path.exists() else []
     return {label.strip(): value.strip() for label, _, value in (line.partition(" == ") for line in lines)}
-
-
-def _save(picture: Image.Image, path: Path) -> Path:
-    with replacing(path) as temporary:
-        picture.save(temporary, format="PNG")
-    return path
 
 
 _DRAWERS: dict[str, Draw] = {

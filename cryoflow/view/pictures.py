@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from cryoflow.files.atomic import replacing
 from cryoflow.view.grey import bin_image, smooth, stretch
 
 Floats = npt.NDArray[np.float32]
@@ -17,7 +18,9 @@ Positions = npt.NDArray[np.float64]
 Colour = tuple[int, int, int]
 
 BLUE, RED, GREEN = (40, 110, 255), (255, 45, 35), (60, 220, 80)
-BACKGROUND, INK = (24, 24, 24), (215, 215, 215)
+BACKGROUND, INK, TITLE, AXES = (24, 24, 24), (215, 215, 215), (255, 255, 255), (90, 96, 112)
+SMOOTHING_A = 20.0
+"""Waves on micrographs that lose half of their contrast."""
 FRAME, CAPTION = 3, 15
 """Width of a frame and height of a caption in a sheet, pixels."""
 
@@ -126,6 +129,13 @@ def sheet(
             place = (x + side / 2, y + side + FRAME)
             draw.text(place, captions[index], fill=INK, font=font, anchor="ma", align="center", spacing=2)
     return picture
+
+
+def save(picture: Image.Image, path: Path) -> Path:
+    """Write a PNG, whole or not at all, and return its path."""
+    with replacing(path) as temporary:
+        picture.save(temporary, format="PNG")
+    return path
 
 
 def open_picture(path: Path) -> Image.Image:

@@ -11,10 +11,17 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from cryoflow.files.atomic import replacing
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.mrc import read_header, read_image
-from cryoflow.view.pictures import BACKGROUND, INK, beside, micrograph_picture, value_colours
+from cryoflow.view.pictures import (
+    BACKGROUND,
+    INK,
+    SMOOTHING_A,
+    TITLE,
+    beside,
+    micrograph_picture,
+    value_colours,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -74,7 +81,7 @@ def _panel(name: str, head: str, values: Floats, grid: Grid) -> Image.Image:
     width = max(left + _CELL[0] * len(grid.columns), round(font.getlength(head)) + 8)
     picture = Image.new("RGB", (width, 3 * _LINE + 8 + _CELL[1] * len(grid.rows)), BACKGROUND)
     draw, top = ImageDraw.Draw(picture), 3 * _LINE + 4
-    draw.text((4, 2), name.replace("_", " "), fill=(255, 255, 255), font=ImageFont.load_default(13))
+    draw.text((4, 2), name.replace("_", " "), fill=TITLE, font=ImageFont.load_default(13))
     draw.text((4, _LINE + 2), head, fill=INK, font=font)
     for place, text in enumerate(grid.columns):
         draw.text((left + (place + 0.5) * _CELL[0], 2 * _LINE + 4), text, fill=INK, font=font, anchor="ma")
@@ -120,7 +127,7 @@ def draw_picks(
         Radius of circles, micrograph pixels, a point.
     """
     image = read_image(project / micrograph)
-    resolution = 20.0 / (read_header(project / micrograph).pixel_size or 1.0)
+    resolution = SMOOTHING_A / (read_header(project / micrograph).pixel_size or 1.0)
     ground = micrograph_picture(image, None, TILE, resolution)
     scale = ground.width / image.shape[1]
     points = zip(coordinates, captions, radius_px, strict=True)
@@ -150,12 +157,6 @@ def _tile(
     draw.rectangle((0, 0, tile.width, _LINE), fill=BACKGROUND)
     draw.text((2, 2), f"{caption}: {len(table)}", fill=INK, font=ImageFont.load_default(11))
     return tile
-
-
-def save(picture: Image.Image, path: Path) -> None:
-    """Write a PNG, whole or not at all."""
-    with replacing(path) as temporary:
-        picture.save(temporary, format="PNG")
 
 
 def _text(value: Any) -> str:
