@@ -19,10 +19,11 @@ LANE_BYTES = 1 << 28
 MARGIN = 1.15
 """Measured peaks lie below the estimate with this factor (20 to 200 classes, boxes of 32 to 128 pixels)."""
 
-_LIMITS = (
+LIMITS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
+"""Files that tell how much memory the process's group may take, and takes."""
 
 
 class Size(NamedTuple):
@@ -97,7 +98,7 @@ def free_bytes() -> float | None:
 
 def _left_in_group() -> list[float]:
     left = []
-    for limit, used in _LIMITS:
+    for limit, used in LIMITS:
         with suppress(OSError, ValueError):  # without a limit, the file says "max"
             left.append(float(Path(limit).read_text()) - float(Path(used).read_text()))
     return left

@@ -64,11 +64,11 @@ def fingerprints(
 
 
 @cache
-def _store(path: Path) -> _Store:
-    return _Store(path)
+def _store(path: Path) -> Store:
+    return Store(path)
 
 
-class _Store:
+class Store:
     """Known hashes: one line a file, ``sha256 size mtime_ns inode path``, of which the last one counts.
 
     Lines are appended in one write, so that jobs that end at the same time do not spoil each other's. What
@@ -95,6 +95,7 @@ class _Store:
                 self._take(line)
 
     def fingerprint(self, project: Path, name: str, fresh: bool) -> Fingerprint:
+        """Return path, size and sha256 of one file; see `fingerprints`."""
         path = project / name
         if not path.is_file():
             return {"path": name, "size": None, "sha256": None}

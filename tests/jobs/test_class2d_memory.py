@@ -64,7 +64,7 @@ def test_a_million_particles_add_their_rows_only() -> None:
 
 def test_free_memory_is_that_of_the_smaller_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     limit, used = tmp_path / "max", tmp_path / "current"
-    monkeypatch.setattr(class2d_memory, "_LIMITS", ((str(limit), str(used)),))
+    monkeypatch.setattr(class2d_memory, "LIMITS", ((str(limit), str(used)),))
     whole = free_bytes()
     if whole is None:
         pytest.skip("only Linux tells what is free")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cryoflow.project.fingerprints import _Store, fingerprints
+from cryoflow.project.fingerprints import Store, fingerprints
 
 OLD = 1_000_000_000_000_000_000
 
@@ -41,7 +41,7 @@ def test_hashes_of_other_processes_are_known(tmp_path: Path, monkeypatch: pytest
     for name in "abc":
         _write(tmp_path / f"{name}.star", name.encode())
     fingerprints(tmp_path, ["a.star"])
-    other = _Store(tmp_path / ".cryoflow" / "hashes")
+    other = Store(tmp_path / ".cryoflow" / "hashes")
     other.catch_up()
     for name in "abc":
         other.fingerprint(tmp_path, f"{name}.star", fresh=False)

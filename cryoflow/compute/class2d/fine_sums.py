@@ -66,7 +66,7 @@ def add_images(chunk: Chunk, part: Shares, sums: RowSums) -> None:
 
 def _weighted(weight: Tensor, members: Tensor, images: Tensor) -> Tensor:
     """``(R, P)`` from weights ``(R, b, T)`` and images ``(B, T, P)``."""
-    if not _one_by_one(members, images):
+    if not one_by_one(members, images):
         return weight.flatten(1) @ of_members(images, members).flatten(0, 1)
     out = images.new_zeros(len(weight), images.shape[2])
     for place, b in enumerate(members.tolist()):
@@ -74,7 +74,7 @@ def _weighted(weight: Tensor, members: Tensor, images: Tensor) -> Tensor:
     return out
 
 
-def _one_by_one(members: Tensor, images: Tensor) -> bool:
+def one_by_one(members: Tensor, images: Tensor) -> bool:
     """On a CPU, picking some images out would take as long as the product; on a GPU many small products
     would."""
     return not images.is_cuda and len(members) < len(images)
@@ -88,7 +88,7 @@ def add_references(amplitude: Tensor, rows: Rows, part: Shares, out: Moved) -> N
         (part.difference, mine.imag.flatten(0, 1), out.imag),
     ):
         by_function = (weight @ amplitude).flatten(0, 1)  # (c * J, b, s)
-        if _one_by_one(part.members, image):
+        if one_by_one(part.members, image):
             for place, b in enumerate(part.members.tolist()):
                 image[b].addmm_(by_function[:, place].T, reference)
         elif len(part.members) == len(image):

@@ -213,7 +213,7 @@ def test_sums_depend_neither_on_what_is_taken_together_nor_on_threads(
     monkeypatch.setattr("cryoflow.compute.class2d.fine.MOST", most)
     monkeypatch.setattr("cryoflow.compute.class2d.plan.CPU", CPU._replace(chunk=1 if threads > 1 else 3))
     if not threads:
-        monkeypatch.setattr("cryoflow.compute.class2d.fine_sums._one_by_one", lambda members, images: False)
+        monkeypatch.setattr("cryoflow.compute.class2d.fine_sums.one_by_one", lambda members, images: False)
     before = torch.get_num_threads()
     torch.set_num_threads(max(threads, 1))
     try:
