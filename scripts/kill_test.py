@@ -26,29 +26,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from small_project import SMALL, VALUES
+
 from cryoflow.cli import main as cryoflow
 from cryoflow.jobs import RUNNERS, runner
+from cryoflow.project.names import TRASH
 from cryoflow.project.paths import below_job
 from cryoflow.project.record import read_record
-from cryoflow.simulate.options import SMALL
 from cryoflow.simulate.project import simulate_project
 
 SPECS = Path(__file__).parents[1] / "specs" / "tutorial.yaml"
 
 STEPS = {10: "AutoPick", 11: "AutoPick", 12: "Extract", 13: "Sort", 14: "Select", 15: "Class2D", 16: "Select"}
-
-VALUES = (
-    "device=cpu",
-    "threads=1",
-    "lowpass_filter_references=30",
-    "picking_threshold=0.2",
-    "particle_box_size=64",
-    "re_scaled_size=32",
-    "diameter_background_circle=48",
-    "number_of_classes=2",
-    "number_of_iterations=4",
-    "16:selection.classes.top=1",
-)
 
 
 Entry: TypeAlias = dict[str, object]
@@ -141,7 +130,7 @@ def kill_step(project: Path, step: int, alone: float, kills: int, chance: random
         if sum(done.values()) < kills:
             limit = _limit(way, alone, expected, chance)
         code = in_child(step_command(project, step, anew=finished), **limit)
-        moved = project / "Trash" / name
+        moved = project / TRASH / name
         remade += _remade(before, times_of(project / name))
         finished = code is not None
         done[way] += not finished

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from launch_project import cryoflow, one_selection, sweep_rows
+from small_project import SMALL
 
 from cryoflow.compute.search import prepare_search
 from cryoflow.files.star import read_star
@@ -27,7 +28,6 @@ from cryoflow.project.directory import make_job_directory
 from cryoflow.project.lock import holding
 from cryoflow.project.markers import SUCCESS
 from cryoflow.project.record import read_record, write_record
-from cryoflow.simulate.options import SMALL
 from cryoflow.simulate.project import simulate_project
 from cryoflow.spec import AutoPick
 from cryoflow.view.sweep import draw_grid, grid_of

@@ -156,24 +156,6 @@ _HELP = {
 }
 
 
-SMALL = SimulateOptions(
-    micrographs=2,
-    selected=1,
-    size=(340, 300),
-    pixel_size=3.54,
-    particles=6,
-    broken=0,
-    contaminants=1,
-    model="barrel",
-    diameter=160.0,
-    distance=215.0,
-    snr=0.1,
-    carbon=0.0,
-    seed=3,
-)
-"""A project whose steps take a second: for tests and trials."""
-
-
 def add_arguments(parser: ArgumentParser) -> None:
     """Add an option for every field of `SimulateOptions`, with its default."""
     default = SimulateOptions()
