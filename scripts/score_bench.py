@@ -13,7 +13,9 @@ Simulates projects of different particles, sizes, defoci and shares of contamina
     FDP 5 %, 10 % share of background among the particles with a q-value up to that, nominally as much
     P-FDP 5 %     the same of everything wrong, cut where the mean probability kept is 95 %
 
-A particle counts as what lies within 0.35 diameters of it. Labels are used for judging only.
+A particle counts as what lies within 0.35 diameters of it. Labels are used for judging only, but for the line
+"labelled": a model that was told what the other micrographs' particles are, of the same features. It shows
+how much these can tell.
 """
 
 from __future__ import annotations
@@ -27,13 +29,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
+from cryoflow.compute.score.features import Features
 from cryoflow.files.star import read_star
 from cryoflow.jobs.autopick import run as run_autopick
 from cryoflow.jobs.extract import run as run_extract
 from cryoflow.jobs.sort import run as run_sort
+from cryoflow.jobs.sort.scores import PREFIX, camel
+from cryoflow.learn.score.particle_score import FOLDS
+from cryoflow.learn.score.score_model import taught_by_labels
 from cryoflow.project.context import JobContext
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import CTF_TABLE, REFERENCES, simulate_project
@@ -122,6 +129,15 @@ def judged(project: Path, table: pd.DataFrame) -> Judged:
     return Judged(*(table[column].to_numpy(float) for column in columns), kind)
 
 
+def labelled(table: pd.DataFrame, kind: Kinds) -> Judged:
+    """Score the particles by labels, cross-fitted over micrographs; without q-values."""
+    columns = [PREFIX + camel(name) for name in Features._fields]
+    features = torch.from_numpy(table[columns].to_numpy(float))
+    fold = torch.from_numpy(pd.factorize(table["rlnMicrographName"], sort=True)[0] % FOLDS)
+    log_odds = taught_by_labels(features, torch.from_numpy(kind == 1).double(), fold).log_odds
+    return Judged(torch.sigmoid(log_odds).numpy(), log_odds.numpy(), np.full(len(kind), np.nan), kind)
+
+
 def area(good: Array, bad: Array) -> float:
     """Area under the ROC curve; nan where there is nothing to tell apart."""
     if not len(good) or not len(bad):
@@ -199,9 +215,10 @@ def bench(folder: Path, names: list[str], micrographs: int, seed: int) -> None:
         for label, other in ((name, {}), (f"{name}, clean", CLEAN)):
             options = SimulateOptions(micrographs=micrographs, seed=seed + number, **CASES[name] | other)
             project = folder / label.replace(", ", "_")
-            one = judged(project, sorted_project(project, options))
+            table = sorted_project(project, options)
+            one = judged(project, table)
             clean += [one] if other else []
-            sys.stdout.write(line(label, one))
+            sys.stdout.write(line(label, one) + line("  labelled", labelled(table, one.kind)))
             sys.stdout.flush()
     sys.stdout.write(
         line("all clean ones", Judged(*(np.concatenate(parts) for parts in zip(*clean, strict=True))))

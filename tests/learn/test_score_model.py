@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.learn.score.particle_score import Scale, learn
+from cryoflow.learn.score.particle_score import Scale, learn_labels
 from cryoflow.learn.score.score_model import Scored, calibrate, importances, taught_by_labels
-
-MIXED = 4
 
 
 def particles(n: int = 3000, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -22,7 +20,7 @@ def particles(n: int = 3000, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]
 
 def score(seed: int = 0) -> tuple[Scored, torch.Tensor, torch.Tensor]:
     features, label = particles(seed=seed)
-    return taught_by_labels(features, label, torch.arange(len(label)) % 4, MIXED), features, label
+    return taught_by_labels(features, label, torch.arange(len(label)) % 4), features, label
 
 
 def calibration_error(log_odds: torch.Tensor, label: torch.Tensor) -> float:
@@ -35,9 +33,9 @@ def calibration_error(log_odds: torch.Tensor, label: torch.Tensor) -> float:
 def test_each_fold_is_scored_by_a_model_of_the_others() -> None:
     features, label = particles()
     fold = torch.arange(len(label)) % 4
-    scored = taught_by_labels(features, label, fold, MIXED)
+    scored = taught_by_labels(features, label, fold)
     turned = torch.where(fold == 2, 1 - label, label)  # own labels do not count, but for the common line
-    other = taught_by_labels(features, turned, fold, MIXED)
+    other = taught_by_labels(features, turned, fold)
     own = fold == 2
     raw = []
     for one in (scored, other):
@@ -45,7 +43,7 @@ def test_each_fold_is_scored_by_a_model_of_the_others() -> None:
         raw.append((one.log_odds[own] - line.offset) / line.slope)
     torch.testing.assert_close(raw[0], raw[1])
     points = Scale.of(features)(features)
-    direct = learn(points[~own], label[~own], MIXED, labelled=True).log_odds(points[own], MIXED)
+    direct = learn_labels(points[~own], label[~own]).log_odds(points[own], 0)
     torch.testing.assert_close(raw[0], direct)
 
 
@@ -65,8 +63,8 @@ def test_particles_without_label_are_scored_and_teach_nothing() -> None:
     features, label = particles()
     unknown = torch.arange(len(label)) % 3 == 0
     fold = torch.arange(len(label)) % 4
-    part = taught_by_labels(features, label.masked_fill(unknown, torch.nan), fold, MIXED)
-    turned = taught_by_labels(features, torch.where(unknown, torch.nan, label), fold, MIXED)
+    part = taught_by_labels(features, label.masked_fill(unknown, torch.nan), fold)
+    turned = taught_by_labels(features, torch.where(unknown, torch.nan, label), fold)
     assert torch.equal(part.log_odds, turned.log_odds) and not part.log_odds.isnan().any()
     assert calibration_error(part.log_odds[unknown], label[unknown]) < 0.05
 

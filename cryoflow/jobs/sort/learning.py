@@ -12,13 +12,12 @@ from cryoflow.compute.score.features import MIXTURE
 from cryoflow.errors import CryoflowError
 from cryoflow.files.seeds import seed_for
 from cryoflow.jobs.sort.score_plan import Plan
-from cryoflow.learn.score import mixture
 from cryoflow.learn.score.particle_score import FOLDS, teaches
 from cryoflow.learn.score.score_model import ScoreModel, self_taught, taught_by_labels
 from cryoflow.project.context import JobContext
 
-LEAST = mixture.LEAST * len(MIXTURE)
-"""Good and bad particles that must be left when a fold is taken out: shapes are learnt from so many."""
+LEAST = 60
+"""Good and bad particles that must be left when a fold is taken out: thrice as many as there are features."""
 
 
 class Learnt(NamedTuple):
@@ -60,7 +59,7 @@ def learn_scores(plan: Plan, context: JobContext, row: Tensor, features: Tensor,
     if plan.labels is not None:
         label = torch.from_numpy(plan.labels)[row]
         _check_labels(label, fold)
-        scored = taught_by_labels(features, label, fold, len(MIXTURE))
+        scored = taught_by_labels(features, label, fold)
         return Learnt(*scored, f"from {int((label == 1).sum())} good and {int((label == 0).sum())} bad ones")
     if teaches(chance):
         return Learnt(*self_taught(features, chance, fold, len(MIXTURE)), "without labels")

@@ -40,7 +40,6 @@ def write_model(path: str | PathLike[str], stored: StoredModel) -> None:
 def _plain(stored: StoredModel) -> dict[str, Any]:
     scale, model, calibration, mixed = stored.model
     names = Features._fields
-    shapes = zip(KINDS, model.mixture.shapes, model.mixture.shares.tolist(), strict=True)
     terms = [*names, *(f"{name} squared" for name in names), "1"]
     return {
         "format": FORMAT,
@@ -48,13 +47,7 @@ def _plain(stored: StoredModel) -> dict[str, Any]:
             name: {"median": median, "mad": mad}
             for name, median, mad in zip(names, scale.median.tolist(), scale.mad.tolist(), strict=True)
         },
-        "mixture": {
-            "features": list(names[:mixed]),
-            "kinds": {
-                kind: {"share": share, "centre": shape.centre.tolist(), "covariance": _rows(shape.covariance)}
-                for kind, shape, share in shapes
-            },
-        },
+        "mixture": None if model.mixture is None else _plain_mixture(model.mixture, names[:mixed]),
         "logistic": {
             "weights": dict(zip(terms, model.logistic.weights.tolist(), strict=True)),
             **{name: getattr(model.logistic, name).tolist() for name in Logistic._fields[:-1]},
@@ -62,6 +55,15 @@ def _plain(stored: StoredModel) -> dict[str, Any]:
         "calibration": calibration._asdict(),
         "micrographs": list(stored.micrographs),
     }
+
+
+def _plain_mixture(mixture: Mixture, features: tuple[str, ...]) -> dict[str, Any]:
+    shapes = zip(KINDS, mixture.shapes, mixture.shares.tolist(), strict=True)
+    kinds = {
+        kind: {"share": share, "centre": shape.centre.tolist(), "covariance": _rows(shape.covariance)}
+        for kind, shape, share in shapes
+    }
+    return {"features": list(features), "kinds": kinds}
 
 
 def _rows(matrix: Tensor) -> list[list[float]]:
@@ -92,10 +94,8 @@ def read_model(path: str | PathLike[str]) -> StoredModel:
 def _model(plain: dict[str, Any]) -> ScoreModel:
     scales = plain["features"].values()
     scale = Scale(*(_tensor([one[name] for one in scales]) for name in Scale._fields))
-    mixed = len(plain["mixture"]["features"])
-    kinds = [plain["mixture"]["kinds"][kind] for kind in KINDS]
-    particle, noise, outlier = (Shape(_tensor(k["centre"]), _tensor(k["covariance"])) for k in kinds)
-    mixture = Mixture((particle, noise, outlier), _tensor([kind["share"] for kind in kinds]))
+    given = plain["mixture"]
+    mixture, mixed = (None, 0) if given is None else (_mixture(given), len(given["features"]))
     parts = plain["logistic"]
     terms = {name: _tensor(parts[name]) for name in Logistic._fields[:-1]}
     logistic = Logistic(**terms, weights=_tensor([*parts["weights"].values()]))
@@ -103,6 +103,12 @@ def _model(plain: dict[str, Any]) -> ScoreModel:
     count = len(Features._fields)
     model.log_odds(torch.zeros(1, count, dtype=torch.float64))  # shapes that do not fit are told now
     return model
+
+
+def _mixture(plain: dict[str, Any]) -> Mixture:
+    kinds = [plain["kinds"][kind] for kind in KINDS]
+    particle, noise, outlier = (Shape(_tensor(k["centre"]), _tensor(k["covariance"])) for k in kinds)
+    return Mixture((particle, noise, outlier), _tensor([kind["share"] for kind in kinds]))
 
 
 def _tensor(values: Sequence[Any]) -> Tensor:

@@ -33,7 +33,7 @@ from cryoflow.jobs.sort.score_plan import Plan, plan_scores
 from cryoflow.learn.score.fdr import local_fdr, q_values
 from cryoflow.project.context import Failure, JobContext, JobResult
 
-__all__ = ["plan_scores", "write_scores"]
+__all__ = ["PREFIX", "camel", "plan_scores", "write_scores"]
 
 FILE, REPORT, MODEL = "particles_scores.star", "scores_report.star", "particles_model.json"
 PREFIX = "cryoflow"
@@ -93,7 +93,7 @@ def _search(
 def _table(plan: Plan, whole: Evidence, log_odds: Tensor) -> pd.DataFrame:
     q, q_shape = (_q_values(whole.rounds[null]) for null in NULLS)
     known = {"Probability": torch.sigmoid(log_odds), "LogOdds": log_odds, "QValue": q, "QValueShape": q_shape}
-    known |= {_camel(name): whole.features[:, i] for i, name in enumerate(Features._fields)}
+    known |= {camel(name): whole.features[:, i] for i, name in enumerate(Features._fields)}
     columns = {PREFIX + name: _all_rows(values, whole.row, len(plan.rows)) for name, values in known.items()}
     names = ("rlnImageName", "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
     return plan.rows[list(names)].assign(**columns)
@@ -116,7 +116,8 @@ def _all_rows(values: Tensor, index: Tensor, rows: int) -> np.ndarray[tuple[int]
     return column
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """Name of a feature as a column has it, without the prefix."""
     return "".join(part.capitalize() for part in name.split("_"))
 
 

@@ -11,7 +11,8 @@ from cryoflow.learn.score.robust import Shape, log_t, robust_shape
 
 SURE_OBJECT, NOISE = 0.7, 0.3
 """Objects above this chance show what particles look like, those below that what noise does."""
-PARTICLE_SHARE, NOISE_SHARE = 0.75, 0.9
+PARTICLE_SHARE, NOISE_SHARE = 0.5, 0.9
+"""Of those that show it, how many do at least: the others may be contaminants, or objects after all."""
 FREEDOM = (8.0, 30.0, 3.0)
 BROAD = 10.0
 """Covariance of outliers over that of particles."""
@@ -36,9 +37,11 @@ class Mixture(NamedTuple):
 
 
 def fit_mixture(points: Tensor, object_chance: Tensor) -> Mixture:
-    """Learn the shapes from those that are surely objects and surely noise, then the shares by EM.
+    """Learn the shapes from those that are surely objects and surely noise, and the shares by EM.
 
-    With fixed densities the likelihood is concave in the shares: one maximum.
+    Then once more from those that are more likely particles, or noise, than all else: unlike the sure ones
+    they are not cut off at a chance, and hardly any contaminant is left among them. More rounds, or shapes
+    within the EM, would let the shapes run after the contaminants.
 
     Parameters
     ----------
@@ -48,12 +51,21 @@ def fit_mixture(points: Tensor, object_chance: Tensor) -> Mixture:
         ``(n,)``, 1 less the local false-discovery rate.
     """
     least = min(LEAST * points.shape[1], len(points))
-    order = object_chance.sort().values
-    sure = object_chance >= min(SURE_OBJECT, float(order[-least]))
-    noise = object_chance <= max(NOISE, float(order[least - 1]))
-    particle = robust_shape(points[sure], PARTICLE_SHARE)
+    sure, noise = _above(object_chance, SURE_OBJECT, least), _above(1 - object_chance, 1 - NOISE, least)
+    particle, none, _ = _fitted(points, sure, noise).responsibilities(points).unbind(1)
+    return _fitted(points, _above(particle, 0.5, least), _above(none, 0.5, least))
+
+
+def _above(chance: Tensor, limit: float, least: int) -> Tensor:
+    """Those of at least this chance, or of the largest if they are too few."""
+    return chance >= min(limit, float(chance.topk(least).values[-1]))
+
+
+def _fitted(points: Tensor, particles: Tensor, noise: Tensor) -> Mixture:
+    particle = robust_shape(points[particles], PARTICLE_SHARE)
     outlier = Shape(particle.centre, BROAD * particle.covariance)
     shapes = (particle, robust_shape(points[noise], NOISE_SHARE), outlier)
+    # with fixed densities the likelihood is concave in the shares: one maximum
     return Mixture(shapes, _shares(_log_densities(shapes, points)))
 
 

@@ -38,25 +38,29 @@ class Scale(NamedTuple):
 class Model(NamedTuple):
     """What is learnt from the particles of some micrographs."""
 
-    mixture: Mixture
+    mixture: Mixture | None
+    """None where labels have told what outliers are."""
     logistic: Logistic
 
     def log_odds(self, features: Tensor, mixed: int) -> Tensor:
         """Against noise by the logistic function, against outliers by the densities; the worse rules."""
+        score = self.logistic.log_odds(features).clamp(-SURE, SURE)
+        if self.mixture is None:
+            return score
         parts = self.mixture.log_parts(features[:, :mixed])
         gate = (parts[:, 0] - parts[:, 2]).clamp(-SURE, SURE)
-        score = self.logistic.log_odds(features).clamp(-SURE, SURE)
         return -torch.logaddexp(-score, -gate)
 
 
-def learn(features: Tensor, object_chance: Tensor, mixed: int, labelled: bool = False) -> Model:
-    """Fit the mixture on the first ``mixed`` features and the logistic function on all.
-
-    The function learns the mixture's chances; if ``object_chance`` are labels, 0 or 1, it learns those.
-    """
+def learn(features: Tensor, object_chance: Tensor, mixed: int) -> Model:
+    """Fit the mixture on the first ``mixed`` features, and on all the logistic function of its chances."""
     mixture = fit_mixture(features[:, :mixed], object_chance)
-    chance = object_chance if labelled else mixture.responsibilities(features[:, :mixed])[:, 0]
-    return Model(mixture, fit_logistic(features, chance))
+    return Model(mixture, fit_logistic(features, mixture.responsibilities(features[:, :mixed])[:, 0]))
+
+
+def learn_labels(features: Tensor, label: Tensor) -> Model:
+    """Fit the logistic function to labels, 0 or 1."""
+    return Model(None, fit_logistic(features, label))
 
 
 def teaches(object_chance: Tensor) -> bool:

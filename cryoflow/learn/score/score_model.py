@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.learn.score.logistic import newton
-from cryoflow.learn.score.particle_score import Model, Scale, learn, particle_log_odds
+from cryoflow.learn.score.particle_score import Model, Scale, learn, learn_labels, particle_log_odds
 
 
 class Calibration(NamedTuple):
@@ -28,7 +28,7 @@ class ScoreModel(NamedTuple):
     scale: Scale
     model: Model
     calibration: Calibration
-    mixed: int
+    mixed: int = 0
     """How many of the first features the densities are of."""
 
     def log_odds(self, features: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def self_taught(features: Tensor, object_chance: Tensor, fold: Tensor, mixed: in
     return Scored(log_odds, ScoreModel(scale, model, Calibration(), mixed))
 
 
-def taught_by_labels(features: Tensor, label: Tensor, fold: Tensor, mixed: int) -> Scored:
+def taught_by_labels(features: Tensor, label: Tensor, fold: Tensor) -> Scored:
     """Learn from labels: each fold is scored by a model of the others, then all are calibrated together.
 
     Parameters
@@ -62,19 +62,16 @@ def taught_by_labels(features: Tensor, label: Tensor, fold: Tensor, mixed: int) 
         ``(n,)``: 1 for good, 0 for bad, nan for those to be scored only.
     fold : Tensor
         Int64 ``(n,)``; each has enough of both kinds outside it.
-    mixed : int
-        How many of the first features the densities are of.
     """
     scale = Scale.of(features)
     points, known = scale(features), ~label.isnan()
     log_odds = torch.zeros(len(points), dtype=points.dtype)
     for k in sorted(set(fold.tolist())):
         taught = known & (fold != k)
-        model = learn(points[taught], label[taught], mixed, labelled=True)
-        log_odds[fold == k] = model.log_odds(points[fold == k], mixed)
+        log_odds[fold == k] = learn_labels(points[taught], label[taught]).log_odds(points[fold == k], 0)
     calibration = calibrate(log_odds[known], label[known])
-    whole = learn(points[known], label[known], mixed, labelled=True)
-    return Scored(calibration(log_odds), ScoreModel(scale, whole, calibration, mixed))
+    whole = learn_labels(points[known], label[known])
+    return Scored(calibration(log_odds), ScoreModel(scale, whole, calibration))
 
 
 def calibrate(log_odds: Tensor, label: Tensor) -> Calibration:
