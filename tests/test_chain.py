@@ -7,7 +7,9 @@ from launch_project import cryoflow, kept, make_project, select_spec
 
 from cryoflow.cli import main
 from cryoflow.launch.chain import is_chain, read_chain
+from cryoflow.launch.inputs import input_files, with_files
 from cryoflow.project.record import read_record
+from cryoflow.spec import parse_spec
 
 TUTORIAL = Path(__file__).parents[1] / "specs" / "tutorial.yaml"
 
@@ -59,6 +61,37 @@ def test_steps_run_behind_those_that_feed_them_and_once(
     assert _chain(project) == 0
     assert _done(capsys) == dict.fromkeys(["first", "middle", "last", "beside"], "up to date")
     assert {path: path.stat().st_mtime_ns for path in (project / "Select").rglob("*")} == before
+
+
+def test_files_named_outside_the_first_tab_feed_a_step_as_well(project: Path) -> None:
+    by_name = select_spec(project.parent / "by_name.yaml", 1, number=24, alias="by_name")
+    with by_name.open("a") as file:
+        file.write("selection: {rows_in: Select/first/particles.star}\n")
+    (project.parent / "chain.yaml").write_text("chain: names\nsteps: [by_name.yaml, first.yaml]\n")
+    assert _chain(project) == 0
+    assert kept(project, "Select/job024") == kept(project, "Select/job020") == 2
+    inputs = read_record(project / "Select" / "job024")["inputs"]
+    assert [entry["path"] for entry in inputs] == [
+        "Extract/job012/particles.star",
+        "Select/job020/particles.star",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tab", "field", "there"),
+    [("selection", "scores", "particles_scores.star"), ("selection", "rows_in", "particles.star")],
+)
+def test_a_job_named_outside_the_first_tab_means_its_file(
+    tmp_path: Path, tab: str, field: str, there: str
+) -> None:
+    (tmp_path / "Sort/job013").mkdir(parents=True)
+    (tmp_path / "Sort/job013" / there).touch()
+    (tmp_path / "Sort/learnt").symlink_to("job013")
+    io = {"select_from_particles_star": "a.star"}
+    more = {"q_value_max": 0.1} if field == "scores" else {}
+    spec = parse_spec({"job": "Select", "io": io, tab: {field: "Sort/learnt", **more}})
+    assert input_files(spec) == ("a.star", "Sort/learnt")
+    assert input_files(with_files(tmp_path, spec)) == ("a.star", f"Sort/job013/{there}")
 
 
 def test_changed_threshold_runs_only_what_depends_on_it(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import copy
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,7 +12,10 @@ from cryoflow.spec import JobSpec, parse_spec, spec_dump
 
 _SUFFIXES = {".star", ".mrc", ".mrcs", ".map"}
 
-#: Field of a first tab -> what it takes; the others take particles.
+#: Tabs other than the first -> fields that name files.
+_BESIDE = {"scores": ("good_particles", "bad_particles", "score_model"), "selection": ("scores", "rows_in")}
+
+#: Field -> what it takes; the others take particles.
 _TAKES = {
     "input_micrographs_for_autopick": "micrographs",
     "micrograph_star_file": "micrographs",
@@ -23,6 +27,8 @@ _TAKES = {
     "select_classes_from_model_star": "model",
     "references_from_model_star": "model",
     "continue_from_here": "optimiser",
+    "scores": "scores",
+    "score_model": "score model",
 }
 
 #: What is taken -> names that jobs give it; of several that are there the last one by name is meant.
@@ -36,6 +42,8 @@ _NAMES = {
     ),
     "model": ("run_*it[0-9][0-9][0-9]_model.star",),
     "optimiser": ("run_*it[0-9][0-9][0-9]_optimiser.star",),
+    "scores": ("particles_scores.star",),
+    "score model": ("particles_model.json",),
     "particles": ("particles_sort.star", "particles.star", "run_*it[0-9][0-9][0-9]_data.star"),
 }
 
@@ -44,9 +52,9 @@ Numbered = Callable[[str], str]
 
 
 def input_files(spec: JobSpec) -> tuple[str, ...]:
-    """Return the files (or jobs) that the spec's first tab names."""
-    values: Iterable[Any] = dict(getattr(spec, "io", ())).values()
-    return tuple(dict.fromkeys(value for value in values if isinstance(value, str) and _is_file(value)))
+    """Return the files (or jobs) that the spec names."""
+    tabs = {tab: dict(getattr(spec, tab, ())) for tab in ("io", *_BESIDE)}
+    return tuple(dict.fromkeys(value for _, _, value in _named(tabs)))
 
 
 def with_files(project: Path, spec: JobSpec, numbered: Numbered | None = None) -> JobSpec:
@@ -66,16 +74,19 @@ def with_files(project: Path, spec: JobSpec, numbered: Numbered | None = None) -
         See `Numbered`; by default aliases are looked up in the project.
     """
     plain = spec_dump(spec)
-    tab = dict(plain.get("io") or {})
     find = numbered or (lambda name: without_alias(project, name))
-    meant = {
-        field: _file(project, value, field, find)
-        for field, value in tab.items()
-        if isinstance(value, str) and _is_file(value)
-    }
-    if all(tab[field] == value for field, value in meant.items()):
-        return spec
-    return parse_spec({**plain, "io": tab | meant}, spec.job)
+    new = copy.deepcopy(plain)
+    for tab, field, value in _named(plain):
+        new[tab][field] = _file(project, value, field, find)
+    return spec if new == plain else parse_spec(new, spec.job)
+
+
+def _named(tabs: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Give tab, field and value of all that names a file."""
+    for tab in ("io", *_BESIDE):
+        for field, value in (tabs.get(tab) or {}).items():
+            if isinstance(value, str) and (_is_file(value) if tab == "io" else field in _BESIDE[tab]):
+                yield tab, field, value
 
 
 def _file(project: Path, value: str, field: str, find: Numbered) -> str:

@@ -130,7 +130,7 @@ class Compute(Section):
     threads: int | None = field(
         "Threads", None, None, low=1, help="CPU threads per worker; none: as many as there are cores."
     )
-    workers: int = field("Workers", None, 1, low=1, help="Processes that share the micrographs between them.")
+    workers: int = field("Workers", None, 1, low=1, help="Threads that share the micrographs between them.")
     seed: int = field("Seed", None, 0, low=0, help="Same seed, same input, same device: the same bytes.")
     precision: Literal["single", "double"] = field(
         "Precision",
