@@ -7,14 +7,14 @@ from typing import Literal
 
 from cryoflow.spec.autopick_tabs import Autopicking, Io, Laplacian, References, Statistics
 from cryoflow.spec.base import Broken, JobSpec
-from cryoflow.spec.field import field, section
+from cryoflow.spec.field import own_field, section
 from cryoflow.spec.gpu import broken_gpu_rules
 
 
 class AutoPick(JobSpec):
     """Steps 10 and 11 of the tutorial."""
 
-    job: Literal["AutoPick"] = field("Job", None, "AutoPick")
+    job: Literal["AutoPick"] = own_field("Job", "AutoPick")
     io: Io = section("I/O", "Micrographs, and what to look for in them.")
     laplacian: Laplacian = section("Laplacian", "Blob detection without references.")
     references: References = section("References", "How references and micrographs are prepared.")

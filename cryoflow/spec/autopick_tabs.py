@@ -7,7 +7,7 @@ import re
 from pydantic import field_validator
 
 from cryoflow.spec.base import Section
-from cryoflow.spec.field import VERY_NEGATIVE, field, positive_or_off
+from cryoflow.spec.field import VERY_NEGATIVE, field, own_field, positive_or_off
 from cryoflow.spec.gpu import gpu_ids_field, use_gpu_field
 from cryoflow.spec.values import refusal
 
@@ -229,16 +229,14 @@ class Autopicking(Section):
     )
     use_gpu_acceleration: bool = use_gpu_field()
     which_gpus_to_use: str = gpu_ids_field()
-    figure_of_merit: str = field(
+    figure_of_merit: str = own_field(
         "Figure of merit",
-        None,
         "relion",
         choices=("relion", "ncc"),
         help="ncc: correlation coefficient under the mask, comparable between references and micrographs.",
     )
-    subpixel_peaks: bool = field(
+    subpixel_peaks: bool = own_field(
         "Subpixel peaks?",
-        None,
         False,
         help="Yes: coordinates between the samples of the search, at the top of a parabola.",
     )
@@ -248,9 +246,8 @@ class Autopicking(Section):
         high=0.1,
         help="0.01: fewer templates stand for many references, faster, within 1 % of each; off: exact.",
     )
-    candidate_floor: float = field(
+    candidate_floor: float = own_field(
         "Candidate floor",
-        None,
         0.3,
         low=0,
         help="Peaks down to here (or the threshold) are kept, so that --continue tunes above it in no time.",
@@ -260,9 +257,8 @@ class Autopicking(Section):
 class Statistics(Section):
     """What can be told of the picks without truth (cryoflow's own)."""
 
-    decoys: bool = field(
+    decoys: bool = own_field(
         "Decoys?",
-        None,
         False,
         help="Yes compares with decoys too, at 3 times the cost: picks_scores.star has a q-value a pick.",
     )

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
-from cryoflow.spec.field import Declaration, field, section
+from cryoflow.spec.field import Declaration, own_field, section
 from cryoflow.spec.names import fold, resolve, spellings
 from cryoflow.spec.values import is_nothing, read, refusal
 
@@ -121,20 +121,18 @@ class Section(Declared):
 class Compute(Section):
     """Where and how a job computes; nothing here changes what it computes."""
 
-    device: str = field(
+    device: str = own_field(
         "Device",
-        None,
         "auto",
         help="auto (a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU.",
     )
-    threads: int | None = field(
-        "Threads", None, None, low=1, help="CPU threads per worker; none: as many as there are cores."
+    threads: int | None = own_field(
+        "Threads", None, low=1, help="CPU threads per worker; none: as many as there are cores."
     )
-    workers: int = field("Workers", None, 1, low=1, help="Threads that share the micrographs between them.")
-    seed: int = field("Seed", None, 0, low=0, help="Same seed, same input, same device: the same bytes.")
-    precision: Literal["single", "double"] = field(
+    workers: int = own_field("Workers", 1, low=1, help="Threads that share the micrographs between them.")
+    seed: int = own_field("Seed", 0, low=0, help="Same seed, same input, same device: the same bytes.")
+    precision: Literal["single", "double"] = own_field(
         "Precision",
-        None,
         "single",
         choices=("single", "double"),
         help="double is slower and only meant for comparisons.",
@@ -152,23 +150,21 @@ class Compute(Section):
 class JobSpec(Declared):
     """What a job is to do; frozen, complete, and knowing no disk."""
 
-    job: str = field("Job", None)
-    number: int | None = field(
-        "Number", None, None, low=1, high=999999, help="Number of the job directory; none: the next free one."
+    job: str = own_field("Job")
+    number: int | None = own_field(
+        "Number", None, low=1, high=999999, help="Number of the job directory; none: the next free one."
     )
-    alias: str | None = field(
-        "Alias", None, None, help="A second, telling name for the job directory, e.g. template_based."
+    alias: str | None = own_field(
+        "Alias", None, help="A second, telling name for the job directory, e.g. template_based."
     )
-    star_style: Literal["input", "3.0", "3.1"] = field(
+    star_style: Literal["input", "3.0", "3.1"] = own_field(
         "STAR style",
-        None,
         "input",
         choices=("input", "3.0", "3.1"),
         help="Version of the tables written: that of the input, RELION 3.0's, or 3.1's with optics groups.",
     )
-    objective: str | None = field(
+    objective: str | None = own_field(
         "Objective",
-        None,
         None,
         help="Column of a sweep's table that is to be high, e.g. f1, or low, e.g. -seconds.",
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from cryoflow.spec.base import Broken, Compute, JobSpec, Section
-from cryoflow.spec.field import field, positive_or_off, section
+from cryoflow.spec.field import field, own_field, positive_or_off, section
 from cryoflow.spec.gpu import broken_gpu_rules, gpu_ids_field, use_gpu_field
 
 _OPTIMISER = re.compile(r".*_it(\d+)_optimiser\.star")
@@ -103,9 +103,8 @@ class Optimization(Section):
         unit="A",
         help="Aligns without finer detail than this, against overfitting; often 7 to 12 A; off: no limit.",
     )
-    reseed_empty_classes: bool = field(
+    reseed_empty_classes: bool = own_field(
         "Reseed empty classes?",
-        None,
         False,
         help="Yes splits the largest class when one has become empty; no: it stays empty.",
     )
@@ -145,9 +144,8 @@ class Sampling(Section):
         above=0,
         help="Finest step of the shifts.",
     )
-    fine_search: str = field(
+    fine_search: str = own_field(
         "Fine search",
-        None,
         "adaptive",
         choices=("adaptive", "exhaustive"),
         help="adaptive: only around the coarse poses that carry 99.9 % of the weight; exhaustive: all poses.",
@@ -200,7 +198,7 @@ class Class2DCompute(Compute):
 class Class2D(JobSpec):
     """Step 15 of the tutorial."""
 
-    job: Literal["Class2D"] = field("Job", None, "Class2D")
+    job: Literal["Class2D"] = own_field("Job", "Class2D")
     io: Io = section("I/O", "Particles, or the earlier run to go on from.")
     ctf: Ctf = section("CTF", "How the contrast transfer function is treated.")
     optimization: Optimization = section(

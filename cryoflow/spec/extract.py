@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from cryoflow.spec.base import Broken, JobSpec, Section
-from cryoflow.spec.field import NEGATIVE, field, positive_or_off, section
+from cryoflow.spec.field import NEGATIVE, field, own_field, positive_or_off, section
 
 
 class Io(Section):
@@ -140,9 +140,8 @@ class ExtractTab(Section):
         even=True,
         help="Side of the box after rescaling; the pixel size grows by box / this.",
     )
-    write_float16: bool = field(
+    write_float16: bool = own_field(
         "Write float16?",
-        None,
         False,
         help="Yes writes stacks of half the size (MRC mode 12); RELION 3 cannot read them.",
     )
@@ -151,7 +150,7 @@ class ExtractTab(Section):
 class Extract(JobSpec):
     """Step 12 of the tutorial."""
 
-    job: Literal["Extract"] = field("Job", None, "Extract")
+    job: Literal["Extract"] = own_field("Job", "Extract")
     io: Io = section("I/O", "Micrographs, and where the particles lie in them.")
     extract: ExtractTab = section("extract", "Box, contrast, background and size.")
 

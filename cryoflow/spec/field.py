@@ -124,6 +124,11 @@ def field(relion_label: str, key: str | None, default: Any = ..., *, label: str 
     )
 
 
+def own_field(label: str, default: Any = ..., **known: Any) -> Any:
+    """Declare a field of cryoflow's own, which RELION does not know; see `field`."""
+    return field(label, None, default, **known)
+
+
 def positive_or_off(relion_label: str, key: str | None, default: float | None = None, **known: Any) -> Any:
     """Declare a number above 0 that is switched off (None) by RELION's -1, by 0, or by none; see `field`."""
     return field(relion_label, key, default, off=NOT_POSITIVE, above=0, **known)

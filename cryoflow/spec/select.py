@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from cryoflow.spec.base import Broken, JobSpec, Section
-from cryoflow.spec.field import NOT_POSITIVE, field, positive_or_off, section
+from cryoflow.spec.field import NOT_POSITIVE, field, own_field, positive_or_off, section
 from cryoflow.spec.selection import Selection
 
 
@@ -150,7 +150,7 @@ class Duplicates(Section):
 class Select(JobSpec):
     """Steps 14 and 16 of the tutorial."""
 
-    job: Literal["Select"] = field("Job", None, "Select")
+    job: Literal["Select"] = own_field("Job", "Select")
     io: Io = section("I/O", "What to select from: exactly one of the four.")
     class_options: ClassOptions = section("Class options", "What happens to chosen classes.")
     subsets: Subsets = section("Subsets", "By value, by image statistics, or by splitting.")

@@ -8,36 +8,36 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag, field_validator, model_validator
 
 from cryoflow.spec.base import Declared, Section
-from cryoflow.spec.field import field
+from cryoflow.spec.field import own_field
 from cryoflow.spec.values import is_nothing, read_number, refusal
 
 
 class TopClasses(Declared):
     """The best classes by a column of the model's class table."""
 
-    top: int = field("Top", None, low=1, help="How many classes to keep.")
-    by: str = field("By", None, "rlnClassDistribution", help="Column of the class table that ranks them.")
-    ascending: bool = field("Ascending", None, False, help="Yes when low values are the good ones.")
+    top: int = own_field("Top", low=1, help="How many classes to keep.")
+    by: str = own_field("By", "rlnClassDistribution", help="Column of the class table that ranks them.")
+    ascending: bool = own_field("Ascending", False, help="Yes when low values are the good ones.")
 
 
 class TopRows(Declared):
     """The best particles or micrographs by a column."""
 
-    n: int = field("N", None, low=1, help="How many rows to keep.")
-    by: str = field("By", None, help="Column that ranks them.")
-    ascending: bool = field("Ascending", None, False, help="Yes when low values are the good ones.")
+    n: int = own_field("N", low=1, help="How many rows to keep.")
+    by: str = own_field("By", help="Column that ranks them.")
+    ascending: bool = own_field("Ascending", False, help="Yes when low values are the good ones.")
 
 
 class Bounds(Declared):
     """Lowest and highest value kept, both included; given as they are or as quantiles of the column."""
 
-    min: float | None = field("Min", None, None, help="Lowest value kept.")
-    max: float | None = field("Max", None, None, help="Highest value kept.")
-    min_quantile: float | None = field(
-        "Min quantile", None, None, low=0, high=1, help="0.2 drops the fifth of the rows with lower values."
+    min: float | None = own_field("Min", None, help="Lowest value kept.")
+    max: float | None = own_field("Max", None, help="Highest value kept.")
+    min_quantile: float | None = own_field(
+        "Min quantile", None, low=0, high=1, help="0.2 drops the fifth of the rows with lower values."
     )
-    max_quantile: float | None = field(
-        "Max quantile", None, None, low=0, high=1, help="0.8 drops the fifth of the rows with higher values."
+    max_quantile: float | None = own_field(
+        "Max quantile", None, low=0, high=1, help="0.8 drops the fifth of the rows with higher values."
     )
 
     @model_validator(mode="after")
@@ -63,70 +63,62 @@ Classes = Annotated[
 class Selection(Section):
     """Conditions that all must hold; none given: everything is kept."""
 
-    classes: Classes | None = field(
+    classes: Classes | None = own_field(
         "Classes",
-        None,
         None,
         help="Class numbers, e.g. [1, 4, 7], or the best ones: {top: 10, by: rlnClassDistribution}.",
     )
-    class_score_min: float | None = field(
+    class_score_min: float | None = own_field(
         "Class score min",
-        None,
         None,
         low=0,
         high=1,
         help="Least score of a class: about the part of its particles that are whole particles, e.g. 0.5.",
     )
-    q_value_max: float | None = field(
+    q_value_max: float | None = own_field(
         "Q-value max",
-        None,
         None,
         low=0,
         high=1,
         help="Largest q-value, e.g. 0.05: some 5 % of what is kept is noise, contaminants not counted.",
     )
-    probability_min: float | None = field(
+    probability_min: float | None = own_field(
         "Probability min",
-        None,
         None,
         low=0,
         high=1,
         help="Least chance of being a whole particle, e.g. 0.5, from Sort's learnt scores.",
     )
-    scores: str | None = field(
+    scores: str | None = own_field(
         "Scores",
-        None,
         None,
         help="Table with q-values or probabilities; none: particles_scores.star beside the input.",
     )
-    columns: dict[str, Bounds] | None = field(
+    columns: dict[str, Bounds] | None = own_field(
         "Columns",
-        None,
         None,
         help="Cuts on any column, e.g. {rlnParticleSelectZScore: {max: 1.0}}, or {min_quantile: 0.2}.",
     )
-    top: TopRows | None = field(
-        "Top", None, None, help="The best rows, e.g. {n: 5000, by: rlnAutopickFigureOfMerit}."
+    top: TopRows | None = own_field(
+        "Top", None, help="The best rows, e.g. {n: 5000, by: rlnAutopickFigureOfMerit}."
     )
-    above: str | None = field(
+    above: str | None = own_field(
         "Above",
-        None,
         None,
         help="This image and all that come before it in the sorted order, e.g. 000012@Extract/job012/a.mrcs.",
     )
-    sort_by: str = field(
-        "Sort by", None, "rlnParticleSelectZScore", help="Column that orders the images for 'above'."
+    sort_by: str = own_field(
+        "Sort by", "rlnParticleSelectZScore", help="Column that orders the images for 'above'."
     )
-    ascending: bool = field(
-        "Ascending", None, True, help="Whether low values come first in that order, as for Z-scores."
+    ascending: bool = own_field(
+        "Ascending", True, help="Whether low values come first in that order, as for Z-scores."
     )
-    rows_in: str | None = field(
+    rows_in: str | None = own_field(
         "Rows in",
-        None,
         None,
         help="A STAR or text file that names the rows to keep: images, micrographs, or micrograph, x and y.",
     )
-    invert: bool = field("Invert", None, False, help="Yes keeps what would be dropped, and drops the rest.")
+    invert: bool = own_field("Invert", False, help="Yes keeps what would be dropped, and drops the rest.")
 
     @field_validator("classes", mode="before")
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from cryoflow.spec.base import Broken, JobSpec, Section
-from cryoflow.spec.field import field, positive_or_off, section
+from cryoflow.spec.field import field, own_field, positive_or_off, section
 
 
 class Io(Section):
@@ -58,30 +58,26 @@ class Reference(Section):
 class Scores(Section):
     """Chances of being a whole particle, from the micrographs themselves (cryoflow's own)."""
 
-    learnt_scores: bool = field(
+    learnt_scores: bool = own_field(
         "Learnt scores?",
-        None,
         False,
         help="Yes writes particles_scores.star: probability, q-value and features of every particle.",
     )
-    good_particles: str | None = field(
+    good_particles: str | None = own_field(
         "Good particles",
-        None,
         None,
         help="Particles known to be good, such as a Select job's: the score learns from these.",
     )
-    bad_particles: str | None = field(
-        "Bad particles", None, None, help="Particles known to be bad; off: all that are not good."
+    bad_particles: str | None = own_field(
+        "Bad particles", None, help="Particles known to be bad; off: all that are not good."
     )
-    good_classes: list[int] | None = field(
+    good_classes: list[int] | None = own_field(
         "Good classes",
-        None,
         None,
         help="Of good particles that come from a classification only these classes are good, the rest bad.",
     )
-    score_model: str | None = field(
+    score_model: str | None = own_field(
         "Score model",
-        None,
         None,
         help="particles_model.json of another Sort job, to score as was learnt there; off: learn here.",
     )
@@ -103,7 +99,7 @@ class Scores(Section):
 class Sort(JobSpec):
     """Step 13 of the tutorial."""
 
-    job: Literal["Sort"] = field("Job", None, "Sort")
+    job: Literal["Sort"] = own_field("Job", "Sort")
     io: Io = section("I/O", "Particles, and the references they were found or classified with.")
     reference: Reference = section(
         "Reference", "How references compare with particles.", relion_heading="References"
