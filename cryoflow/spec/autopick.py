@@ -15,11 +15,11 @@ class AutoPick(JobSpec):
     """Steps 10 and 11 of the tutorial."""
 
     job: Literal["AutoPick"] = own_field("Job", "AutoPick")
-    io: Io = section("I/O", "Micrographs, and what to look for in them.")
-    laplacian: Laplacian = section("Laplacian", "Blob detection without references.")
-    references: References = section("References", "How references and micrographs are prepared.")
-    autopicking: Autopicking = section("autopicking", "Which peaks become picks.")
-    statistics: Statistics = section("Statistics", "What can be told of the picks without truth.")
+    io: Io = section("I/O", Io)
+    laplacian: Laplacian = section("Laplacian", Laplacian)
+    references: References = section("References", References)
+    autopicking: Autopicking = section("autopicking", Autopicking)
+    statistics: Statistics = section("Statistics", Statistics)
 
     def broken_rules(self) -> Iterator[Broken]:
         """Yield every rule between fields that this spec breaks."""

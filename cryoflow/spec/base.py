@@ -119,7 +119,7 @@ class Section(Declared):
 
 
 class Compute(Section):
-    """Where and how a job computes; nothing here changes what it computes."""
+    """Device, threads, workers, seed and precision."""
 
     device: str = own_field(
         "Device",
@@ -168,7 +168,7 @@ class JobSpec(Declared):
         None,
         help="Column of a sweep's table that is to be high, e.g. f1, or low, e.g. -seconds.",
     )
-    compute: Compute = section("Compute", "Device, threads, workers, seed and precision.")
+    compute: Compute = section("Compute", Compute)
 
     @classmethod
     def sections(cls) -> dict[str, type[Section]]:

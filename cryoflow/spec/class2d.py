@@ -199,13 +199,11 @@ class Class2D(JobSpec):
     """Step 15 of the tutorial."""
 
     job: Literal["Class2D"] = own_field("Job", "Class2D")
-    io: Io = section("I/O", "Particles, or the earlier run to go on from.")
-    ctf: Ctf = section("CTF", "How the contrast transfer function is treated.")
-    optimization: Optimization = section(
-        "Optimization", "How many classes, and how hard to look.", relion_heading="Optimisation"
-    )
-    sampling: Sampling = section("Sampling", "Which orientations and shifts are tried.")
-    compute: Class2DCompute = section("Compute", "Device, threads, and RELION's compute fields.")
+    io: Io = section("I/O", Io)
+    ctf: Ctf = section("CTF", Ctf)
+    optimization: Optimization = section("Optimization", Optimization, relion_heading="Optimisation")
+    sampling: Sampling = section("Sampling", Sampling)
+    compute: Class2DCompute = section("Compute", Class2DCompute)
 
     def broken_rules(self) -> Iterator[Broken]:
         """Yield every rule between fields that this spec breaks."""

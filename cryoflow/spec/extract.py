@@ -151,8 +151,8 @@ class Extract(JobSpec):
     """Step 12 of the tutorial."""
 
     job: Literal["Extract"] = own_field("Job", "Extract")
-    io: Io = section("I/O", "Micrographs, and where the particles lie in them.")
-    extract: ExtractTab = section("extract", "Box, contrast, background and size.")
+    io: Io = section("I/O", Io)
+    extract: ExtractTab = section("extract", ExtractTab)
 
     def broken_rules(self) -> Iterator[Broken]:
         """Yield every rule between fields that this spec breaks."""

@@ -134,9 +134,10 @@ def positive_or_off(relion_label: str, key: str | None, default: float | None = 
     return field(relion_label, key, default, off=NOT_POSITIVE, above=0, **known)
 
 
-def section(heading: str, help: str, *, relion_heading: str = "") -> Any:
-    """Declare a tab of a job; left out, it stands at its defaults (and misses what it must have)."""
+def section(heading: str, tab: type, *, relion_heading: str = "") -> Any:
+    """Declare a tab of a job, described by its docstring; left out, it stands at its defaults."""
     relion_heading = relion_heading or heading
+    help = str(tab.__doc__)
     return Field(
         default_factory=dict,
         validate_default=True,

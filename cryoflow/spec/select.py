@@ -151,11 +151,11 @@ class Select(JobSpec):
     """Steps 14 and 16 of the tutorial."""
 
     job: Literal["Select"] = own_field("Job", "Select")
-    io: Io = section("I/O", "What to select from: exactly one of the four.")
-    class_options: ClassOptions = section("Class options", "What happens to chosen classes.")
-    subsets: Subsets = section("Subsets", "By value, by image statistics, or by splitting.")
-    duplicates: Duplicates = section("Duplicates", "Particles that lie on top of each other.")
-    selection: Selection = section("Selection", "What RELION's user does by clicking, declared.")
+    io: Io = section("I/O", Io)
+    class_options: ClassOptions = section("Class options", ClassOptions)
+    subsets: Subsets = section("Subsets", Subsets)
+    duplicates: Duplicates = section("Duplicates", Duplicates)
+    selection: Selection = section("Selection", Selection)
 
     def broken_rules(self) -> Iterator[Broken]:
         """Yield every rule between fields that this spec breaks."""

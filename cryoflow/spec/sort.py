@@ -100,11 +100,9 @@ class Sort(JobSpec):
     """Step 13 of the tutorial."""
 
     job: Literal["Sort"] = own_field("Job", "Sort")
-    io: Io = section("I/O", "Particles, and the references they were found or classified with.")
-    reference: Reference = section(
-        "Reference", "How references compare with particles.", relion_heading="References"
-    )
-    scores: Scores = section("Scores", "Chances of being a whole particle, from the micrographs themselves.")
+    io: Io = section("I/O", Io)
+    reference: Reference = section("Reference", Reference, relion_heading="References")
+    scores: Scores = section("Scores", Scores)
 
     def broken_rules(self) -> Iterator[Broken]:
         """Yield every rule between fields that this spec breaks."""
