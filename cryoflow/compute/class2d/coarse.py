@@ -10,7 +10,7 @@ from torch import Tensor
 from cryoflow.compute.class2d.prepare import Prepared
 from cryoflow.compute.class2d.project import Rows
 from cryoflow.compute.class2d.shifts import moved
-from cryoflow.compute.class2d.weights import significant_threshold
+from cryoflow.compute.class2d.weights import negligible
 
 
 class CoarseGrid(NamedTuple):
@@ -51,7 +51,7 @@ def coarse_prior(grid: CoarseGrid, images: Prepared, prior: Tensor, fraction: fl
     values += prior[:, :, None, :, None]
     flat = values.flatten(1)
     weights = flat.sub_(flat.amax(1, keepdim=True)).exp_()
-    light = weights < significant_threshold(weights, fraction)[:, None]
+    light = negligible(weights, fraction)
     return by_sample.expand(shape).masked_fill(light.view(values.shape).permute(3, 0, 1, 2, 4), -torch.inf)
 
 

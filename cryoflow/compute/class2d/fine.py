@@ -122,30 +122,33 @@ def looks(chunk: Chunk, grid: FineGrid, prior: Tensor) -> list[Look]:
 
 
 def _look(chunk: Chunk, grid: FineGrid, classes: Tensor, members: Tensor, prior: Tensor) -> Look:
-    values = _log_likelihood(chunk, grid, classes, members)
-    turns, count, angles, particles, offsets = values.shape
-    spread = prior[classes][:, members].permute(3, 0, 4, 1, 2)[
-        :, :, None, :, :, None
-    ]  # (H, c, 1, A, b, 1, S)
-    values.view(turns, count, 2, angles // 2, particles, 4, offsets // 4).add_(spread)
+    """From the functions of the basis to the offsets, class by class: what that takes fits into caches."""
+    mixed, wanted = _products(chunk, grid, classes, members), prior[classes][:, members]
+    (turns, angles), offsets = grid.psi_deg.shape, len(grid.amplitude)
+    spread = torch.cat((grid.amplitude, grid.amplitude.new_ones(offsets, 1)), 1)
+    values = mixed.new_empty(turns, len(classes), angles, len(members), offsets)
+    for turn in range(turns):
+        for k, value in enumerate(values[turn]):
+            torch.mm(mixed[turn, k].flatten(0, 1), spread.T, out=value.flatten(0, 1))
+            by_coarse = wanted[k, :, :, turn].permute(2, 0, 1)[:, :, None]  # (A, b, 1, S)
+            value.view(2, angles // 2, len(members), 4, offsets // 4).add_(by_coarse)
     return Look(classes, members, values)
 
 
-def _log_likelihood(chunk: Chunk, grid: FineGrid, classes: Tensor, members: Tensor) -> Tensor:
-    """``(H, c, J, b, T)``: one product for the real, one for the imaginary parts and one for the norms; then
-    from the functions of the basis to the offsets, the norms being the same for all."""
+def _products(chunk: Chunk, grid: FineGrid, classes: Tensor, members: Tensor) -> Tensor:
+    """``(H, c, J, b, s + 1)``: with the image times each function of the basis, one product for the real and
+    one for the imaginary parts; at the end the norms, which are the same for all offsets."""
     images, seen = chunk.masked.of(members), grid.seen
     rows = Rows(*(field.flatten(0, 1)[:, seen] for field in of_classes(grid.rows, classes)))
-    (turns, angles), (offsets, functions) = grid.psi_deg.shape, grid.amplitude.shape
+    (turns, angles), functions = grid.psi_deg.shape, len(grid.basis)
     real = rows.real @ images.real.flatten(0, 1)[:, seen].T
     imag = rows.imag @ images.imag.flatten(0, 1)[:, seen].T
     mixed = real.new_empty(turns, len(rows.power), len(members), functions + 1)
-    torch.add(*(part.view(*mixed.shape[1:3], -1) for part in (real, imag)), out=mixed[0, ..., :-1])
-    if turns == 2:
-        torch.sub(*(part.view(*mixed.shape[1:3], -1) for part in (real, imag)), out=mixed[1, ..., :-1])
+    parts = [part.view(*mixed.shape[1:3], functions) for part in (real, imag)]
+    for turn, combine in enumerate((torch.add, torch.sub)[:turns]):
+        combine(*parts, out=mixed[turn, ..., :-1])
     mixed[..., -1] = rows.power @ chunk.images.weight[members][:, seen].T * -0.5
-    spread = torch.cat((grid.amplitude, torch.ones_like(grid.amplitude[:, :1])), 1)
-    return (mixed.flatten(0, 2) @ spread.T).view(turns, len(classes), angles, len(members), offsets)
+    return mixed.view(turns, len(classes), angles, len(members), functions + 1)
 
 
 def of_classes(rows: Rows, classes: Tensor) -> Rows:

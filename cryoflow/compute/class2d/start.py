@@ -15,8 +15,8 @@ from cryoflow.compute.fourier import frequencies, lowpass_mask, shells
 from cryoflow.errors import CryoflowError
 
 START_FREQUENCY = 0.07
-"""Cycles per pixel up to which the first references go. RELION's go half as far, by their data; so much alike,
-most of 20 classes of 1600 particles merged into two."""
+"""Cycles per pixel up to which the first references go. RELION's go half as far, by their data: so much
+alike that most of 20 classes of 1600 particles merged into two."""
 START_OFFSET_PX = 10.0
 """First standard deviation of the offset prior."""
 CHUNK = 256

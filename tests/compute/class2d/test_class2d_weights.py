@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from cryoflow.compute.class2d.plan import CPU, chunk_size
-from cryoflow.compute.class2d.weights import significant_threshold
+from cryoflow.compute.class2d.weights import negligible
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.01, 1.0, 20.0, 90.0])
@@ -11,11 +11,12 @@ from cryoflow.compute.class2d.weights import significant_threshold
 def test_kept_are_the_heaviest_and_few_more_than_needed(spread: float, size: int) -> None:
     logs = np.random.default_rng(size).normal(size=(3, size)) * spread
     weights = np.exp(logs - logs.max(1, keepdims=True)).astype(np.float32)
-    found = significant_threshold(torch.from_numpy(weights), 0.999).numpy()
-    for row, threshold in zip(weights, found, strict=True):
-        total = row.sum(dtype=np.float64)
-        assert row[row >= threshold].sum(dtype=np.float64) >= 0.999 * total * (1 - 1e-6)
-        assert row[row >= threshold * 1.003].sum(dtype=np.float64) <= 0.999 * total * (1 + 1e-6)
+    light = negligible(torch.from_numpy(weights), 0.999).numpy()
+    for row, dropped in zip(weights, light, strict=True):
+        total, lightest = row.sum(dtype=np.float64), row[~dropped].min()
+        assert row[~dropped].sum(dtype=np.float64) >= 0.999 * total * (1 - 1e-6)
+        assert not dropped.any() or row[dropped].max() <= lightest
+        assert row[row >= lightest * 1.003].sum(dtype=np.float64) <= 0.999 * total * (1 + 1e-6)
 
 
 def test_chunks_fit_into_memory() -> None:
