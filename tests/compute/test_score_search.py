@@ -4,6 +4,7 @@ import torch
 
 from cryoflow.compute.rotate import padded_transform
 from cryoflow.compute.score.decoys import NULLS, Null, decoys, to_polar
+from cryoflow.compute.score.features import View, measure
 from cryoflow.compute.score.picks import Competition, Peaks, best_near, compete, local_maxima, own_peaks
 from cryoflow.compute.score.prepared import Prepared, prepare
 from cryoflow.compute.score.scene import COARSE, Scene, whitened
@@ -81,6 +82,18 @@ def test_a_particle_is_found_where_it_lies() -> None:
     y, x = np.unravel_index(int(match.ncc.argmax()), tuple(match.ncc.shape))
     assert abs(y * scene.pixel_y_a - 91 * PIXEL) < scene.pixel_a
     assert abs(x * scene.pixel_x_a - 132 * PIXEL) < scene.pixel_a
+
+
+def test_features_do_not_tell_the_level_of_the_background() -> None:
+    scene = scene_of(noise((180, 200)))
+    lifted = scene._replace(image=scene.image + 3, total=scene.total + 3 * scene.window.sum())
+    match, middle = search(scene, particle()[None], PIXEL), torch.zeros_like(scene.image)
+    place = (torch.tensor([300.0, 250.0]).double(), torch.tensor([200.0, 320.0]).double())
+    views = [View(one, match) for one in (scene, lifted)]
+    here, there = (measure(view, view, middle, place, 0.2 * DIAMETER).features for view in views)
+    for before, after in zip(here, there, strict=True):
+        torch.testing.assert_close(after, before, rtol=0, atol=1e-4)
+    assert float(here.maximum.min()) > 1
 
 
 def ring_power(image: torch.Tensor) -> np.ndarray:

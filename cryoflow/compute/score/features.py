@@ -32,11 +32,10 @@ class Features(NamedTuple):
     log_sd_middle: Tensor
     """Log of the local sd between D/3 and D/6, over the micrograph's median."""
     maximum: Tensor
-    """Of the coarse image in the disc of the particle's diameter, as the next one and the skewness."""
+    """Of the coarse image in the disc of the particle's diameter, as the next one and the skewness; less the
+    mean of the window, as the rings' means: beside carbon the background is uneven, and tells nothing."""
     minimum: Tensor
     skewness: Tensor
-    window_mean: Tensor
-    """Sum over the window by the root of its area."""
     ring_mean_0: Tensor
     """Mean and sd up to 0.15 diameters from the centre, and from there to 0.3."""
     ring_mean_1: Tensor
@@ -54,7 +53,7 @@ class Features(NamedTuple):
     z_fine: Tensor
 
 
-MIXTURE = Features._fields[:13]
+MIXTURE = Features._fields[:12]
 """Those that tell the kinds apart by their densities; the logistic function takes all."""
 
 
@@ -99,7 +98,6 @@ def measure(
         "ncc": ncc,
         "log_variance": variance.log(),
         "log_sd_middle": middle[iy, ix],
-        "window_mean": scene.total[iy, ix] / area.sqrt(),
         "z_mean": match.mean[iy, ix],
         "z_sd": match.sd[iy, ix],
         "log_amplitude": match.amplitude[iy, ix].clamp_min(1e-3).log(),
@@ -123,7 +121,8 @@ def _fine(view: View, y_a: Tensor, x_a: Tensor) -> dict[str, Tensor]:
 def _shape(scene: Scene, iy: Tensor, ix: Tensor) -> dict[str, Tensor]:
     size = 2 * int(0.5 * scene.diameter_a / scene.pixel_a) + 4
     radius = distance_map(size, scene.image) * scene.pixel_a / scene.diameter_a
-    boxes = _boxes(scene.image, iy, ix, size)
+    level = scene.total[iy, ix] / scene.window.sum()
+    boxes = _boxes(scene.image, iy, ix, size) - level[:, None, None]
     disc = boxes[:, radius < 0.5]
     centred = disc - disc.mean(1, keepdim=True)
     sd = centred.std(1).clamp_min(1e-6)

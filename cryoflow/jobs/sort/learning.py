@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cryoflow.compute.score.features import MIXTURE
+from cryoflow.compute.score.features import MIXTURE, Features
 from cryoflow.errors import CryoflowError
 from cryoflow.files.seeds import seed_for
 from cryoflow.jobs.sort.score_plan import Plan
@@ -16,8 +16,8 @@ from cryoflow.learn.score.particle_score import FOLDS, teaches
 from cryoflow.learn.score.score_model import ScoreModel, self_taught, taught_by_labels
 from cryoflow.project.context import JobContext
 
-LEAST = 60
-"""Good and bad particles that must be left when a fold is taken out: thrice as many as there are features."""
+LEAST = 3 * len(Features._fields)
+"""Good and bad particles that must be left when a fold is taken out."""
 
 
 class Learnt(NamedTuple):
