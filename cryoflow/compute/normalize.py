@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 FLAT = 1e-10
-"""Background standard deviations below this are not divided by."""
+"""Background standard deviations below this are not divided by, nor those that rounding alone would make."""
 
 
 class Background(NamedTuple):
@@ -91,7 +91,7 @@ def subtract_plane(images: Tensor, where: Background) -> Tensor:
 def normalize(images: Tensor, where: Background) -> Tensor:
     """Subtract the background plane; then background mean 0 and standard deviation 1.
 
-    Images whose background is flat (standard deviation below 1e-10) only lose their plane.
+    Images whose background is flat (see `FLAT`) only lose their plane.
 
     Parameters
     ----------
@@ -100,9 +100,10 @@ def normalize(images: Tensor, where: Background) -> Tensor:
     where : Background
         Of images of this size and number type.
     """
+    rounding = torch.finfo(images.dtype).eps * (images.flatten(1) @ where.weight).abs()
     level = subtract_plane(images, where)  # its background has mean 0
     sd = torch.sqrt(level.flatten(1).square() @ where.weight)
-    return level.div_(sd.masked_fill_(sd < FLAT, 1)[:, None, None])
+    return level.div_(sd.masked_fill_(sd < FLAT + rounding, 1)[:, None, None])
 
 
 def remove_dust(

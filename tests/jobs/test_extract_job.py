@@ -145,6 +145,8 @@ BREAKAGES = {
     "coordinates": "mic2_autopick.star: holds no coordinates",
     "a coordinate": "mic2_autopick.star: the coordinates of row 2 are not finite",
     "pixels": "cover pixels that are not finite numbers",
+    "defocus": "rlnDefocusU of MotionCorr/job002/Movies/mic2.mrc is not a finite number",
+    "size": "mic2.mrc: is 20 x 23 pixels, less than a box of 24",
 }
 
 
@@ -159,6 +161,11 @@ def test_a_broken_micrograph_is_a_failure_and_the_others_go_on(project: Path, br
         pixels, pick = micrograph(2), picks(2).iloc[1]
         pixels[int(pick["rlnCoordinateY"]), int(pick["rlnCoordinateX"])] = np.nan
         write_mrc(path, pixels, PIXEL)
+    elif breakage == "defocus":
+        table = micrograph_rows().assign(rlnDefocusU=[9000.0, np.nan, 11000.0])
+        write_star(project / "CtfFind/job003/micrographs_ctf.star", {"": table})
+    elif breakage == "size":
+        write_mrc(path, micrograph(2)[:23, :20], PIXEL)
     else:
         rows = picks(2)[["rlnCoordinateX"]] if breakage == "coordinates" else picks(2)
         rows.iloc[1, 0] = np.nan
@@ -167,8 +174,18 @@ def test_a_broken_micrograph_is_a_failure_and_the_others_go_on(project: Path, br
     result = run(extract_spec(), job)
     assert [failure.item for failure in result.failures] == ["MotionCorr/job002/Movies/mic2.mrc"]
     assert BREAKAGES[breakage] in result.failures[0].message
-    assert result.counts["particles"] == 10 and "mic2" in listener(job).warned[0]
+    assert result.counts["particles"] == 10 and not listener(job).warned
     assert not (job.directory / "Movies/mic2.mrcs").exists()
+
+
+@pytest.mark.parametrize("level", [0, 1234.567])
+def test_a_blank_micrograph_is_told(project: Path, level: float) -> None:
+    write_mrc(project / "MotionCorr/job002/Movies/mic2.mrc", np.full((61, 80), level), PIXEL)
+    job = context(project, "Extract/job012")
+    run(extract_spec(), job)
+    (told,) = listener(job).warned
+    assert told.startswith("MotionCorr/job002/Movies/mic2.mrc: background means") and "blank" in told
+    assert np.abs(read_stack(job.directory / "Movies/mic2.mrcs")).max() < 1e-3 and "\n" not in told
 
 
 def test_no_micrograph_at_all_is_an_error(project: Path) -> None:
@@ -387,6 +404,16 @@ def test_refined_particles_of_other_micrographs_name_both_files(project: Path) -
     rows = read_particles(project / "data.star").rows
     write_star(project / "data.star", {"": rows.drop(columns="rlnMicrographName")})
     with pytest.raises(FileError, match=r"data.star: lacks .*rlnMicrographName.*micrographs_ctf.star"):
+        again(project)
+
+
+@pytest.mark.parametrize("column", ["rlnOriginX", "rlnAnglePsi"])
+def test_a_refined_value_that_is_no_number_is_told(project: Path, column: str) -> None:
+    refined(project, rlnAnglePsi=0.0)
+    rows = read_particles(project / "data.star").rows
+    rows.loc[3, column] = np.nan
+    write_star(project / "data.star", {"": rows})
+    with pytest.raises(FileError, match=rf"data.star: {column} of row 4 is not a finite number$"):
         again(project)
 
 

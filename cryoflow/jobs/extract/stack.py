@@ -21,6 +21,7 @@ from cryoflow.files.mrc import map_image, map_stack, read_header, write_stack
 from cryoflow.files.read_ahead import read_ahead
 from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import Table, read_particles, write_table
+from cryoflow.jobs.ctf_columns import CTF_NEEDED
 from cryoflow.jobs.extract.positions import Source
 from cryoflow.jobs.extract.rows import Frame, coordinates, particle_rows
 
@@ -118,6 +119,7 @@ def _extract(task: Task, spread: Mapper) -> Done:
         y, x = coordinates(picks)
     except CryoflowError as error:
         raise error if isinstance(task.source, pd.DataFrame) else FileError(task.source, str(error)) from None
+    _check(task, micrograph.shape)
     begin = corners(torch.from_numpy(y), torch.from_numpy(x), task.settings.size)
     inside = touching(begin, task.settings.size, *micrograph.shape)
     outside = int((~inside).sum())
@@ -131,6 +133,16 @@ def _extract(task: Task, spread: Mapper) -> Done:
     departures = _departures(task)
     write_table(task.table, Table(rows, task.frame.style, task.table, "", task.frame.optics))
     return Done(task.name, rows, outside, departures=departures)
+
+
+def _check(task: Task, shape: tuple[int, ...]) -> None:
+    """See to it that boxes can be cut and that the CTF is known, where there is one."""
+    if task.settings.size > max(shape):
+        size = task.settings.size
+        raise FileError(task.path, f"is {shape[1]} x {shape[0]} pixels, less than a box of {size}")
+    for column in CTF_NEEDED:
+        if not np.isfinite(task.frame.micrograph.get(column, 0.0)):
+            raise FileError(task.listed, f"{column} of {task.name} is not a finite number")
 
 
 def _seeds(task: Task, rows: pd.DataFrame) -> list[int]:

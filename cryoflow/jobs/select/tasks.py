@@ -90,7 +90,6 @@ def _measure(context: JobContext, names: list[str]) -> tuple[Floats, Floats, tup
                 found = moments(torch.from_numpy(read_stack(context.project / path, indices)))
                 mean[list(places)], sd[list(places)] = found.mean.numpy(), found.sd.numpy()
         except CryoflowError as error:
-            context.report.warn(str(error))
             failures.append(Failure(path, str(error)))
     return mean, sd, tuple(failures)
 
