@@ -7,14 +7,14 @@ match (Scheres 2015, J Struct Biol 189:114). RELION adds a random term to E, whi
 micrograph's place in the list; here it is left at its expectation, 0.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from cryoflow.compute.band import BandInverse
+from cryoflow.compute.band import PairInverse
 from cryoflow.compute.ctf import CtfParameters, ctf_at
 from cryoflow.compute.local_correlation import LocalTemplates, local_norm
 from cryoflow.compute.low_rank import best_over_psi
@@ -136,7 +136,7 @@ def _best_of_all(search: Search, block: Tensor) -> _Best:
     refs = len(search.upright)
     if search.low_rank is not None:
         return _Best(*best_over_psi(search.low_rank, refs, search.band, search.grid, block))
-    best = [_best_over_psi(search, partial(search.conjugates, number), block) for number in range(refs)]
+    best = [_best_over_psi(search, partial(search.pairs, number), block) for number in range(refs)]
     return _Best(torch.stack([b.correlation for b in best]), torch.stack([b.psi_index for b in best]))
 
 
@@ -144,7 +144,7 @@ def _coefficients(search: Search, block: Tensor, ctf: Tensor | None, background:
     del background  # what counts is the variance inside the disc, not around it
     local = LocalTemplates(search, ctf)
     best = [
-        _best_over_psi(search, partial(local.conjugates, reference), block)
+        _best_over_psi(search, partial(local.pairs, reference), block)
         for reference in range(len(search.upright))
     ]
     correlation = torch.stack([b.correlation for b in best])
@@ -199,31 +199,26 @@ def _area(grid: WorkGrid) -> float:
     return grid.rows * grid.columns * grid.spacing**2
 
 
-def _best_over_psi(search: Search, conjugates: Callable[[int, int], Tensor], block: Tensor) -> _Best:
+def _best_over_psi(search: Search, pairs: Callable[[int, int], Tensor], block: Tensor) -> _Best:
     """Highest correlation and the angle that gives it, at every sample; the first of equals."""
-    shape, batch = search.grid.inside, _batch(search)
-    inverse = BandInverse(search.band, search.grid, batch, block.dtype)
-    best = block.real.new_full(shape, -torch.inf)
-    index = torch.zeros(shape, dtype=torch.int16, device=block.device)
+    half, batch = search.distinct_psis, _batch(search)
+    inverse = PairInverse(search.band, search.grid, batch, block)
+    best = block.real.new_full((*search.grid.inside, 2), -torch.inf)  # over half a turn, and the other half
+    index = torch.zeros_like(best, dtype=torch.int16)
     better = torch.empty_like(index)
-    for start, stop in _chunks(len(search.psi_deg), search.distinct_psis, batch):
-        maps = inverse.product(conjugates(start, stop), block)
-        for psi, values in enumerate(maps, start):
+    for start in range(0, half, batch):
+        for psi, values in enumerate(inverse.images(pairs(start, min(start + batch, half))), start):
             torch.gt(values, best, out=better)
             torch.maximum(index, better.mul_(psi), out=index)  # later angles have higher numbers
             torch.maximum(best, values, out=best)
-    return _Best(best, index)
-
-
-def _chunks(psis: int, half: int, batch: int) -> Iterator[tuple[int, int]]:
-    """Ranges of angles that do not cross the half turn."""
-    for begin in range(0, psis, half):
-        for start in range(begin, begin + half, batch):
-            yield start, min(start + batch, begin + half)
+    (first, second), (number, opposite) = best.unbind(-1), index.unbind(-1)
+    if half == len(search.psi_deg):  # no angle has its opposite
+        return _Best(first, number)
+    return _Best(torch.maximum(first, second), torch.where(second > first, opposite + half, number))
 
 
 def _batch(search: Search) -> int:
-    """How many correlations to hold at a time."""
+    """How many pairs of correlations to hold at a time."""
     grid, device = search.grid, search.upright.device
     each = 2 * grid.rows * grid.columns * search.upright.element_size()
     budget = _CPU_BATCH_BYTES

@@ -11,71 +11,51 @@ import math
 import torch
 from torch import Tensor
 
-from cryoflow.compute.band import Band
-from cryoflow.compute.partial_dft import centred_transform, inverse_at
+from cryoflow.compute.band import Band, full_plane
 from cryoflow.compute.search import Search
 from cryoflow.compute.work_grid import WorkGrid
 
-_KEPT_BYTES = 1 << 28
-"""Transforms of one reference kept until they serve again, half a turn on."""
 _LEAST_SHARE = 1e-5
 """Local variance over that of everything, below which a place is flat."""
 
 
 class LocalTemplates:
-    """Rotated references of one CTF, cut to the disc and normalised under it."""
+    """Rotated references of one CTF, cut to the disc and normalised under it.
+
+    Both ways between samples and frequencies are sums with ``cas = cos + sin`` of the full plane's pairs, and
+    ``cas(y + x) = cos(y) cas(x) + sin(y) cas(-x)`` makes them two products.
+    """
 
     def __init__(self, search: Search, ctf: Tensor | None) -> None:
-        spacing = search.grid.spacing
+        spacing, band = search.grid.spacing, search.band
         reach = math.ceil(search.references.radius / spacing)
-        self.search, self.ctf = search, ctf
-        device = search.band.y.device
-        number = torch.arange(-reach, reach + 1, dtype=torch.float64, device=device)
+        number = torch.arange(-reach, reach + 1, dtype=torch.float64, device=band.y.device)
+        self.search = search
         self.offset = number * spacing
         """Of the samples of the disc's square, micrograph pixels."""
         self.disc = torch.hypot(self.offset[:, None], self.offset) < search.references.radius
         """Bool ``(n, n)``, centre in the middle."""
-        self._reference = -1
-        self._first_half: dict[int, Tensor] = {}
-        each = search.upright[0].numel() * search.upright.element_size()
-        self._keeps = each * search.distinct_psis <= _KEPT_BYTES
+        kept = band.inside & band.below_nyquist(search.grid)
+        self._kept = full_plane(kept.to(search.upright.real.dtype))
+        self._shown = self._kept if ctf is None else full_plane(ctf * kept)
+        y, x = (2 * torch.pi * f[:, None] * self.offset for f in (band.y, band.full_x))
+        cos, sin = torch.cos(x), torch.sin(x)
+        self._y = torch.cat((torch.cos(y), torch.sin(y)), 1).to(self._kept)  # (rows, 2 n)
+        self._x = (cos + sin).to(self._kept), (cos - sin).to(self._kept)  # (columns, n) each
 
-    def conjugates(self, reference: int, start: int, stop: int) -> Tensor:
-        """Conjugate transforms at angles ``start`` to ``stop``, of the band's block; see `Search`.
-
-        Asked for one reference after the other; those of its first half turn serve for the second.
-        """
-        if reference != self._reference:
-            self._reference = reference
-            self._first_half.clear()
-        half = self.search.distinct_psis
-        if start >= half and start - half in self._first_half:
-            return self._first_half[start - half].conj()
-        made = self._make(reference, start, stop)
-        if self._keeps and start < half:
-            self._first_half[start] = made
-        return made
-
-    def _make(self, reference: int, start: int, stop: int) -> Tensor:
-        band = self.search.band
+    def pairs(self, reference: int, start: int, stop: int) -> Tensor:
+        """Templates at angles ``start`` to ``stop``, of the distinct ones, see `Search.pairs`."""
         images = self.images(reference, start, stop)
-        transforms = centred_transform(images, band.y * self._spacing, band.x * self._spacing)
-        return torch.conj(transforms * band.inside)
+        return self._y @ torch.cat([images @ along.mT for along in self._x], 1) * self._kept
 
     def images(self, reference: int, start: int, stop: int) -> Tensor:
         """References at the samples of the disc's square, ``(psis, n, n)``, 0 outside the disc."""
-        band = self.search.band
-        transforms = self.search.conjugates(reference, start, stop).conj()
-        if self.ctf is not None:
-            transforms = transforms * self.ctf
-        images = inverse_at(transforms, band.y, band.x, self.offset, self.offset) * self.disc
+        rows = self._y.mT @ (self.search.pairs(reference, start, stop) * self._shown)
+        upper, lower = rows.chunk(2, 1)
+        images = (upper @ self._x[0] + lower @ self._x[1]) * self.disc
         images = (images - images.sum((1, 2), keepdim=True) / self.disc.sum()) * self.disc
         norm: Tensor = torch.linalg.vector_norm(images, dim=(1, 2), keepdim=True)
         return images / norm
-
-    @property
-    def _spacing(self) -> float:
-        return self.search.grid.spacing
 
 
 def local_norm(block: Tensor, band: Band, grid: WorkGrid, disc: Tensor) -> Tensor:

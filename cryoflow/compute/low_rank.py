@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.band import Band, BandInverse
+from cryoflow.compute.band import Band, PairInverse, paired
 from cryoflow.compute.templates import FineTransform, rotated_templates
 from cryoflow.compute.work_grid import WorkGrid
 
@@ -37,10 +37,9 @@ _CPU, _GPU = _Batches(4, 1024), _Batches(32, 1 << 15)  # a CPU's fit its caches
 class LowRank(NamedTuple):
     """Basis templates, and how references are made of them; n = references x angles of half a turn."""
 
-    even: Tensor
-    """Real ``(even basis, rows, columns)`` of the band's block: transforms of even images."""
-    odd: Tensor
-    """Real ``(odd basis, rows, columns)``: transforms of odd images over i."""
+    pairs: Tensor
+    """Of one even and one odd basis template each, see `cryoflow.compute.band.paired`; where there are fewer
+    of one kind, the rest is 0."""
     even_share: Tensor
     """``(n, even basis)``."""
     odd_share: Tensor
@@ -50,7 +49,7 @@ class LowRank(NamedTuple):
     @property
     def rank(self) -> int:
         """Number of basis templates."""
-        return len(self.even) + len(self.odd)
+        return self.even_share.shape[1] + self.odd_share.shape[1]
 
 
 class _Parts(NamedTuple):
@@ -98,7 +97,7 @@ def low_rank(
     own = parts.vectors.to(fine.values.dtype)
     even, odd = own[:, chosen[chosen < count]], own[:, chosen[chosen >= count]]
     reached = float(worst[rank]) if rank < len(worst) else 0.0
-    return LowRank(*_basis(fine, psi_deg, band, even, odd), even, odd, reached)
+    return LowRank(_basis(fine, psi_deg, band, even, odd), even, odd, reached)
 
 
 def _most_values(like: Tensor) -> int:
@@ -111,18 +110,17 @@ def _decompose(templates: Tensor) -> _Parts:
     return _Parts(*(torch.cat(both, -1) for both in zip(*found, strict=True)))
 
 
-def _basis(
-    fine: FineTransform, psi_deg: Tensor, band: Band, even: Tensor, odd: Tensor
-) -> tuple[Tensor, Tensor]:
+def _basis(fine: FineTransform, psi_deg: Tensor, band: Band, even: Tensor, odd: Tensor) -> Tensor:
     """Real parts summed with the shares of the even basis, imaginary parts with those of the odd."""
     refs, psis, shape = len(fine.values), len(psi_deg), band.inside.shape
-    sums = tuple(even.new_zeros(share.shape[1], shape.numel()) for share in (even, odd))
+    count = max(even.shape[1], odd.shape[1])
+    sums = even.new_zeros(2, count, shape.numel())
     shares = [share.reshape(refs, psis, -1) for share in (even, odd)]
     for psi in range(psis):  # one angle at a time, to keep the sampling points of few
         turned = rotated_templates(fine, psi_deg[psi : psi + 1], band)[:, 0].flatten(1)
         for total, share, part in zip(sums, shares, (turned.real, turned.imag), strict=True):
-            total.addmm_(share[:, psi].mT, part)
-    return sums[0].reshape(-1, *shape), sums[1].reshape(-1, *shape)
+            total[: share.shape[2]].addmm_(share[:, psi].mT, part)
+    return paired(torch.complex(sums[0], sums[1]).reshape(count, *shape))
 
 
 def best_over_psi(
@@ -146,8 +144,7 @@ def best_over_psi(
         of a number, as many as the angles need, the choice is arbitrary.
     """
     batches = _CPU if block.device.type == "cpu" else _GPU
-    inverse = BandInverse(band, grid, batches.transforms, block.dtype)
-    maps = _maps(inverse, basis.even, block), _maps(inverse, basis.odd, -1j * block)
+    maps = _maps(PairInverse(band, grid, batches.transforms, block / 2), basis, batches.transforms)
     samples, psis = maps[0].shape[1], len(basis.even_share) // refs
     best = block.real.new_empty(refs, samples)
     index = torch.empty(refs, samples, dtype=torch.int16, device=block.device)
@@ -163,14 +160,16 @@ def best_over_psi(
     return best.reshape(refs, *grid.inside), index.reshape(refs, *grid.inside)
 
 
-def _maps(inverse: BandInverse, templates: Tensor, factor: Tensor) -> Tensor:
-    """Correlations with each basis template, ``(basis, samples)``."""
-    images = templates.new_empty(len(templates), *inverse.grid.inside)
-    for part, target in zip(
-        *(torch.split(whole, inverse.batch) for whole in (templates, images)), strict=True
-    ):
-        target.copy_(inverse.product(part, factor))
-    return images.reshape(len(templates), -1)
+def _maps(inverse: PairInverse, basis: LowRank, batch: int) -> tuple[Tensor, Tensor]:
+    """Correlations with each even and each odd basis template, ``(basis, samples)``; the block is halved."""
+    shares, inside = (basis.even_share, basis.odd_share), inverse.grid.inside
+    even, odd = (share.new_empty(share.shape[1], *inside) for share in shares)
+    for start in range(0, len(basis.pairs), batch):
+        part = slice(start, start + batch)
+        both, opposite = inverse.images(basis.pairs[part]).unbind(-1)
+        for combine, target in ((torch.add, even[part]), (torch.sub, odd[part])):
+            combine(both[: len(target)], opposite[: len(target)], out=target)
+    return even.flatten(1), odd.flatten(1)
 
 
 def _highest(values: Tensor) -> tuple[Tensor, Tensor]:

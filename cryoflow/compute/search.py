@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.band import Band, band_within
+from cryoflow.compute.band import Band, band_within, paired
 from cryoflow.compute.low_rank import LowRank, low_rank
 from cryoflow.compute.micrograph import Gradients, gradients
 from cryoflow.compute.partial_dft import centred_transform
@@ -36,8 +36,9 @@ class Search(NamedTuple):
     """What a high-pass filter removes from micrographs."""
     fine: FineTransform
     rotated: Tensor | None
-    """References at the first half turn (all angles when their number is odd), of the band's block,
-    ``(refs, psis, rows, columns)``; None when they are too large to keep, or not needed."""
+    """References at the first half turn (all angles when their number is odd), see
+    `cryoflow.compute.band.paired`, ``(refs, psis, rows, 2 columns - 1)``; None when they are too large to
+    keep, or not needed."""
     low_rank: LowRank | None = None
     """What stands for all references and angles, if that is wanted."""
 
@@ -47,20 +48,12 @@ class Search(NamedTuple):
         count = len(self.psi_deg)
         return count if count % 2 else count // 2
 
-    def conjugates(self, reference: int, start: int, stop: int) -> Tensor:
-        """Conjugates of a reference's transforms at angles ``start`` to ``stop``, within one half turn.
-
-        The transform at psi + 180 degrees is the conjugate of that at psi.
-        """
-        half = self.distinct_psis
-        opposite = start >= half
-        first, last = (start - half, stop - half) if opposite else (start, stop)
+    def pairs(self, reference: int, start: int, stop: int) -> Tensor:
+        """A reference at angles ``start`` to ``stop``, of the distinct ones, see `band.paired`."""
         if self.rotated is not None:
-            values = self.rotated[reference, first:last]
-        else:
-            fine = self.fine._replace(values=self.fine.values[reference : reference + 1])
-            values = rotated_templates(fine, self.psi_deg[first:last], self.band)[0]
-        return values if opposite else values.conj()
+            return self.rotated[reference, start:stop]
+        fine = self.fine._replace(values=self.fine.values[reference : reference + 1])
+        return paired(rotated_templates(fine, self.psi_deg[start:stop], self.band)[0])
 
 
 def prepare_search(
@@ -126,10 +119,12 @@ def prepare_search(
 
 def _all_rotated(search: Search, at_once: int) -> Tensor:
     refs, psis = len(search.upright), search.distinct_psis
-    rotated = search.upright.new_empty(refs, psis, *search.upright.shape[1:])
+    rows, columns = search.band.inside.shape
+    rotated = search.upright.real.new_empty(refs, psis, rows, 2 * columns - 1)
 
     def turn(psi: int) -> None:  # one angle at a time, to keep the sampling points of few
-        rotated[:, psi : psi + 1] = rotated_templates(search.fine, search.psi_deg[psi : psi + 1], search.band)
+        angle = search.psi_deg[psi : psi + 1]
+        rotated[:, psi : psi + 1] = paired(rotated_templates(search.fine, angle, search.band))
 
     with single_threads(at_once) as pool:
         list(pool.map(turn, range(psis)))

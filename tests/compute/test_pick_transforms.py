@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.band import BandInverse, band_within
+from cryoflow.compute.band import PairInverse, band_within, paired
 from cryoflow.compute.blocks import row_blocks
 from cryoflow.compute.partial_dft import centred_transform, folded_basis, forward, inverse_at
 from cryoflow.compute.templates import fine_transform, psi_angles, rotated_templates, template_sums
@@ -102,20 +102,25 @@ def test_oblong_and_large_micrographs_get_quick_rectangles() -> None:
 
 
 @pytest.mark.parametrize("limit", [0.05, 0.2, 0.5])
-def test_band_products_are_inverse_transforms(limit: float) -> None:
-    grid = WorkGrid(29, 36, 1.0, 30, 36)
-    image = torch.randn(grid.rows, grid.columns, generator=GEN, dtype=torch.float64)
-    half = torch.fft.rfft2(image)
+@pytest.mark.parametrize("rows", [30, 31])
+def test_pairs_are_correlations_with_templates_and_their_opposites(limit: float, rows: int) -> None:
+    grid = WorkGrid(29, 36, 1.0, rows, 36)
+    images = torch.randn(3, rows, grid.columns, generator=GEN, dtype=torch.float64)
     band = band_within(grid, limit)
-    block = band.cut(half)
+    blocks = band.cut(torch.fft.rfft2(images))
+    micrograph, templates = blocks[0], blocks[1:]
     fy, fx = grid.frequencies()
-    cut = half * (torch.hypot(fy[:, None], fx) <= limit * (1 + 1e-9))
-    expected = torch.fft.irfft2(cut, s=(30, 36))[:29, :36]
-    inverse = BandInverse(band, grid, 2, torch.complex128)
-    ones = torch.ones_like(block)
-    for _ in range(2):  # the buffer is used again
-        torch.testing.assert_close(inverse.product(torch.stack((block, 2 * block)), ones)[1], 2 * expected)
-        torch.testing.assert_close(inverse.product(block[None], ones)[0], expected)
+    kept = (torch.hypot(fy[:, None], fx) <= limit * (1 + 1e-9)) & (fy.abs() < 0.5)[:, None] & (fx < 0.5)
+    torch.testing.assert_close(band.cut(kept), band.inside & band.below_nyquist(grid))
+    first, *others = torch.fft.rfft2(images) * kept
+    inverse = PairInverse(band, grid, 2, micrograph)
+    for _ in range(2):  # the buffers are used again
+        found = inverse.images(paired(templates))
+        for pair, other in zip(found, others, strict=True):
+            for image, turned in zip(pair.unbind(-1), (other.conj(), other), strict=True):
+                expected = torch.fft.irfft2(first * turned, s=(rows, 36))[:29, :36]
+                torch.testing.assert_close(image, expected)
+        torch.testing.assert_close(inverse.images(paired(templates[1:]))[0], found[1])
 
 
 def test_psi_steps_divide_the_circle() -> None:
