@@ -90,7 +90,8 @@ class _Turned:
         for k in range(len(psi)):
             mine = slice(k * psi.shape[1], (k + 1) * psi.shape[1])
             one = self.transform._replace(values=self.transform.values[k : k + 1])
-            out[k] = sample(one, type(samples)(samples.position[mine], samples.weight[mine]))[0]
+            here = samples._replace(position=samples.position[mine], weight=samples.weight[mine])
+            out[k] = sample(one, here)[0]
         return out
 
     def odds(self, place: Tensor) -> Tensor:

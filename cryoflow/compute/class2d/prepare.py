@@ -89,9 +89,8 @@ def prepare(
     unmasked_ft, masked_ft = (torch.fft.rfft2(stack).flatten(1) / box**2 for stack in (images, masked))
     power = masked_ft.abs().double().square() @ where.shell_sums
     noise = model.noise[data.group[index]].to(images.device)
-    ctf = ctf_values(index, data, options, where).to(images) * model.scale[data.group[index]].to(images)[
-        :, None
-    ].clamp_min(1e-3)
+    scale = model.scale[data.group[index]].to(images)[:, None].clamp_min(1e-3)
+    ctf = ctf_values(index, data, options, where).to(images) * scale
     inverse = (1 / noise)[:, where.points.shell.to(images.device)].to(images)
     take = [
         (ft[:, where.position] * where.sign.to(images)) * (ctf * inverse) for ft in (masked_ft, unmasked_ft)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cryoflow.compute.class2d.coarse import CoarseGrid
 from cryoflow.compute.class2d.fine import FineGrid
-from cryoflow.compute.class2d.grid import Sampling
+from cryoflow.compute.class2d.grid import Points, Sampling
 from cryoflow.compute.class2d.project import Rows, radial_power, turned_rows
 from cryoflow.compute.class2d.search import Search, shift_phases
 from cryoflow.compute.class2d.shifts import shift_basis
@@ -30,7 +30,7 @@ def make_grids(search: Search, sampling: Sampling) -> Grids:
     """Turned references and phases of both passes; two angles share a row where angles have opposites."""
     turns = 1 if len(sampling.psi_coarse) % 2 else 2
     last = search.points.within(search.sizes.coarse // 2)
-    near = type(search.points)(*(field[1:last] for field in search.points))
+    near = Points(*(field[1:last] for field in search.points))
     own = sampling.psi_coarse[: len(sampling.psi_coarse) // turns]
     coarse = CoarseGrid(
         turns,

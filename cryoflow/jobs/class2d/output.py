@@ -12,8 +12,7 @@ from torch import Tensor
 from cryoflow.compute.class2d import Options, State
 from cryoflow.compute.class2d.accuracy import UNKNOWN
 from cryoflow.compute.class2d.grid import coarse_psi
-from cryoflow.files.image_names import join_image_name
-from cryoflow.files.mrc import write_mrc
+from cryoflow.files.mrc import join_image_name, write_mrc
 from cryoflow.files.star import StarStyle, write_star
 from cryoflow.files.star_types import Scalar
 from cryoflow.files.tables import Table, write_table

@@ -11,8 +11,7 @@ from torch import Tensor
 from cryoflow.compute.class2d import Data, Options
 from cryoflow.compute.class2d.mask import outside_weight
 from cryoflow.errors import CryoflowError, FileError
-from cryoflow.files.image_names import split_image_name
-from cryoflow.files.mrc import read_header, read_images
+from cryoflow.files.mrc import read_header, read_images, split_image_name
 from cryoflow.files.tables import Table, pixel_size, require
 from cryoflow.jobs.class2d.memory import tell_memory
 from cryoflow.jobs.class2d.source import group_names, make_ctf, make_data
