@@ -10,10 +10,11 @@ import pytest
 
 from cryoflow import demo
 from cryoflow.errors import FileError
+from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.star import write_star
 from cryoflow.launch.plan import make_plans, read_sources
 from cryoflow.simulate.options import SimulateOptions
-from cryoflow.simulate.project import simulate_project
+from cryoflow.simulate.project import CTF_TABLE, SELECTED_TABLE, simulate_project
 from cryoflow.view.pictures import open_picture
 
 TINY = SimulateOptions(
@@ -56,7 +57,7 @@ def test_the_comparison_counts_what_each_step_kept(tmp_path: Path) -> None:
     for job, names in (("job010", ["mic001"]), ("job011", ["mic001", "mic002"])):
         folder = tmp_path / "AutoPick" / job / "Micrographs"
         folder.mkdir(parents=True)
-        table = "Select/job005/micrographs_selected.star" if job == "job010" else demo_table()
+        table = SELECTED_TABLE if job == "job010" else CTF_TABLE
         (folder.parent / "coords_suffix_autopick.star").write_text(table + "\n")
         for name in names:
             picks = truth[name].iloc[:6].assign(rlnAutopickFigureOfMerit=np.linspace(1, 0.1, 6))
@@ -76,13 +77,7 @@ def test_the_comparison_counts_what_each_step_kept(tmp_path: Path) -> None:
     ]
 
 
-def demo_table() -> str:
-    return "CtfFind/job003/micrographs_ctf.star"
-
-
 def read_positions(path: Path) -> pd.DataFrame:
-    from cryoflow.files.coordinates import read_coordinates
-
     table = read_coordinates(path)
     return table[table["truthKind"] == 1][["rlnCoordinateX", "rlnCoordinateY"]].reset_index(drop=True)
 
