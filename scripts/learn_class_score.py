@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Learn the coefficients of the class score from classifications of simulated projects.
 
     learn_class_score.py PROJECT/Class2D/job015/run_it015_model.star ... [--judge MODEL ...]
@@ -64,6 +63,7 @@ class Classes(NamedTuple):
     truth: Array
     """Part of whole particles, ``(K,)``; NaN for empty classes."""
     members: Array
+    """Particles of each class, ``(K,)``."""
     kinds: list[str]
 
 
@@ -96,7 +96,7 @@ def whole_particles(project: Path, table: Table) -> Array:
 def learn(sets: list[Classes]) -> Array:
     """Coefficients of the logistic regression."""
     terms, truth, members = (
-        np.concatenate([getattr(one, name) for one in sets]) for name in Classes._fields[1:4]
+        np.concatenate([getattr(one, name) for one in sets]) for name in ("terms", "truth", "members")
     )
     known = np.isfinite(truth)
     terms, truth, weight = terms[known], truth[known], np.sqrt(members[known])
