@@ -120,6 +120,20 @@ def require(table: Table, *columns: str, why: str = "") -> None:
         raise FileError(table.path, f"lacks the column{s} {', '.join(missing)}{why}; it has {have}")
 
 
+def require_finite(table: Table, *columns: str) -> None:
+    """See to it that columns, those of them that are there, hold finite numbers.
+
+    Raises
+    ------
+    FileError
+        Naming the column and the first row, counted from 1, where it is none.
+    """
+    for name in (name for name in columns if name in table.rows.columns):
+        wrong = np.flatnonzero(~np.isfinite(table.rows[name].to_numpy(np.float64)))
+        if wrong.size:
+            raise FileError(table.path, f"{name} of row {wrong[0] + 1} is not a finite number")
+
+
 def _read(path: Path, name: Literal["micrographs", "particles"]) -> Table:
     blocks = read_star(path)
     if "optics" not in blocks:

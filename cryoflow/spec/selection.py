@@ -120,6 +120,11 @@ class Selection(Section):
     )
     invert: bool = own_field("Invert", False, help="Yes keeps what would be dropped, and drops the rest.")
 
+    def conditions(self) -> list[str]:
+        """Names of the conditions that are given."""
+        names = self.declarations().keys() - {"scores", "sort_by", "ascending", "invert"}
+        return [name for name in names if getattr(self, name) is not None]
+
     @field_validator("classes", mode="before")
     @classmethod
     def _class_numbers(cls, value: Any) -> Any:

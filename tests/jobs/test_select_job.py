@@ -235,7 +235,9 @@ def test_split(project: Path, size: int, number: int, sizes: list[int]) -> None:
     assert [len(part) for part in parts] == sizes
     assert list(chain(*parts)) == given_rows(project)["rlnImageName"].tolist()[: sum(sizes)]
     assert Path(result.outputs[0]).name == "particles_split001.star"
-    assert bool(report.warned) == (sum(sizes) < 15)
+    assert bool(report.warned) == (sum(sizes) < 15 or 0 in sizes)
+    if 0 in sizes:
+        assert report.warned == ["5 of 20 subsets are empty: there are 15 rows"]
 
 
 def test_shuffling_depends_on_the_seed_and_on_names_only(project: Path) -> None:
@@ -278,6 +280,23 @@ def test_duplicates_count_offsets_and_both_pixel_sizes(
     select(project, io=PARTICLES, duplicates=duplicates)
     assert kept(project, "particles_removed.star") == rows["rlnImageName"][removed].tolist()
     assert kept(project) == rows["rlnImageName"].drop(removed).tolist()
+
+
+@pytest.mark.parametrize("column", ["rlnCoordinateX", "rlnOriginY"])
+def test_duplicates_need_positions_that_are_numbers(project: Path, column: str) -> None:
+    rows = given_rows(project).assign(rlnOriginX=0.0, rlnOriginY=0.0)
+    rows.loc[2, column] = np.nan
+    write_star(project / "Extract/job012/particles.star", {"": rows})
+    with pytest.raises(FileError, match=rf"particles.star: {column} of row 3 is not a finite number$"):
+        select(project, io=PARTICLES, duplicates={"remove_duplicates": True})
+
+
+def test_rows_without_a_value_are_counted(project: Path) -> None:
+    rows = given_rows(project).assign(rlnParticleSelectZScore=[np.nan] * 4 + [0.5] * 11)
+    write_star(project / "Extract/job012/particles.star", {"": rows})
+    columns = {"rlnParticleSelectZScore": {"max": 1}}
+    _, report = select(project, io=PARTICLES, selection={"columns": columns})
+    assert report.said[0] == "rlnParticleSelectZScore <= 1 (4 have none): 11 of 15 particles"
 
 
 def classified(project: Path, groups: bool = True) -> None:

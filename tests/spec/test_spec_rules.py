@@ -191,6 +191,11 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "Select",
+        {"selection.invert": True},
+        "selection > invert: has no effect without a condition to turn round",
+    ),
+    (
+        "Select",
         {"subsets.randomise_order_before_making_subsets": True},
         "subsets > randomise_order_before_making_subsets: has no effect unless the rows are split",
     ),

@@ -11,13 +11,13 @@ import pandas as pd
 
 from cryoflow.errors import FileError
 from cryoflow.files.coordinates import read_coordinate_list
-from cryoflow.files.tables import Table, pixel_size, read_particles, require
+from cryoflow.files.tables import Table, pixel_size, read_particles, require, require_finite
 from cryoflow.jobs.extract import offsets
 from cryoflow.project.context import JobContext
 from cryoflow.project.paths import below_job
 from cryoflow.spec import Extract
 
-_MOVES = ("OriginX", "OriginY", "OriginZ", "AngleRot", "AngleTilt", "AnglePsi")
+_MOVES = ("rlnOriginX", "rlnOriginY", "rlnOriginZ", "rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 _OPTICS = ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
 
 Source = Path | pd.DataFrame
@@ -85,6 +85,7 @@ def _refined(
     joins = f", which joins its particles to the micrographs of {context.relative(table)}"
     require(particles, "rlnMicrographName", why=joins)
     require(particles, "rlnCoordinateX", "rlnCoordinateY")
+    require_finite(particles, *_MOVES)
     if len(particles.rows) == 0:
         raise FileError(given, "holds no particles to extract again")
     by_stem = {stem_below_job(name): name for name in names}
@@ -99,20 +100,10 @@ def _refined(
         context.report.warn(f"{lost} particles lie on micrographs that {context.relative(table)} lacks")
     owner = owner[known]
     there = particles._replace(rows=particles.rows[known])
-    _check_finite(there)
     _tell_optics(context, given, there.rows, owner, micrographs)
     rows = _moved(spec, there, owner.map(pixels).to_numpy(np.float64))
     groups = {str(name): group.reset_index(drop=True) for name, group in rows.groupby(owner, sort=False)}
     return Positions({name: groups[name] for name in names if name in groups}, (given,))
-
-
-def _check_finite(particles: Table) -> None:
-    """See to it that what moves a particle, or turns the point it is centred on, is a number."""
-    for column in (f"rln{what}" for what in _MOVES if f"rln{what}" in particles.rows.columns):
-        wrong = np.flatnonzero(~np.isfinite(particles.rows[column].to_numpy(np.float64)))
-        if wrong.size:
-            row = particles.rows.index[wrong[0]] + 1
-            raise FileError(particles.path, f"{column} of row {row} is not a finite number")
 
 
 def _tell_optics(

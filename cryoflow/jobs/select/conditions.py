@@ -62,7 +62,8 @@ def within(source: Source, column: str, low: float | None, high: float | None) -
         text = f"{column} >= {low:g}" if high is None else f"{column} <= {high:g}"
     else:
         text = f"{low:g} <= {column} <= {high:g}"
-    return Condition(text, keep)
+    unknown = int(np.isnan(values).sum())
+    return Condition(text + (f" ({unknown} have none)" if unknown else ""), keep)
 
 
 def quantiles(source: Source, column: str, low: float | None, high: float | None) -> Condition:

@@ -15,7 +15,7 @@ from cryoflow.compute.image_statistics import moments, ordinary
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_header, read_stack, split_image_name
 from cryoflow.files.seeds import seed_for
-from cryoflow.files.tables import Table, pixel_size, require
+from cryoflow.files.tables import Table, pixel_size, require, require_finite
 from cryoflow.jobs.beside import stacks_of
 from cryoflow.jobs.select.conditions import Mask, Source, within
 from cryoflow.project.context import Failure, JobContext
@@ -101,6 +101,7 @@ def without_duplicates(spec: Select, context: JobContext, table: Table) -> Kept:
     a cluster.
     """
     require(table, "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
+    require_finite(table, "rlnCoordinateX", "rlnCoordinateY", "rlnOriginX", "rlnOriginY")
     rows, tab = table.rows, spec.duplicates
     particle = pixel_size(table) if len(rows) else np.zeros(0)
     micrograph = particle if tab.pixel_size_before_extraction is None else tab.pixel_size_before_extraction
@@ -138,6 +139,9 @@ def split(spec: Select, context: JobContext, table: Table) -> list[pd.DataFrame]
         assert number is not None
         size = ceil(len(rows) / number)
     number = ceil(len(rows) / size) if number is None else number
+    empty = number - ceil(len(rows) / size)
+    if empty > 0:
+        context.report.warn(f"{empty} of {number} subsets are empty: there are {len(rows)} rows")
     left = len(rows) - size * number
     if left > 0:
         context.report.warn(f"{left} rows are in no subset: {number} subsets of {size} were asked for")
