@@ -90,16 +90,27 @@ def read_stack(
         As `read_header`, and when the stack lacks one of the images.
     """
     layout = read_layout(path)
-    images = _map(path, layout)
     if indices is None:
-        return _floats(images)
+        return _floats(_map(path, layout))
     wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
     wrong = wanted[(wanted < 0) | (wanted >= layout.header.nz)]
     if wrong.size:
         raise FileError(path, f"holds {layout.header.nz} images; there is no number {int(wrong[0]) + 1}")
     if len(wanted) and np.array_equal(wanted, np.arange(wanted[0], wanted[0] + len(wanted))):
-        return _floats(images[wanted[0] : wanted[0] + len(wanted)])
-    return np.asarray(images[wanted], dtype=np.float32)
+        return _run(path, layout, int(wanted[0]), len(wanted))
+    return np.asarray(_map(path, layout)[wanted], dtype=np.float32)
+
+
+def _run(path: str | PathLike[str], layout: Layout, first: int, count: int) -> Floats:
+    """Images one after another: read at once they take half the time of mapped ones."""
+    header = layout.header
+    pixels = header.ny * header.nx
+    offset = layout.offset + first * pixels * layout.dtype.itemsize
+    try:
+        found = np.fromfile(path, layout.dtype, count * pixels, offset=offset)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return found.astype(np.float32, copy=False).reshape(count, header.ny, header.nx)
 
 
 def read_images(names: Sequence[str], root: Path) -> Floats:
