@@ -66,11 +66,11 @@ def test_learnt_scores_tell_particles_apart(reference: Path, tmp_path: Path) -> 
     rows = table(directory / "particles_scores.star")
     kind, score = kinds(rows, reference / "bgal/truth"), rows["cryoflowLogOdds"].to_numpy()
     good = kind == 1
-    assert auc(score[good], score[~good]) > 0.96
-    assert auc(score[good], score[kind == 2]) > 0.85
-    assert auc(score[good], score[kind == 3]) > 0.95
+    assert auc(score[good], score[~good]) > 0.985
+    assert auc(score[good], score[kind == 2]) > 0.87
+    assert auc(score[good], score[kind == 3]) > 0.98
     hit = good[np.argsort(-score, kind="stable")]
-    assert (np.cumsum(hit) / np.arange(1, len(hit) + 1))[hit].mean() > 0.9
+    assert (np.cumsum(hit) / np.arange(1, len(hit) + 1))[hit].mean() > 0.96
     probability = rows["cryoflowProbability"].to_numpy()
     assert abs(probability.mean() - good.mean()) < 0.03
     accepted = rows["cryoflowQValue"] <= 0.05
