@@ -1,9 +1,10 @@
 """All references at all angles as sums of a few basis templates: fewer inverse FFTs, and one product.
 
 Turned references are much alike: of a disc of radius R, up to frequency k, only some ``(pi R k)^2`` numbers
-can differ. A basis of rank r from their singular value decomposition leaves r inverse FFTs; correlations
-follow by a product at every sample. A template at psi + 180 degrees is the mirror image of that at psi, so
-that the even and the odd part of half a turn give both: ``C(psi) = Ce + Co``, ``C(psi + 180) = Ce - Co``.
+can differ. To turn a reference is a phase at each angular order, so that a singular value decomposition over
+references, order by order, finds the basis. A basis of rank r leaves r inverse FFTs and, at every sample, a
+small product an order and one from orders to angles. A template at psi + 180 degrees is the mirror image of
+that at psi: even and odd orders of half a turn give both, ``C(psi) = Ce + Co``, ``C(psi + 180) = Ce - Co``.
 """
 
 import math
@@ -26,37 +27,58 @@ _CPU_BYTES = 1 << 29
 
 class _Batches(NamedTuple):
     transforms: int
-    """Inverse FFTs at a time."""
+    """Inverse FFTs at a time, of two basis templates each."""
     samples: int
     """Samples whose correlations with all references and angles are held at a time."""
 
 
-_CPU, _GPU = _Batches(4, 1024), _Batches(32, 1 << 15)  # a CPU's fit its caches
+_CPU, _GPU = _Batches(2, 1024), _Batches(32, 1 << 15)  # a CPU's fit its caches
+
+
+class Orders(NamedTuple):
+    """The even or the odd angular orders: how templates are made of basis templates."""
+
+    rows: list[int]
+    """Basis templates of each order."""
+    mix: tuple[Tensor, ...]
+    """To real and imaginary part of each reference at an order, ``(2 refs, rows)`` each."""
+    turn: Tensor
+    """From those to the angles of half a turn, ``(psis, 2 orders)``."""
+
+    def values(self, basis: Tensor) -> Tensor:
+        """What belongs to the basis, ``(rows, n)``, for references and angles, ``(psis, refs, n)``."""
+        parts = torch.split(basis, self.rows)
+        mixed = torch.cat([mix @ part for mix, part in zip(self.mix, parts, strict=True)])
+        turned = self.turn @ mixed.reshape(self.turn.shape[1], -1)
+        return turned.reshape(len(self.turn), -1, basis.shape[1])
 
 
 class LowRank(NamedTuple):
-    """Basis templates, and how references are made of them; n = references x angles of half a turn."""
+    """Basis templates, and how references are made of them."""
 
     pairs: Tensor
     """Of one even and one odd basis template each, see `cryoflow.compute.band.paired`; where there are fewer
     of one kind, the rest is 0."""
-    even_share: Tensor
-    """``(n, even basis)``."""
-    odd_share: Tensor
+    even: Orders
+    odd: Orders
     error: float
     """Largest norm of what is left out of a template, over that of the template; see `low_rank`."""
 
     @property
     def rank(self) -> int:
         """Number of basis templates."""
-        return self.even_share.shape[1] + self.odd_share.shape[1]
+        return sum(self.even.rows) + sum(self.odd.rows)
 
 
-class _Parts(NamedTuple):
+class _Spectrum(NamedTuple):
+    """Of all references at each angular order, 0 to the number of angles of half a turn."""
+
     values: Tensor
-    """Eigenvalues of even parts, then of odd parts."""
+    """Eigenvalues, ``(orders, refs)``."""
     vectors: Tensor
-    """``(n, 2 n)``."""
+    """Complex ``(orders, refs, refs)``, the second axis along references."""
+    single: Tensor
+    """Orders that are real and so need one template instead of two: the first and the last, ``(orders,)``."""
 
 
 def low_rank(
@@ -83,21 +105,72 @@ def low_rank(
     frequency = torch.hypot(y[:, None], x)
     sparse = Band(y, x, frequency <= limit, len(x))
     weight = (FLOOR + frequency / limit) * torch.where(x == 0, 1.0, 2.0).sqrt()
-    templates = rotated_templates(fine, psi_deg, sparse).flatten(0, 1) * weight
-    parts = _decompose(templates.flatten(1))
-    order = parts.values.argsort(descending=True)
-    energy = parts.vectors[:, order].square() * parts.values[order]
+    found = _spectrum((rotated_templates(fine, psi_deg, sparse) * weight).flatten(2))
+    chosen, reached = _chosen(found, error)
+    rank = int((chosen.sum(1) * torch.where(found.single, 1, 2)).sum())
+    pairs = 2 * len(fine.values) * len(psi_deg)
+    if rank > WORTH * pairs or rank * math.prod(grid.inside) > _most_values(fine.values):
+        return None
+    (even, make_even), (odd, make_odd) = (_orders(found, chosen, kind, fine.values.dtype) for kind in (0, 1))
+    return LowRank(_basis(fine, psi_deg, band, make_even, make_odd), even, odd, reached)
+
+
+def _spectrum(templates: Tensor) -> _Spectrum:
+    """Decompose ``(refs, psis, frequencies)``, even orders from real and odd ones from imaginary parts.
+
+    To turn a template is a phase at each angular order, so that orders do not mix.
+    """
+    psis = templates.shape[1]
+    phase = _phases(psis, templates.device)
+    parts = templates.real.to(phase.dtype), templates.imag.to(phase.dtype)
+    grams = []
+    for order in range(psis + 1):
+        of_order = torch.einsum("p,rpk->rk", phase[order], parts[order % 2])
+        grams.append(of_order @ of_order.mH)
+    values, vectors = torch.linalg.eigh(torch.stack(grams))
+    return _Spectrum(values, vectors, torch.arange(psis + 1, device=templates.device) % psis == 0)
+
+
+def _chosen(found: _Spectrum, error: float) -> tuple[Tensor, float]:
+    """Which basis templates to take, bool ``(orders, refs)``, and the error that they leave."""
+    order = found.values.flatten().argsort(descending=True)
+    twice = torch.where(found.single, 1.0, 2.0)[:, None, None]
+    energy = found.vectors.abs().square() * found.values[:, None] * twice
+    energy = energy.transpose(0, 1).flatten(1)[:, order]  # (refs, all of the basis)
     left = energy.flip(1).cumsum(1).flip(1) / energy.sum(1, keepdim=True)  # without the first 0, 1, ...
     worst = left.max(0).values.clamp(min=0).sqrt()
-    rank = max(2, int((worst > error).sum()))
-    count = len(parts.values) // 2
-    if rank > WORTH * 2 * count or rank * math.prod(grid.inside) > _most_values(fine.values):
-        return None
-    chosen = order[:rank]
-    own = parts.vectors.to(fine.values.dtype)
-    even, odd = own[:, chosen[chosen < count]], own[:, chosen[chosen >= count]]
-    reached = float(worst[rank]) if rank < len(worst) else 0.0
-    return LowRank(_basis(fine, psi_deg, band, even, odd), even, odd, reached)
+    count = int((worst > error).sum())
+    chosen = torch.zeros_like(found.values, dtype=torch.bool)
+    chosen.view(-1)[order[:count]] = True
+    chosen[:2, -1] = True  # at least one of either kind
+    return chosen, float(worst[count]) if count < len(worst) else 0.0
+
+
+def _phases(psis: int, device: torch.device) -> Tensor:
+    """Complex ``(orders, psis)``: from the angles of half a turn to the orders of a whole one."""
+    order, psi = (torch.arange(n, dtype=torch.float64, device=device) for n in (psis + 1, psis))
+    angle = -torch.pi / psis * order[:, None] * psi
+    return 2 * torch.polar(torch.ones_like(angle), angle)
+
+
+def _orders(found: _Spectrum, chosen: Tensor, odd: int, dtype: torch.dtype) -> tuple[Orders, Tensor]:
+    """How templates are made of the chosen ones of a kind, and those of templates: ``(refs, psis, rows)``."""
+    psis = len(found.values) - 1
+    phase = _phases(psis, chosen.device)
+    mix, make, turn = [], [], []
+    for order in range(odd, psis + 1, 2):
+        if not bool(chosen[order].any()):
+            continue
+        vectors = found.vectors[order][:, chosen[order]]
+        made = phase[order][:, None] * vectors.conj()[:, None]  # (refs, psis, chosen)
+        parts = 1 if found.single[order] else 2
+        columns = torch.cat((vectors.real, vectors.imag)), torch.cat((-vectors.imag, vectors.real))
+        mix.append(torch.cat(columns[:parts], 1).to(dtype))
+        make.append(torch.cat((made.real, made.imag)[:parts], 2).to(dtype))
+        back = phase[order] * parts / (4 * psis)
+        turn += [back.real, back.imag]
+    rows = [part.shape[1] for part in mix]
+    return Orders(rows, tuple(mix), torch.stack(turn, 1).to(dtype)), torch.cat(make, 2)
 
 
 def _most_values(like: Tensor) -> int:
@@ -105,21 +178,14 @@ def _most_values(like: Tensor) -> int:
     return room // like.element_size()
 
 
-def _decompose(templates: Tensor) -> _Parts:
-    found = [torch.linalg.eigh(part @ part.mT) for part in (templates.real.double(), templates.imag.double())]
-    return _Parts(*(torch.cat(both, -1) for both in zip(*found, strict=True)))
-
-
 def _basis(fine: FineTransform, psi_deg: Tensor, band: Band, even: Tensor, odd: Tensor) -> Tensor:
-    """Real parts summed with the shares of the even basis, imaginary parts with those of the odd."""
-    refs, psis, shape = len(fine.values), len(psi_deg), band.inside.shape
-    count = max(even.shape[1], odd.shape[1])
+    """Real parts summed with the weights of the even basis, imaginary parts with those of the odd."""
+    shape, count = band.inside.shape, max(even.shape[2], odd.shape[2])
     sums = even.new_zeros(2, count, shape.numel())
-    shares = [share.reshape(refs, psis, -1) for share in (even, odd)]
-    for psi in range(psis):  # one angle at a time, to keep the sampling points of few
+    for psi in range(len(psi_deg)):  # one angle at a time, to keep the sampling points of few
         turned = rotated_templates(fine, psi_deg[psi : psi + 1], band)[:, 0].flatten(1)
-        for total, share, part in zip(sums, shares, (turned.real, turned.imag), strict=True):
-            total[: share.shape[2]].addmm_(share[:, psi].mT, part)
+        for total, make, part in zip(sums, (even, odd), (turned.real, turned.imag), strict=True):
+            total[: make.shape[2]].addmm_(make[:, psi].mT, part)
     return paired(torch.complex(sums[0], sums[1]).reshape(count, *shape))
 
 
@@ -145,25 +211,22 @@ def best_over_psi(
     """
     batches = _CPU if block.device.type == "cpu" else _GPU
     maps = _maps(PairInverse(band, grid, batches.transforms, block / 2), basis, batches.transforms)
-    samples, psis = maps[0].shape[1], len(basis.even_share) // refs
+    samples, psis = maps[0].shape[1], len(basis.even.turn)
     best = block.real.new_empty(refs, samples)
     index = torch.empty(refs, samples, dtype=torch.int16, device=block.device)
     for start in range(0, samples, batches.samples):
         part = slice(start, start + batches.samples)
-        even, odd = (
-            (share @ image[:, part]).reshape(refs, psis, -1)
-            for share, image in zip((basis.even_share, basis.odd_share), maps, strict=True)
-        )
+        even, odd = basis.even.values(maps[0][:, part]), basis.odd.values(maps[1][:, part])
         best[:, part], number = _highest(even.add_(odd.abs()))
-        second = odd.gather(1, number[:, None])[:, 0] < 0
+        second = odd.gather(0, number[None])[0] < 0
         index[:, part] = (number + psis * second).to(torch.int16)
     return best.reshape(refs, *grid.inside), index.reshape(refs, *grid.inside)
 
 
 def _maps(inverse: PairInverse, basis: LowRank, batch: int) -> tuple[Tensor, Tensor]:
     """Correlations with each even and each odd basis template, ``(basis, samples)``; the block is halved."""
-    shares, inside = (basis.even_share, basis.odd_share), inverse.grid.inside
-    even, odd = (share.new_empty(share.shape[1], *inside) for share in shares)
+    sizes = sum(basis.even.rows), sum(basis.odd.rows)
+    even, odd = (basis.pairs.new_empty(size, *inverse.grid.inside) for size in sizes)
     for start in range(0, len(basis.pairs), batch):
         part = slice(start, start + batch)
         both, opposite = inverse.images(basis.pairs[part]).unbind(-1)
@@ -173,14 +236,14 @@ def _maps(inverse: PairInverse, basis: LowRank, batch: int) -> tuple[Tensor, Ten
 
 
 def _highest(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Maximum and its index over the second axis; overwrites its argument.
+    """Maximum and its index over the first axis; overwrites its argument.
 
     The index travels in the last bits of the numbers, so that one pass finds both.
     """
     whole = values.view(torch.int32 if values.dtype == torch.float32 else torch.int64)
-    count = values.shape[1]
+    count = len(values)
     last_bits = (1 << (count - 1).bit_length()) - 1
     number = torch.arange(count, dtype=whole.dtype, device=values.device)
-    whole.bitwise_and_(~last_bits).bitwise_or_(number[:, None])
-    best = values.amax(1)
+    whole.bitwise_and_(~last_bits).bitwise_or_(number[:, None, None])
+    best = values.amax(0)
     return best, (best.view(whole.dtype) & last_bits).long()
