@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ LARGEST_KEPT = 32 << 20
 """The largest that glibc lets M_MMAP_THRESHOLD be."""
 MOST_MAPPED = 65536
 """glibc's own M_MMAP_MAX."""
+TURN = 5e-4
+"""Seconds."""
 
 
 @cache
@@ -48,6 +51,21 @@ def keeping_large_images() -> Iterator[None]:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim:
             trim(0)
+
+
+@contextmanager
+def quick_turns() -> Iterator[None]:
+    """Pass the interpreter on soon, until this ends.
+
+    Threads need it for an instant between any two operations on tensors, and would wait 5 ms for one that is
+    busy with Python code.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _mallopt(option: int, value: int) -> None:

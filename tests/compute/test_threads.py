@@ -7,7 +7,7 @@ from resource import RUSAGE_SELF, getrusage
 import pytest
 import torch
 
-from cryoflow.compute.threads import keeping_large_images, one_thread_each, single_threads
+from cryoflow.compute.threads import keeping_large_images, one_thread_each, quick_turns, single_threads
 
 PIXELS = 16 << 20
 """64 MB, more than glibc's thresholds can be set to."""
@@ -34,3 +34,10 @@ def test_each_piece_has_one_thread_of_its_own() -> None:
         assert torch.get_num_threads() == 1
         assert threading.get_ident() not in set(mapper(lambda _: threading.get_ident(), range(3)))
     assert torch.get_num_threads() == before
+
+
+def test_the_interpreter_is_passed_on_sooner_for_a_while() -> None:
+    before = sys.getswitchinterval()
+    with quick_turns():
+        assert sys.getswitchinterval() < before
+    assert sys.getswitchinterval() == before

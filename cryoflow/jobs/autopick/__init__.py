@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cryoflow.compute.threads import keeping_large_images, single_threads
+from cryoflow.compute.threads import keeping_large_images, quick_turns, single_threads
 from cryoflow.errors import CryoflowError
 from cryoflow.jobs.autopick.decoys import judge
 from cryoflow.jobs.autopick.lanes import lanes
@@ -88,7 +88,8 @@ def _work_all(work: Work, micrographs: Sequence[Micrograph]) -> Iterator[Picked 
     Each has one thread of its own, for three reasons: the results do not depend on how many there are, no
     thread waits for another, and the references are shared.
     """
-    with keeping_large_images(), single_threads(lanes(work.spec, work.context.device)) as pool:
+    at_once = lanes(work.spec, work.context.device)
+    with keeping_large_images(), quick_turns(), single_threads(at_once) as pool:
         yield from pool.map(work.do, micrographs)
 
 
