@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0: all fine; 1: a job failed; 2: refused, or some items of a job failed.
     """
+    gc.set_threshold(10_000)  # importing torch alone sets off 600 searches for cycles, in vain
     atexit.register(gc.freeze)  # else the exit looks through all of torch for cycles, half a second
     # Read when torch is loaded. Threads that spin while they wait cost ten times the work of small batches
     # as soon as anything else runs on the machine.
