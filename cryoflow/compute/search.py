@@ -108,12 +108,17 @@ def prepare_search(
         fine_transform(references.images, limit, max(height, width)),
         None,
     )
+    return _with_templates(search, error, at_once)
+
+
+def _with_templates(search: Search, error: float | None, at_once: int) -> Search:
+    """Take a basis for all references and angles, or else turn each reference now if there is room."""
     if error is not None and len(search.psi_deg) % 2 == 0:
-        half = search.psi_deg[: search.distinct_psis]
-        search = search._replace(low_rank=low_rank(search.fine, half, band, grid, references.box, error))
+        half, box = search.psi_deg[: search.distinct_psis], search.references.box
+        search = search._replace(low_rank=low_rank(search.fine, half, search.band, search.grid, box, error))
         if search.low_rank is not None:
             return search
-    kept = search.distinct_psis * upright.numel() * upright.element_size()
+    kept = search.distinct_psis * search.upright.numel() * search.upright.element_size()
     return search._replace(rotated=_all_rotated(search, at_once)) if kept <= _KEPT_BYTES else search
 
 
