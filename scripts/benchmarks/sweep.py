@@ -18,22 +18,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from relion_parity.particles import link_files
+
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import simulate_project
 
 SPEC = Path(__file__).parents[2] / "specs/tutorial/11_template_based.yaml"
 INPUTS = ("CtfFind", "Micrographs", "Select", "truth")
 IMPORTS = "import torch, pandas, hydra, cryoflow.jobs.autopick, cryoflow.launch.sweep_run"
-
-
-def link_project(source: Path, root: Path) -> None:
-    """Link the files that picking needs, each by itself: jobs write into folders beside them."""
-    for name in INPUTS:
-        for path in (source / name).rglob("*"):
-            if path.is_file():
-                link = root / path.relative_to(source)
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.symlink_to(path.resolve())
 
 
 def seconds(root: Path, command: Sequence[str]) -> float:
@@ -64,7 +56,7 @@ def main(arguments: list[str]) -> int:
         if given.reference is None:
             simulate_project(root, SimulateOptions())
         else:
-            link_project(given.reference.resolve() / "bgal", root)
+            link_files(given.reference / "bgal", root, INPUTS)
         sweep(root, [0.3, 0.4], [100])
         rows = max(2, round(given.points**0.5))
         distances = [100 + 10 * place for place in range(given.points // rows)]

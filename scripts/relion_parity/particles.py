@@ -1,12 +1,33 @@
-"""Stacks of particles that the reference data leave out: cut again at the coordinates of their tables."""
+"""The reference data as a project to work in, with the stacks that they leave out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryoflow.jobs.extract import run
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Extract, parse_spec
+
+
+def link_files(project: Path, folder: Path, parts: Iterable[str]) -> None:
+    """Link every file below some parts of a project by itself, so that nothing written comes to lie there.
+
+    Parameters
+    ----------
+    project : Path
+        Where the files are.
+    folder : Path
+        Where they shall be seen as well, in folders of its own.
+    parts : iterable of str
+        Names in ``project``.
+    """
+    for part in parts:
+        for path in (project / part).rglob("*"):
+            if path.is_file():
+                link = folder / path.relative_to(project)
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(path.resolve())
 
 
 def extract_again(project: Path, job: str, folder: Path) -> Path:
@@ -21,11 +42,7 @@ def extract_again(project: Path, job: str, folder: Path) -> Path:
     folder : Path
         Empty.
     """
-    for place in project.glob("*/*"):
-        if place.parent.name != "Extract":  # links below folders of its own, where new jobs are written
-            link = folder / place.relative_to(project)
-            link.parent.mkdir(exist_ok=True)
-            link.symlink_to(place.resolve())
+    link_files(project, folder, [part.name for part in project.iterdir() if part.name != "Extract"])
     directory = folder / "Extract" / job
     directory.mkdir(parents=True)
     (folder / "coordinates.star").symlink_to((project / "Extract" / job / "particles.star").resolve())
