@@ -201,7 +201,7 @@ def _launch(plan: Plan, options: RunOptions) -> list[Outcome]:
     if options.multirun:
         from cryoflow.launch.sweep_run import run_sweep
 
-        return run_sweep(plan, options, say)
+        return run_sweep(plan, options)
     from cryoflow.launch.job import Request
     from cryoflow.launch.sweep import launch_points
 

@@ -11,15 +11,14 @@ from cryoflow.launch.points_here import run_points
 from cryoflow.launch.sweep import Ended, launch_points
 from cryoflow.launch.sweep_folder import Sweep, open_sweep, read_sweep, write_sweep
 from cryoflow.project.lock import holding
+from cryoflow.screen import say
 
 if TYPE_CHECKING:
     from cryoflow.launch import RunOptions
     from cryoflow.launch.plan import Plan
 
-Say = Callable[[str], None]
 
-
-def run_sweep(plan: Plan, options: RunOptions, say: Say) -> list[Outcome]:
+def run_sweep(plan: Plan, options: RunOptions) -> list[Outcome]:
     """Run the points of a sweep, or those that an interrupted run has left, and report on all of them.
 
     Raises
@@ -64,7 +63,9 @@ def _run(plan: Plan, sweep: Sweep, options: RunOptions) -> list[Ended]:
     return launch_points(plan, request, launcher, sweep=True, known=sweep.known)
 
 
-def _end(plan: Plan, sweep: Sweep, options: RunOptions, ended: Sequence[Ended], say: Say) -> None:
+def _end(
+    plan: Plan, sweep: Sweep, options: RunOptions, ended: Sequence[Ended], tell: Callable[[str], None]
+) -> None:
     """Write table, pictures and the final record, and tell which point was best."""
     from cryoflow.launch.objective import best_row, column
     from cryoflow.launch.sweep_report import report_sweep
@@ -83,7 +84,7 @@ def _end(plan: Plan, sweep: Sweep, options: RunOptions, ended: Sequence[Ended], 
     if objective and best is not None:
         row = table.rows.iloc[best]
         values = " ".join(f"{name}={row[name]}" for name in table.varied)
-        say(f"best {objective}: {values} ({row['job']}, {column(objective)} {row[column(objective)]:g})")
+        tell(f"best {objective}: {values} ({row['job']}, {column(objective)} {row[column(objective)]:g})")
         record["best"] = str(row["job"])
     write_sweep(sweep.directory, record)
 
