@@ -16,8 +16,6 @@ from torch.nn.functional import one_hot, pad
 from cryoflow.compute.extract import rescale
 from cryoflow.compute.fourier import shells
 
-FEATURES = ("mean", "sd", "skewness", "excess_kurtosis", "quadrant_sd", "power_variance")
-"""Columns of `features`."""
 SAME_PIXEL = 1e-3
 """Pixel sizes that differ by no more than this, in A, are taken as equal."""
 
