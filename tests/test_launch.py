@@ -174,10 +174,14 @@ def test_killed_job_never_claims_success(project: Path) -> None:
     code = f"""
 import sys, time, types
 from pathlib import Path
+from cryoflow.compute.threads import single_threads
 from cryoflow.jobs import RUNNERS
 from cryoflow.cli import main
+def run(spec, context):
+    with single_threads(1) as pool:
+        list(pool.map(lambda _: (Path({str(project)!r}, "started").touch(), time.sleep(600)), [0]))
 module = types.ModuleType("stand_in")
-module.run = lambda spec, context: (Path({str(project)!r}, "started").touch(), time.sleep(60))
+module.run = run
 sys.modules["stand_in"] = module
 RUNNERS["Select"] = "stand_in"
 sys.exit(main(["run", {str(project / "spec.yaml")!r}, "--project", {str(project)!r}]))

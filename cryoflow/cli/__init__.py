@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 from cryoflow.cli.parser import build_parser, gather_extras
@@ -40,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, SpecError) else int(options.refused)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
+        if threading.active_count() > 1:  # Python would wait for what they are at
+            sys.stdout.flush()
+            os._exit(1)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (``| head``) has enough

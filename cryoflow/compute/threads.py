@@ -74,12 +74,22 @@ def _mallopt(option: int, value: int) -> None:
         mallopt(option, value)
 
 
-def single_threads(count: int) -> ThreadPoolExecutor:
+@contextmanager
+def single_threads(count: int) -> Iterator[ThreadPoolExecutor]:
     """Threads that each compute on one torch thread, from their first operation on.
 
     A new thread would take its first transform on as many threads as the machine has, and round otherwise.
+    At the end all are waited for, but not after Ctrl-C: what they are at may take minutes.
     """
-    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    wait = True
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        wait = False
+        raise
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=not wait)
 
 
 @contextmanager
