@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cryoflow.compute.candidates import Candidates, find_candidates
 from cryoflow.compute.correlate import FomMaps
-from cryoflow.compute.prune import keep_best_of_clusters, keep_lonely
+from cryoflow.compute.prune import Indices, Points, Pruning, keep_lonely
 
 
 class Thresholds(NamedTuple):
@@ -65,20 +65,44 @@ def pick_candidates(candidates: Candidates, thresholds: Thresholds) -> Picks:
     Picks
         Sorted by figure of merit; equals by y, x and reference.
     """
-    passed = _passes(candidates, thresholds).cpu().numpy().nonzero()[0]
+    return pick_gated(gate(candidates, thresholds), thresholds)
+
+
+class Gated(NamedTuple):
+    """Candidates that have passed the gates: all that picking with any distance has in common."""
+
+    candidates: Candidates
+    """Also those that have not passed."""
+    gates: Thresholds
+    passed: Indices
+    """Numbers of those that have, ``(n,)``."""
+    points: Points
+    """Where they are, samples, ``(2, n)``."""
+    apart: Pruning
+    """They, those of each reference by themselves."""
+
+
+def gate(candidates: Candidates, thresholds: Thresholds, among: Tensor | None = None) -> Gated:
+    """Let candidates, those of ``among`` (bool, one a candidate), pass the gates; distances do not matter."""
+    passes = _passes(candidates, thresholds)
+    passed = (passes if among is None else passes & among).cpu().numpy().nonzero()[0]
     points = torch.stack((candidates.row, candidates.column)).cpu().numpy().take(passed, 1)
     reference = candidates.reference.cpu().numpy()[passed]
-    spacing = candidates.sampling.spacing
-    radius, distance = thresholds.cluster_radius / spacing, thresholds.least_distance / spacing
-    # first those of each reference by themselves: below each other, beyond the radius (and no further, so
-    # that clusters remembered from other distances are found again)
-    step = points[0].max(initial=0) + math.ceil(radius) + 1
+    radius = thresholds.cluster_radius / candidates.sampling.spacing
+    step = points[0].max(initial=0) + math.ceil(radius) + 1  # below each other, beyond the radius
     apart = np.stack((points[0] + reference * step, points[1]))
-    chosen = keep_best_of_clusters(apart, radius, distance).nonzero()[0]
-    chosen = chosen[keep_best_of_clusters(points.take(chosen, 1), radius, distance)]
-    chosen = chosen[keep_lonely(points.take(chosen, 1), distance)]
-    picked = candidates.where(torch.from_numpy(passed[chosen]).to(candidates.row.device))
-    return _picks(picked, thresholds.between_samples)
+    return Gated(candidates, thresholds, passed, points, Pruning(apart, radius))
+
+
+def pick_gated(gated: Gated, thresholds: Thresholds) -> Picks:
+    """Pick particles from candidates that have passed the gates of these thresholds."""
+    spacing = gated.candidates.sampling.spacing
+    radius, distance = thresholds.cluster_radius / spacing, thresholds.least_distance / spacing
+    chosen = gated.apart.keep(distance).nonzero()[0]
+    chosen = chosen[Pruning(gated.points.take(chosen, 1), radius).keep(distance)]
+    chosen = chosen[keep_lonely(gated.points.take(chosen, 1), distance)]
+    picked = torch.from_numpy(gated.passed[chosen]).to(gated.candidates.row.device)
+    return _picks(gated.candidates.where(picked), thresholds.between_samples)
 
 
 def _passes(candidates: Candidates, thresholds: Thresholds) -> Tensor:

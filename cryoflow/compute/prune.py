@@ -7,7 +7,8 @@ too many to list.
 """
 
 import math
-from functools import lru_cache
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,39 +22,67 @@ Points = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 
-_REMEMBERED = 32
-"""Clusterings of some 20,000 peaks; half a megabyte each."""
 _FIRST_BLOCK = 256
 """Peaks looked at one by one before the rest is cleared of what they have blanked."""
 
 
-def keep_best_of_clusters(points: Points, radius: float, distance: float) -> Flags:
-    """Which peaks survive pruning.
+class Pruning:
+    """Peaks to be pruned with one radius, whatever the distance; what distances share is worked out once."""
 
-    Parameters
-    ----------
-    points : ndarray
-        ``(2, n)``, the best peak first.
-    radius : float
-        Peaks closer than this, in samples, belong to one cluster.
-    distance : float
-        Of two peaks of a cluster closer than this, in samples, the worse goes, unless that has gone already.
+    def __init__(self, points: Points, radius: float) -> None:
+        """Take ``(2, n)`` points, the best peak first; those closer than ``radius`` are of one cluster."""
+        self._points, self._radius = points, radius
 
-    Returns
-    -------
-    ndarray
-        Bool ``(n,)``.
-    """
-    kept = np.zeros(points.shape[1], bool)
-    if distance <= radius or len(kept) < 2:  # then peaks closer than the distance are of one cluster anyway
-        kept[_greedy(points, distance)] = True
+    def keep(self, distance: float) -> Flags:
+        """Which peaks survive, bool ``(n,)``.
+
+        Of two peaks of a cluster closer than ``distance``, in samples, the worse goes, unless that has gone
+        already.
+        """
+        kept = np.zeros(self._points.shape[1], bool)
+        if distance <= self._radius or len(kept) < 2:  # then closer ones are of one cluster anyway
+            kept[_greedy(self._points, distance)] = True
+            return kept
+        for group in self._groups:
+            kept[group.numbers[_greedy(group.apart(math.ceil(distance)), distance)]] = True
         return kept
-    cluster = _clusters(points.tobytes(), radius)
-    largest = cluster == np.bincount(cluster).argmax()
-    for group in (largest.nonzero()[0], (~largest).nonzero()[0]):
-        apart = _below_each_other(points.take(group, 1), cluster[group], math.ceil(distance))
-        kept[group[_greedy(apart, distance)]] = True
-    return kept
+
+    @cached_property
+    def _groups(self) -> tuple["_Group", ...]:
+        """The largest cluster, and all others."""
+        cluster = _clusters(self._points, self._radius)
+        largest = cluster == np.bincount(cluster).argmax()
+        numbers = largest.nonzero()[0], (~largest).nonzero()[0]
+        return tuple(_group(some, self._points.take(some, 1), cluster[some]) for some in numbers)
+
+
+class _Group(NamedTuple):
+    """Some clusters, to be laid out below each other."""
+
+    numbers: Indices
+    """Of their peaks, ``(m,)``."""
+    y: Indices
+    """Of each peak in its cluster, as x from 0."""
+    x: Indices
+    cluster: Indices
+    """Of each peak."""
+    height: Indices
+    """Of each cluster, 0 for one that is not here."""
+
+    def apart(self, gap: int) -> Points:
+        """The peaks with ``gap`` empty rows below each cluster."""
+        height = np.where(self.height, self.height + gap, 0)
+        return np.stack((self.y + (np.cumsum(height) - height)[self.cluster], self.x))
+
+
+def _group(numbers: Indices, points: Points, cluster: Indices) -> _Group:
+    first = np.full((2, cluster.max(initial=0) + 1), np.iinfo(np.int64).max)
+    height = np.zeros(first.shape[1], np.int64)
+    for axis in range(2):
+        np.minimum.at(first[axis], cluster, points[axis])
+    y, x = points - first[:, cluster]
+    np.maximum.at(height, cluster, y + 1)
+    return _Group(numbers, y, x, cluster, height)
 
 
 def keep_lonely(points: Points, distance: float) -> Flags:
@@ -62,17 +91,6 @@ def keep_lonely(points: Points, distance: float) -> Flags:
     lonely = np.ones(points.shape[1], bool)
     lonely[near[_squared_distance(points, near) <= distance**2].ravel()] = False
     return lonely
-
-
-def _below_each_other(points: Points, cluster: Indices, gap: int) -> Points:
-    """Move clusters to column 0 and below each other."""
-    first = np.full((2, cluster.max(initial=0) + 1), np.iinfo(np.int64).max)
-    height = np.zeros(first.shape[1], np.int64)
-    for axis in range(2):
-        np.minimum.at(first[axis], cluster, points[axis])
-    y, x = points - first[:, cluster]
-    np.maximum.at(height, cluster, y + 1 + gap)
-    return np.stack((y + (np.cumsum(height) - height)[cluster], x))
 
 
 def _greedy(points: Points, distance: float) -> list[int]:
@@ -110,15 +128,12 @@ def _disc(reach: int, distance: float, width: int) -> npt.NDArray[np.uint8]:
     return rows.ravel()[: len(offset) * (width + 1) - width]
 
 
-@lru_cache(_REMEMBERED)
-def _clusters(packed: bytes, radius: float) -> Indices:
-    """Number the clusters of points, packed into bytes, from 0, ``(n,)``.
+def _clusters(points: Points, radius: float) -> Indices:
+    """Number the clusters of points from 0, ``(n,)``.
 
-    They do not depend on the distance: a sweep over distances asks for the same ones again and again.
     Peaks in cells side by side, of a size that leaves them closer than the radius, are linked without
     looking; pairs are listed only where parts that are linked so come near each other.
     """
-    points: Points = np.frombuffer(packed, np.int64).reshape(2, -1)
     side = _largest_cell(radius)
     if side == 0:
         return np.unique(points, axis=1, return_inverse=True)[1].ravel()

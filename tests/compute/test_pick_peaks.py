@@ -10,7 +10,7 @@ import torch
 from cryoflow.compute.correlate import FomMaps, Sampling
 from cryoflow.compute.laplacian import BlobThresholds, blob_maps, find_blobs, log_diameters
 from cryoflow.compute.peaks import Thresholds, find_peaks
-from cryoflow.compute.prune import keep_best_of_clusters, keep_lonely
+from cryoflow.compute.prune import Pruning, keep_lonely
 
 Peak = tuple[float, int, int, int]
 """Figure of merit, reference, row, column."""
@@ -107,17 +107,17 @@ def test_pruning_is_that_of_plain_loops(count: int, distance: float, radius: flo
     y, x = samples // 75, samples % 75
     peaks = [(-float(rank), 0, int(y[rank]), int(x[rank])) for rank in range(count)]
     expected = sorted(-fom for fom, *_ in slow_prune(peaks, radius, distance))
-    assert keep_best_of_clusters(np.stack((y, x)), radius, distance).nonzero()[0].tolist() == expected
+    assert Pruning(np.stack((y, x)), radius).keep(distance).nonzero()[0].tolist() == expected
 
 
 def test_equal_neighbours_are_both_dropped_or_both_kept() -> None:
     points = np.array([[0, 0, 0], [0, 5, 20]])
     assert keep_lonely(points, 5).tolist() == [False, False, True]
     assert keep_lonely(points, 4.9).tolist() == [True, True, True]
-    assert keep_best_of_clusters(points, 6, 5).tolist() == [True, True, True]
-    assert keep_best_of_clusters(points, 6, 5.1).tolist() == [True, False, True]
+    assert Pruning(points, 6).keep(5).tolist() == [True, True, True]
+    assert Pruning(points, 6).keep(5.1).tolist() == [True, False, True]
     # too close, but of two clusters: the next step takes both
-    assert keep_best_of_clusters(points, 5, 6).tolist() == [True, True, True]
+    assert Pruning(points, 5).keep(6).tolist() == [True, True, True]
 
 
 def test_no_peaks_is_a_result() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -12,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from cryoflow.compute.candidates import Candidates
+from cryoflow.compute.peaks import Gated, Thresholds, gate
 from cryoflow.files.fom_maps import read_fom_maps, write_fom_maps
 from cryoflow.jobs.autopick.micrographs import Micrograph
 from cryoflow.jobs.autopick.picker import Maps, Picker
@@ -32,7 +34,8 @@ class SharedMaps:
         self._folder = context.project / HIDDEN / "maps"
         kept = {} if context.kept is None else context.kept
         self._known: dict[str, Maps] = kept.setdefault(_SLOT, {})
-        self._found: dict[str, Candidates] = kept.setdefault(f"{_SLOT} candidates", {})
+        self._found: dict[str, tuple[float, Candidates]] = kept.setdefault(f"{_SLOT} candidates", {})
+        self._gated: dict[tuple[str, int], Gated] = kept.setdefault(f"{_SLOT} gated", {})
         self._lock: Lock = kept.setdefault(f"{_SLOT} lock", Lock())
 
     def get(self, micrograph: Micrograph, picker: Picker, make: Callable[[], Maps]) -> Maps:
@@ -55,14 +58,33 @@ class SharedMaps:
         return maps
 
     def candidates(self, micrograph: Micrograph, picker: Picker, maps: Maps) -> Candidates | None:
-        """Return the candidates in the maps of a micrograph, found if they are not known yet."""
-        key = f"{self._key(micrograph, picker.settings(micrograph))} {picker.floor}"
-        if key not in self._found:
-            found = picker.candidates(micrograph, maps)
-            if found is None or _size(found) + sum(map(_size, list(self._found.values()))) > BUDGET:
-                return found
-            self._found[key] = found
-        return self._found[key]
+        """Return the candidates in the maps of a micrograph, found if none are known down to the floor."""
+        key = self._key(micrograph, picker.settings(micrograph))
+        floor, known = self._found.get(key, (math.inf, None))
+        if known is None or floor > picker.floor:
+            known = picker.candidates(micrograph, maps)
+            if (
+                known is None
+                or _size(known) + sum(_size(of) for _, of in list(self._found.values())) > BUDGET
+            ):
+                return known
+            self._found[key] = (picker.floor, known)
+        return known
+
+    def gated(
+        self,
+        micrograph: Micrograph,
+        candidates: Candidates,
+        thresholds: Thresholds,
+        group: int,
+        among: Tensor | None,
+    ) -> Gated:
+        """Return what `gate` does; points that differ in distance alone, one after the other, share it."""
+        gates = thresholds._replace(least_distance=0)
+        known = self._gated.get((micrograph.name, group))
+        if known is None or known.candidates is not candidates or known.gates != gates:
+            known = self._gated[micrograph.name, group] = gate(candidates, gates, among)
+        return known
 
     def _key(self, micrograph: Micrograph, settings: dict[str, Any]) -> str:
         stat = self._context.resolve(micrograph.name).stat()

@@ -14,7 +14,7 @@ from cryoflow.compute.competition import Competition, compete
 from cryoflow.compute.correlate import FomMaps, Sampling, fom_maps, sampling_of
 from cryoflow.compute.greyscale import reference_scale
 from cryoflow.compute.micrograph import normalise_micrograph
-from cryoflow.compute.peaks import Picks, Thresholds, pick_candidates
+from cryoflow.compute.peaks import Picks, Thresholds, gate, pick_gated
 from cryoflow.compute.references import References, prepare_references
 from cryoflow.compute.score.decoys import NULLS, Null, decoys
 from cryoflow.compute.search import Search, prepare_search
@@ -27,6 +27,7 @@ from cryoflow.jobs.autopick.lanes import lanes
 from cryoflow.jobs.autopick.micrographs import Micrograph
 from cryoflow.jobs.autopick.picker import Maps
 from cryoflow.jobs.autopick.references import GivenReferences
+from cryoflow.jobs.autopick.shared import SharedMaps
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
 
@@ -135,9 +136,13 @@ class ReferencePicker:
 
     def _pick(self, micrograph: Micrograph, candidates: Candidates, group: int) -> Picks:
         """Picks of the references (group 0), or of the decoys of one null."""
+        thresholds, among = self._thresholds(micrograph), None
         if self.spec.statistics.decoys:
-            candidates = candidates.where(candidates.reference // len(self.given.images) == group)
-        return pick_candidates(candidates, self._thresholds(micrograph))
+            among = candidates.reference // len(self.given.images) == group
+        if self.context.kept is None:
+            return pick_gated(gate(candidates, thresholds, among), thresholds)
+        shared = SharedMaps(self.context)
+        return pick_gated(shared.gated(micrograph, candidates, thresholds, group, among), thresholds)
 
     @property
     def floor(self) -> float:
