@@ -43,7 +43,7 @@ _SHOWN = 5
 
 
 #: What the points of a sweep in this process share.
-_KEPT: dict[str, Any] = {}
+KEPT: dict[str, Any] = {}
 
 
 class Request(NamedTuple):
@@ -115,14 +115,14 @@ def _run_in(
     project = Path(request.project)
     prefix = f"{name_of(directory)}: " if request.beside else ""
     with JobReporter(directory, prefix, bars=not request.beside) as report:
-        kept = _KEPT if request.sweep else None
+        kept = KEPT if request.sweep else None
         context = JobContext(project, directory, device, report, bool(request.continued), kept)
         return _Job(spec, request, context, report).run(inputs)
 
 
 def forget() -> None:
     """Let go of what the points of a sweep shared."""
-    _KEPT.clear()
+    KEPT.clear()
 
 
 def print_error(text: str) -> None:

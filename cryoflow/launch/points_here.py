@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
-from cryoflow.launch.job import Outcome, Request, forget
+from cryoflow.launch.job import KEPT, Outcome, Request, forget
 from cryoflow.launch.signals import end_at_once
 from cryoflow.launch.sweep_table import Row, results
 from cryoflow.launch.taken_up import Known, run_point_once
@@ -83,7 +83,7 @@ def _found(future: Future[Found], spec: JobSpec, request: Request, known: Known)
 
 def _run(spec: JobSpec, request: Request, known: Known) -> Found:
     outcome = run_point_once(spec, request, known)
-    return outcome, results(Path(request.project), outcome)
+    return outcome, results(Path(request.project), outcome, KEPT)
 
 
 def _begin_child() -> None:

@@ -13,6 +13,7 @@ from cryoflow.project.record import read_record
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cryoflow.jobs.autopick.output import Written
     from cryoflow.simulate.score import Truth
 
 #: Results of one point by column.
@@ -70,8 +71,11 @@ def make_table(points: Sequence[Sequence[str]], found: Sequence[Row]) -> SweepTa
     return SweepTable(rows, tuple(varied.values()), shown)
 
 
-def results(project: Path, outcome: Outcome) -> Row:
-    """Return what one point has found, by column."""
+def results(project: Path, outcome: Outcome, kept: dict[str, Any] | None = None) -> Row:
+    """Return what one point has found, by column.
+
+    What it has left in ``kept``, see `cryoflow.project.context.JobContext`, need not be read from disk.
+    """
     row: Row = {"job": outcome.directory or "none", "state": _STATES[outcome.code]}
     if not outcome.directory or outcome.code == 1:
         return row
@@ -79,28 +83,26 @@ def results(project: Path, outcome: Outcome) -> Row:
     counts = {name: value for name, value in record["counts"].items() if name != "kept"}
     row |= counts | {"seconds": record["timings"]["seconds"].get("job")}
     if record["spec"]["job"] == "AutoPick":
-        row |= _picking(project, outcome.directory, max(1, counts.get("micrographs", 1)))
+        row |= _picking(project, outcome.directory, max(1, counts.get("micrographs", 1)), kept or {})
     return row
 
 
-def _picking(project: Path, job: str, micrographs: int) -> Row:
+def _picking(project: Path, job: str, micrographs: int, kept: dict[str, Any]) -> Row:
     import numpy as np
 
-    from cryoflow.files.coordinates import read_coordinates
     from cryoflow.files.star import read_star, table_block
-    from cryoflow.simulate.score import PARTICLE, kinds_of, positions
+    from cryoflow.simulate.score import PARTICLE, kinds_of
 
     path = project / job / "autopick.star"
     files = table_block(path, read_star(path), "coordinate_files")
     scores, found, true, picks = [], 0, 0, 0
     for name, file in zip(files["rlnMicrographName"], files["rlnMicrographCoordinates"], strict=True):
-        table = read_coordinates(project / file)
-        picks += len(table)
-        column = table.get("rlnAutopickFigureOfMerit")
-        scores.append(np.full(len(table), np.nan) if column is None else column.to_numpy(float))
+        written = _picks(project, str(file), kept)
+        picks += len(written.fom)
+        scores.append(written.fom)
         truth = _truth(project, str(name))
         if truth is not None:
-            found += int((kinds_of(positions(table), truth) == PARTICLE).sum())
+            found += int((kinds_of(written.xy, truth) == PARTICLE).sum())
             true += int((truth.kinds == PARTICLE).sum())
     every = np.concatenate(scores)
     row: Row = {"particles_per_micrograph": round(picks / micrographs, 2)}
@@ -112,6 +114,25 @@ def _picking(project: Path, job: str, micrographs: int) -> Row:
         row |= {"precision": round(precision, 4), "recall": round(recall, 4)}
         row["f1"] = round(2 * precision * recall / both, 4) if both else 0.0
     return row
+
+
+def _picks(project: Path, file: str, kept: dict[str, Any]) -> Written:
+    """Positions in pixels and figures of merit in a file of coordinates; nan where it has none."""
+    import numpy as np
+
+    from cryoflow.files.coordinates import read_coordinates
+    from cryoflow.jobs.autopick.output import Written
+    from cryoflow.jobs.autopick.shared import take_picks
+    from cryoflow.simulate.score import positions
+
+    left = take_picks(kept, file)
+    if left is not None:
+        return left
+    table = read_coordinates(project / file)
+    column = table.get("rlnAutopickFigureOfMerit")
+    return Written(
+        positions(table), np.full(len(table), np.nan) if column is None else column.to_numpy(float)
+    )
 
 
 def _truth(project: Path, micrograph: str) -> Truth | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cryoflow.compute.peaks import Picks
@@ -39,15 +40,21 @@ class Picked(NamedTuple):
     """None where no candidates are kept."""
 
 
-def write_coordinates(path: Path, picks: Picks, style: StarStyle) -> float:
-    """Write the picks of a micrograph as RELION does; without picks, a table of columns only.
+class Written(NamedTuple):
+    """Picks as they stand in a file, which is all that a later run would know of them."""
 
-    Returns
-    -------
-    float
-        Mean of the figures of merit as they stand in the file, which is all that a later run would know of
-        them; 0 without picks.
-    """
+    xy: npt.NDArray[np.float64]
+    """``(n, 2)`` pixels."""
+    fom: npt.NDArray[np.float64]
+
+    @property
+    def mean_fom(self) -> float:
+        """0 without picks."""
+        return float(np.mean(self.fom)) if len(self.fom) else 0.0
+
+
+def write_coordinates(path: Path, picks: Picks, style: StarStyle) -> Written:
+    """Write the picks of a micrograph as RELION does; without picks, a table of columns only."""
     foms = picks.fom.double().cpu().numpy()
     table = pd.DataFrame(
         {
@@ -59,7 +66,8 @@ def write_coordinates(path: Path, picks: Picks, style: StarStyle) -> float:
         }
     )
     write_star(path, {"": table}, style)
-    return float(np.mean(as_written(foms))) if len(foms) else 0.0
+    x, y, fom = (as_written(part) for part in (picks.x.cpu().numpy(), picks.y.cpu().numpy(), foms))
+    return Written(np.column_stack((x, y)), fom)
 
 
 def picked_before(path: Path) -> tuple[int, float]:

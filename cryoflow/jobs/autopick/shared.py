@@ -16,6 +16,7 @@ from cryoflow.compute.candidates import Candidates
 from cryoflow.compute.peaks import Gated, Thresholds, gate
 from cryoflow.files.fom_maps import read_fom_maps, write_fom_maps
 from cryoflow.jobs.autopick.micrographs import Micrograph
+from cryoflow.jobs.autopick.output import Written
 from cryoflow.jobs.autopick.picker import Maps, Picker
 from cryoflow.project.context import JobContext
 from cryoflow.project.directory import HIDDEN
@@ -90,6 +91,17 @@ class SharedMaps:
         stat = self._context.resolve(micrograph.name).stat()
         everything = [micrograph.name, stat.st_size, stat.st_mtime_ns, settings]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def leave_picks(kept: dict[str, Any], coordinates: str, written: Written) -> None:
+    """Leave the picks in a file for `take_picks`: to read them back takes as long as to write them."""
+    kept.setdefault(f"{_SLOT} picks", {})[coordinates] = written
+
+
+def take_picks(kept: dict[str, Any], coordinates: str) -> Written | None:
+    """Take the picks in a file, by its project-relative name; None where this process has not written it."""
+    picks: dict[str, Written] = kept.get(f"{_SLOT} picks", {})
+    return picks.pop(coordinates, None)
 
 
 def _size(maps: Maps | Candidates) -> int:

@@ -23,7 +23,7 @@ from cryoflow.jobs.autopick.decoys import competition_file, write_competition
 from cryoflow.jobs.autopick.micrographs import Micrograph, read_micrograph
 from cryoflow.jobs.autopick.output import SUFFIX, Finished, Picked, picked_before, write_coordinates
 from cryoflow.jobs.autopick.picker import Maps, Picker
-from cryoflow.jobs.autopick.shared import SharedMaps
+from cryoflow.jobs.autopick.shared import SharedMaps, leave_picks
 from cryoflow.jobs.autopick.statistics import Statistics, statistics_of
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import AutoPick
@@ -79,10 +79,12 @@ class Work(NamedTuple):
             picks, best, scale = self._pick_from_maps(micrograph)
         else:
             picks, best, scale = self._pick_candidates(micrograph, known)
-        mean = write_coordinates(outputs[0], picks, self.style)
-        self.finished.add(micrograph.name, fingerprint)
-        count = len(picks.x)
         names = tuple(self.context.relative(output) for output in outputs)
+        written = write_coordinates(outputs[0], picks, self.style)
+        if self.context.kept is not None:
+            leave_picks(self.context.kept, names[0], written)
+        self.finished.add(micrograph.name, fingerprint)
+        count, mean = len(picks.x), written.mean_fom
         return Picked(micrograph.name, names, count, mean, best, statistics=self._statistics(picks, scale))
 
     def _pick_from_maps(self, micrograph: Micrograph) -> tuple[Picks, float, float]:
