@@ -23,6 +23,7 @@ from cryoflow.launch import points_here
 from cryoflow.launch.job import Outcome, Request
 from cryoflow.launch.signals import stoppable
 from cryoflow.launch.sweep_folder import read_sweep, write_sweep
+from cryoflow.launch.sweep_table import results
 from cryoflow.launch.taken_up import Known
 from cryoflow.project.directory import make_job_directory
 from cryoflow.project.lock import holding
@@ -86,6 +87,28 @@ def test_a_point_that_fails_takes_no_other_down(project: Path) -> None:
     star = read_star(project / "Sweep" / "sweep001" / "sweep.star")["sweep"]
     assert isinstance(star, pd.DataFrame)
     assert star["particles"].astype(str).tolist() == ["None", "2.000000"]
+
+
+def test_same_command_again_does_what_failed_or_reads_other_files(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = "metadata_label_for_subset_selection=rlnMyScore,rlnParticleSelectZScore"
+    assert _sweep(project, labels) == 1
+    assert [row["job"] for row in sweep_rows(project)] == ["Select/job013", "Select/job014"]
+    assert _sweep(project, labels) == 1
+    assert "1 points were done before" in capsys.readouterr().out
+    assert [row["job"] for row in sweep_rows(project)] == ["Select/job015", "Select/job014"]
+    table = project / "Extract/job012/particles.star"
+    table.write_text(table.read_text().replace("#4\n", "#4\n_rlnMyScore #5\n").replace("0.9\n", "0.9 0.7\n"))
+    table.write_text(table.read_text().replace("0.1\n", "0.1 0.2\n").replace("0.4\n", "0.4 0.6\n"))
+    assert _sweep(project, labels) == 0
+    assert "done before" not in capsys.readouterr().out
+    rows = sweep_rows(project)
+    assert [(row["job"], row["particles"]) for row in rows] == [
+        ("Select/job016", "1"),
+        ("Select/job017", "2"),
+    ]
+    assert not (project / "Sweep/sweep002").exists()
 
 
 @pytest.mark.parametrize("launcher", ["local", "joblib"])
@@ -212,6 +235,12 @@ def test_many_points_run_beside_each_other(
     assert picks[0] > picks[-1]
     assert cryoflow(simulated, *PICK, f"picking_threshold={thresholds[4]}", "number=-", "alias=alone") == 0
     assert read_record(simulated / "AutoPick/alone")["counts"]["particles"] == picks[4] > 0
+    coordinates = list((simulated / "AutoPick/alone/").rglob("mic*_autopick.star"))
+    assert len(coordinates) == 2
+    for alone in coordinates:
+        assert (simulated / rows[4]["job"] / "Micrographs" / alone.name).read_bytes() == alone.read_bytes()
+    again = results(simulated, Outcome(rows[4]["job"], 0, ""))  # read back from disk, not handed over
+    assert {name: str(again[name]) for name in again} == {name: rows[4][name] for name in again}
     killed = [
         path.parent for path in simulated.glob("AutoPick/job*/job_record.yaml") if not _ended(path.parent)
     ]

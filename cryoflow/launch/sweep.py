@@ -204,6 +204,7 @@ def _read(folder: Path, plan: Plan, point: int) -> tuple[tuple[str, ...], Outcom
         values, outcome = json.loads((folder / f"{point}.json").read_text(encoding="utf-8"))
         return tuple(values), Outcome(*outcome)
     except (OSError, ValueError, TypeError):
-        why = "ended without a word; its worker was killed or never started"
+        logs = f"{HIDDEN}/launch/{folder.name}"
+        why = f"ended without a word; its worker was killed or never started (the launcher's logs: {logs})"
         values = plan.points[point] if point < len(plan.points) else ()
         return values, Outcome("", 1, f"point {point + 1} {why}")

@@ -37,7 +37,8 @@ class Sweep(NamedTuple):
 
 
 def open_sweep(project: Path, command: str, points: Sequence[Sequence[str]], job: str) -> Sweep:
-    """Begin a sweep, or take up the one that the same command has begun and not finished.
+    """Begin a sweep, or take up the one that the same command has begun and left points to do: those that a
+    kill has left, those that have failed.
 
     Raises
     ------
@@ -47,8 +48,9 @@ def open_sweep(project: Path, command: str, points: Sequence[Sequence[str]], job
     wanted = {"command": command, "job": job, "points": [list(point) for point in points]}
     for directory in sorted((project / FOLDER).glob("sweep[0-9][0-9][0-9]*"), reverse=True):
         record = read_sweep(directory)
-        begun = record.get("status") == "running" and all(record.get(key) == wanted[key] for key in wanted)
-        if begun and not is_running(directory):
+        same = all(record.get(key) == wanted[key] for key in wanted)
+        if same and _has_more(record) and not is_running(directory):
+            write_sweep(directory, {**record, "status": "running"})
             return Sweep(directory, points_before(project, job, f"{FOLDER}/{directory.name}"))
     directory = _make(project / FOLDER)
     write_sweep(directory, {**wanted, "status": "running", "versions": versions()})
@@ -81,6 +83,12 @@ def read_sweep(directory: Path) -> dict[str, Any]:
 def write_sweep(directory: Path, record: dict[str, Any]) -> None:
     """Write the record of a sweep as sorted YAML."""
     write_sorted(directory / RECORD, record)
+
+
+def _has_more(record: dict[str, Any]) -> bool:
+    """Return whether there are points that have not ended, have failed or were refused."""
+    jobs = record.get("jobs", ())
+    return record.get("status") == "running" or any(one["code"] == 1 or not one["job"] for one in jobs)
 
 
 def _make(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from cryoflow.project.diff import work_key
 from cryoflow.project.lock import is_running
 from cryoflow.project.markers import succeeded
 from cryoflow.project.record import RECORD, read_record
+from cryoflow.project.verify import changed_files
 from cryoflow.spec import JobSpec, spec_dump
 
 #: What a point computes (see `work_key`) -> its directory, and the exit code if it has ended well.
@@ -22,7 +23,9 @@ _CODES = {"succeeded": 0, "partial": 2}
 
 
 def points_before(project: Path, job: str, sweep: str) -> Known:
-    """Return the points of a sweep that have ended well or were killed; those that failed may try again.
+    """Return the points of a sweep that have ended well or were killed.
+
+    Those that failed may try again, and so do those whose inputs are not what they were.
 
     Raises
     ------
@@ -36,6 +39,8 @@ def points_before(project: Path, job: str, sweep: str) -> Known:
         if status and is_running(directory):
             raise CryoflowError(f"{name}: a worker of the killed {sweep} still runs this; wait for it to end")
         if status in _CODES and succeeded(directory):
+            if changed_files(project, read_record(directory), ("input",)):
+                continue
             known[key] = (name, _CODES[status])
         elif status in {"running", *_CODES}:
             known.setdefault(key, (name, None))
