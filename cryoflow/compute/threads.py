@@ -22,6 +22,8 @@ MOST_MAPPED = 65536
 """glibc's own M_MMAP_MAX."""
 TURN = 5e-4
 """Seconds."""
+_KEEPING: list[bool] = []
+"""Not empty while `keeping_large_images` is at work; children of the process inherit both."""
 
 
 @cache
@@ -37,16 +39,21 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def keeping_large_images() -> Iterator[None]:
-    """Keep what even whole micrographs free, of any size, until this ends.
+    """Keep what even whole micrographs free, of any size, until this ends, or until the one around it ends.
 
     All threads then draw on the same memory: those of glibc's other arenas hold no more than 64 MB at once.
     """
+    if _KEEPING:
+        yield
+        return
     keep_freed_memory()
     _mallopt(ARENAS, 1)
     _mallopt(MAPPED, 0)
+    _KEEPING.append(True)
     try:
         yield
     finally:
+        _KEEPING.pop()
         _mallopt(MAPPED, MOST_MAPPED)
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim:

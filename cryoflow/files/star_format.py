@@ -14,6 +14,7 @@ _NEEDS_QUOTES = re.compile(r"\s|\0|^$|^[_#;\"']|^(data_|loop_)")
 _SOME_NEED_QUOTES = ("\0", " _", " #", " ;", ' "', " '", " data_", " loop_")  # of words after blanks
 _UNQUOTABLE = re.compile(r"[\n\r\0]")
 _LARGE = 1e9  # six decimals of larger numbers are beyond the 15 digits of a double
+_EXACT, _TIE = 1e6, 1e-3  # below the first a millionth is good to much less than the second
 _SMALL = 1e-3  # six decimals of smaller numbers are too few digits
 
 
@@ -76,7 +77,7 @@ def float_column(values: npt.NDArray[np.float64]) -> tuple[str, list[Any]]:
 
 
 def _distinct_floats(values: npt.NDArray[np.float64]) -> tuple[str, list[Any]]:
-    plain = _has_six_decimals(values) | (_is_mid_sized(values) & ~_may_be_short(values))
+    plain = _is_plain(values)
     if plain.all():
         return "%12.6f", values.tolist()
     pairs = zip(values.tolist(), plain.tolist(), strict=True)
@@ -85,8 +86,19 @@ def _distinct_floats(values: npt.NDArray[np.float64]) -> tuple[str, list[Any]]:
 
 def as_written(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return numbers as they come back from a file that they are written to."""
-    form, entries = float_column(values)
-    return np.array([float(form % entry) for entry in entries], dtype="float64")
+    plain = _is_plain(values)
+    plain &= np.abs(values) < _EXACT
+    millionths = np.where(plain, values, 0.0) * 1e6
+    sure = plain & (np.abs(millionths - np.floor(millionths) - 0.5) > _TIE)  # which way it is rounded
+    read = np.rint(millionths) / 1e6
+    for place in np.flatnonzero(~sure):
+        read[place] = float(number(values[place]))
+    return read
+
+
+def _is_plain(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Tell which values stand with six decimals; a few of those that do may be left out."""
+    return _has_six_decimals(values) | (_is_mid_sized(values) & ~_may_be_short(values))
 
 
 def _has_six_decimals(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

@@ -63,9 +63,12 @@ def _processes(specs: Sequence[JobSpec]) -> int:
 
 
 def _run_beside(specs: Sequence[JobSpec], request: Request, known: Known, processes: int) -> list[Found]:
+    from cryoflow.compute.threads import keeping_large_images
+
     sys.stdout.flush()
     sys.stderr.flush()
-    with ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin_child) as pool:
+    pool = ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin_child)
+    with keeping_large_images(), pool:  # in the children: else each point would fetch its memory anew
         ended = [pool.submit(_run, spec, request, known) for spec in specs]
         try:
             return [_found(future, spec, request, known) for future, spec in zip(ended, specs, strict=True)]

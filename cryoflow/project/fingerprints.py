@@ -58,7 +58,8 @@ def fingerprints(
     store.catch_up()
     ordered = sorted(set(names))
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        found = list(pool.map(lambda name: store.fingerprint(project, name, fresh), ordered))
+        each = map if threads <= 1 else pool.map  # it begins no thread before it is given work
+        found = list(each(lambda name: store.fingerprint(project, name, fresh), ordered))
     store.save()
     return found
 

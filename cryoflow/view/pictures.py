@@ -134,7 +134,8 @@ def sheet(
 def save(picture: Image.Image, path: Path) -> Path:
     """Write a PNG, whole or not at all, and return its path."""
     with replacing(path) as temporary:
-        picture.save(temporary, format="PNG")
+        # noise, as micrographs have it, gets no smaller by more than this, only slower
+        picture.save(temporary, format="PNG", compress_level=2)
     return path
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cryoflow.errors import FileError
 from cryoflow.files.star import Block, StarStyle, read_star, write_star
+from cryoflow.files.star_format import as_written, number
 
 TEXT_LABELS = ["rlnImageName", "rlnMicrographName", "rlnGroupName", "rlnCtfImage"]
 INT_LABELS = ["rlnClassNumber", "rlnGroupNumber", "rlnRandomSubset", "column"]
@@ -190,3 +191,9 @@ def test_what_cannot_stand_in_a_star_file_is_told(
     with pytest.raises(FileError, match=message):
         write_star(tmp_path / "a.star", blocks)
     assert list(tmp_path.iterdir()) == []
+
+
+@given(st.lists(reals | st.floats() | st.floats(-1e7, 1e7).map(lambda value: (np.floor(value) + 0.5) / 1e6)))
+def test_numbers_as_written_are_those_that_their_text_tells(values: list[float]) -> None:
+    expected = np.array([float(number(value)) for value in values])
+    np.testing.assert_array_equal(as_written(np.array(values, dtype="float64")), expected)

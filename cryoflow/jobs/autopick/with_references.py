@@ -42,6 +42,7 @@ class ReferencePicker:
         self._at_once = lanes(spec, context.device)  # all of them wait for the references
         self._lock = Lock()
         self._references: dict[float, References] = {}
+        self._settings: dict[str, dict[str, Any]] = {}
         self._searches: dict[tuple[int, int, float], Search] = {}
 
     def references(self, pixel_size_a: float) -> References:
@@ -68,7 +69,12 @@ class ReferencePicker:
         return references._replace(images=torch.cat((images, *false)))
 
     def settings(self, micrograph: Micrograph) -> dict[str, Any]:
-        """See `Picker`."""
+        """See `Picker`; asked for some four times a micrograph."""
+        if micrograph.name not in self._settings:
+            self._settings[micrograph.name] = self._find_settings(micrograph)
+        return self._settings[micrograph.name]
+
+    def _find_settings(self, micrograph: Micrograph) -> dict[str, Any]:
         tab, pixel = self.spec.references, micrograph.pixel_size_a
         return {
             "kind": "references",
