@@ -96,7 +96,7 @@ def test_same_command_again_does_what_failed_or_reads_other_files(
     assert _sweep(project, labels) == 1
     assert [row["job"] for row in sweep_rows(project)] == ["Select/job013", "Select/job014"]
     assert _sweep(project, labels) == 1
-    assert "1 points were done before" in capsys.readouterr().out
+    assert "1 point was done before" in capsys.readouterr().out
     assert [row["job"] for row in sweep_rows(project)] == ["Select/job015", "Select/job014"]
     table = project / "Extract/job012/particles.star"
     table.write_text(table.read_text().replace("#4\n", "#4\n_rlnMyScore #5\n").replace("0.9\n", "0.9 0.7\n"))
@@ -123,7 +123,7 @@ def test_killed_sweep_is_finished_by_the_same_command(
     _as_killed(project, folder, jobs)
     assert cryoflow(project, "sweep", "show", "sweep001") == 2
     assert _sweep(project, *words) == 0
-    assert "1 points were done before" in capsys.readouterr().out
+    assert "1 point was done before" in capsys.readouterr().out
     assert [row["job"] for row in sweep_rows(project)] == [jobs[0], jobs[1], "Select/job016"]
     after = {name: (project / name / "particles.star").stat().st_mtime_ns for name in jobs[:2]}
     assert after[jobs[0]] == before[jobs[0]]

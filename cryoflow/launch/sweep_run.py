@@ -37,7 +37,7 @@ def run_sweep(plan: Plan, options: RunOptions) -> list[Outcome]:
 
         done = sum(code is not None for _, code in sweep.known.values())
         if done:
-            tell(f"{done} points were done before")
+            tell(f"{done} point{' was' if done == 1 else 's were'} done before")
         ended = _run(plan, sweep, options)
         for point, values in zip(ended, _varied([one.values for one in ended]), strict=True):
             tell(f"{values}: {_ending(point.outcome)}")
