@@ -40,8 +40,8 @@ def test_verify_names_what_has_changed(project: Path, capsys: pytest.CaptureFixt
     capsys.readouterr()
     assert cryoflow(project, "verify", "Select/good", "Select/job015") == 0
     assert _lines(capsys) == [
-        "Select/job014: ok, 1 inputs and 1 outputs are as recorded",
-        "Select/job015: ok, 1 inputs and 1 outputs are as recorded",
+        "Select/job014: ok, 1 input and 1 output are as recorded",
+        "Select/job015: ok, 1 input and 1 output are as recorded",
     ]
     table = project / "Select" / "job014" / "particles.star"
     table.write_text(table.read_text().replace("10.0", "11.0"))

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from cryoflow.cli.place import add_project, job_place
-from cryoflow.cli.text import say_table, seconds_text
+from cryoflow.cli.text import number_of, say_table, seconds_text
 from cryoflow.screen import say
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def show(options: argparse.Namespace) -> int:
     job = jobs[place.name]
     _say_head(job, [other.name for other in jobs.values() if job.name in other.feeders])
     _say_settings(job.record["spec"], options.all)
-    for kind in ("inputs", "outputs"):
-        _say_files(kind, job.record[kind], options.all)
+    for kind in ("input", "output"):
+        _say_files(kind, job.record[f"{kind}s"], options.all)
     _say_failures(job.record["failures"], options.all)
     return 0
 
@@ -79,7 +79,7 @@ def _say_settings(spec: dict[str, Any], everything: bool) -> None:
 
 def _say_files(kind: str, entries: list[dict[str, Any]], everything: bool) -> None:
     total = sum(entry["size"] or 0 for entry in entries)
-    say(f"\n{len(entries)} {kind}, {total / 1e6:.1f} MB")
+    say(f"\n{number_of(entries, kind)}, {total / 1e6:.1f} MB")
     shown = entries if everything else entries[:_SHOWN]
     rows = [[entry["path"], str(entry["size"]), (entry["sha256"] or "")[:10]] for entry in shown]
     if rows:
@@ -91,6 +91,6 @@ def _say_files(kind: str, entries: list[dict[str, Any]], everything: bool) -> No
 def _say_failures(failures: list[dict[str, str]], everything: bool) -> None:
     if not failures:
         return
-    say(f"\n{len(failures)} failures")
+    say(f"\n{number_of(failures, 'failure')}")
     for failure in failures if everything else failures[:_SHOWN]:
         say(f"  {failure['item']}: {failure['message']}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 from cryoflow.screen import say
 
@@ -22,6 +22,11 @@ def seconds_text(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def number_of(things: Sized, noun: str) -> str:
+    """Return e.g. ``1 input``, ``8 inputs``."""
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def counts_text(counts: dict[str, int | float]) -> str:

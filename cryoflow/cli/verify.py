@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from cryoflow.cli.place import add_project, job_place
+from cryoflow.cli.text import number_of
 from cryoflow.screen import say
 
 
@@ -31,7 +32,7 @@ def verify(options: argparse.Namespace) -> int:
             say(f"{place.name}: {change.kind} {change.path} {change.what}")
         ended = record.get("status") in {"succeeded", "partial"}
         if not changes and ended:
-            files = f"{len(record['inputs'])} inputs and {len(record['outputs'])} outputs"
+            files = f"{number_of(record['inputs'], 'input')} and {number_of(record['outputs'], 'output')}"
             say(f"{place.name}: ok, {files} are as recorded")
         if not ended:
             say(f"{place.name}: its record says '{record.get('status')}', not that it ended well")
