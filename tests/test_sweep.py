@@ -305,3 +305,11 @@ def test_brighter_for_higher_values() -> None:
     bright = [picture[:, 12 + 64 * place + 3].max() for place in range(3)]
     assert bright[0] < bright[2]
     assert bright[1] < bright[2]
+
+
+def test_a_panel_is_as_wide_as_its_title() -> None:
+    one = pd.DataFrame({"a": [1], "particles_per_micrograph": [5.0]})
+    many = pd.concat([one.assign(a=value) for value in range(9)])
+    narrow, wide = (np.asarray(draw_grid(t, ["a"], ["particles_per_micrograph"])) for t in (one, many))
+    title = [(picture[:18] == 255).all(2).sum() for picture in (narrow, wide)]
+    assert title[0] == title[1] > 0

@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 TILES, TILE = 24, 420
 """Most points in the picture of picks, and the longer side of a micrograph in it, pixels."""
 
-_CELL, _LINE, _GAP = (64, 20), 16, 14
+_CELL, _LINE, _GAP, _TITLE_SIZE = (64, 20), 16, 14, 13
 _DARK, _BRIGHT = np.array((38, 44, 60)), np.array((250, 214, 90))
 
 
@@ -55,7 +55,9 @@ def draw_grid(table: pd.DataFrame, varied: Sequence[str], shown: Sequence[str]) 
     """
     grid = grid_of(table, varied)
     head = f"{' x '.join(varied[:-1])}, down; {varied[-1]}, to the right" if len(varied) > 1 else varied[0]
-    panels = [_panel(name, head, table[name].to_numpy(float), grid) for name in shown]
+    title = ImageFont.load_default(_TITLE_SIZE)
+    least = 8 + max((round(title.getlength(name)) for name in shown), default=0)
+    panels = [_panel(name, head, table[name].to_numpy(float), grid, least) for name in shown]
     across = max(1, min(len(panels), 1800 // max(1, panels[0].width))) if panels else 1
     width, height = (panels[0].width, panels[0].height) if panels else (300, 40)
     down = -(-len(panels) // across)
@@ -75,13 +77,13 @@ def grid_of(table: pd.DataFrame, varied: Sequence[str]) -> Grid:
     return Grid(columns, rows, places)
 
 
-def _panel(name: str, head: str, values: Floats, grid: Grid) -> Image.Image:
+def _panel(name: str, head: str, values: Floats, grid: Grid, least: int) -> Image.Image:
     font = ImageFont.load_default(11)
     left = 12 + max(round(font.getlength(text)) for text in [*grid.rows, ""])
-    width = max(left + _CELL[0] * len(grid.columns), round(font.getlength(head)) + 8)
+    width = max(left + _CELL[0] * len(grid.columns), round(font.getlength(head)) + 8, least)
     picture = Image.new("RGB", (width, 3 * _LINE + 8 + _CELL[1] * len(grid.rows)), BACKGROUND)
     draw, top = ImageDraw.Draw(picture), 3 * _LINE + 4
-    draw.text((4, 2), name.replace("_", " "), fill=TITLE, font=ImageFont.load_default(13))
+    draw.text((4, 2), name.replace("_", " "), fill=TITLE, font=ImageFont.load_default(_TITLE_SIZE))
     draw.text((4, _LINE + 2), head, fill=INK, font=font)
     for place, text in enumerate(grid.columns):
         draw.text((left + (place + 0.5) * _CELL[0], 2 * _LINE + 4), text, fill=INK, font=font, anchor="ma")
