@@ -106,7 +106,9 @@ def find_job_directory(project: Path, given: str | os.PathLike[str]) -> Path:
     if not path.is_dir():
         path = Path(given).absolute()
     if not path.is_dir():
-        raise CryoflowError(f"{given}: no such job directory in {project}; --continue needs an existing one")
+        raise CryoflowError(
+            f"{given}: no such job directory in {project}; see `cryoflow status` for those that are there"
+        )
     real, root = path.resolve(), project.resolve()
     if real.parent.parent != root or not is_job_name(real.name):
         raise CryoflowError(f"{given}: not a job directory of {project}; expected e.g. AutoPick/job010")
