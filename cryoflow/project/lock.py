@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -34,6 +34,23 @@ def holding(directory: Path) -> Iterator[TextIO]:
         except OSError:
             pass  # a file system without locks
         yield file
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Let one process or thread at a time make a file; the others wait, and had better look for it again.
+
+    Whoever is killed lets go. On a file system without locks nobody waits.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    with lock.open("a", encoding="utf-8") as file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)  # one who comes now locks another file, but finds what was made
 
 
 def is_running(directory: Path) -> bool:

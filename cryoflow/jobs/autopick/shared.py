@@ -20,6 +20,7 @@ from cryoflow.jobs.autopick.output import Written
 from cryoflow.jobs.autopick.picker import Maps, Picker
 from cryoflow.project.context import JobContext
 from cryoflow.project.directory import HIDDEN
+from cryoflow.project.lock import alone
 
 BUDGET = 2e9
 """Bytes of maps kept in memory by one process."""
@@ -41,18 +42,14 @@ class SharedMaps:
 
     def get(self, micrograph: Micrograph, picker: Picker, make: Callable[[], Maps]) -> Maps:
         """Return the maps of a micrograph, made if they are not there yet."""
-        settings = picker.settings(micrograph)
-        key = self._key(micrograph, settings)
+        key = self._key(micrograph, picker.settings(micrograph))
         if key in self._known:
             return self._known[key]
         path = self._folder / f"{Path(micrograph.name).stem}_{key}.mrcs"
-        if path.exists():
-            maps = picker.restore(read_fom_maps(path))
-        else:
-            maps = make()
-            stored = picker.store(maps)
-            stored.about["settings"] = settings
-            write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
+        maps = _stored(path, picker)
+        if maps is None:
+            with alone(path):  # points that a launcher has begun at the same time want the same maps
+                maps = _stored(path, picker) or _made(path, micrograph, picker, make)
         with self._lock:
             if sum(map(_size, list(self._known.values()))) + _size(maps) < BUDGET:
                 self._known[key] = maps
@@ -91,6 +88,18 @@ class SharedMaps:
         stat = self._context.resolve(micrograph.name).stat()
         everything = [micrograph.name, stat.st_size, stat.st_mtime_ns, settings]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _stored(path: Path, picker: Picker) -> Maps | None:
+    return picker.restore(read_fom_maps(path)) if path.exists() else None
+
+
+def _made(path: Path, micrograph: Micrograph, picker: Picker, make: Callable[[], Maps]) -> Maps:
+    maps = make()
+    stored = picker.store(maps)
+    stored.about["settings"] = picker.settings(micrograph)
+    write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
+    return maps
 
 
 def leave_picks(kept: dict[str, Any], coordinates: str, written: Written) -> None:
