@@ -1,8 +1,8 @@
 """Transforms of references at every in-plane angle, on a micrograph's frequency grid.
 
 RELION puts each reference into a box of twice the micrograph and samples its transform bilinearly,
-neighbours ``1 / (2 size)`` apart. The same grid of frequencies is worked out here, but only within the
-low-pass, and without the box.
+neighbours ``1 / (2 size)`` apart and 0 beyond the low-pass, so that the last shell fades. The same grid of
+frequencies is worked out here, but only within the low-pass, and without the box.
 """
 
 import math
@@ -49,7 +49,7 @@ def psi_angles(step_deg: float) -> Tensor:
 
 
 def fine_transform(images: Tensor, limit: float, size: int) -> FineTransform:
-    """Transform images for `rotated_templates`.
+    """Transform images for `rotated_templates`, 0 beyond the limit.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def fine_transform(images: Tensor, limit: float, size: int) -> FineTransform:
     # a bilinear kernel dims the image by sinc^2(offset step); keep it at that of the wanted step
     kernel = (torch.sinc(offset * wanted) / torch.sinc(offset * step)) ** 2
     dimmed = images * (kernel[:, None] * kernel[None, :]).to(images.dtype)
-    transform = centred_transform(dimmed, frequency, frequency)
+    kept = torch.hypot(frequency[:, None], frequency) <= limit * (1 + 1e-9)
+    transform = centred_transform(dimmed, frequency, frequency) * kept
     return FineTransform(torch.stack((transform.real, transform.imag), 1), step)
 
 
