@@ -104,7 +104,14 @@ def rotated_templates(fine: FineTransform, psi_deg: Tensor, band: Band) -> Tenso
 
 
 def template_sums(upright: Tensor, band: Band, area: float, radius: int, shift: int = 0) -> TemplateSums:
-    """Sums over the disc of references as the micrograph would show them, at full micrograph pixels.
+    """Sums over the disc of references as the micrograph would show them: of `disc_pixels`."""
+    values = disc_pixels(upright, band, area, radius, shift)
+    count = values.shape[1] + 1
+    return TemplateSums(values.sum(1) / count, values.square().sum(1) / count)
+
+
+def disc_pixels(upright: Tensor, band: Band, area: float, radius: int, shift: int = 0) -> Tensor:
+    """Pixels in the disc of references as the micrograph would show them, at full micrograph pixels.
 
     No full-size transform is needed: the few frequencies of the band give the pixels of the disc directly.
 
@@ -119,10 +126,13 @@ def template_sums(upright: Tensor, band: Band, area: float, radius: int, shift: 
         Of the disc, pixels.
     shift : int
         Pixels by which the references are moved against the disc.
+
+    Returns
+    -------
+    Tensor
+        Float64 ``(refs, pixels)``, row after row.
     """
     reach = radius - 1
     offset = torch.arange(-reach, reach + 1, dtype=torch.float64, device=upright.device) - shift
     images = inverse_at(upright, band.y, band.x, offset, offset) / area
-    values = images[:, disc(2 * reach + 1, radius, upright.device)].double()
-    count = values.shape[1] + 1
-    return TemplateSums(values.sum(1) / count, values.square().sum(1) / count)
+    return images[:, disc(2 * reach + 1, radius, upright.device)].double()

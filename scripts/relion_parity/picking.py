@@ -1,10 +1,20 @@
 """Picking against RELION 3.0.8: maps, and picks at matched figures of merit.
 
-RELION puts a random term into the expected ratio of each reference and micrograph, so its figures of
-merit carry one arbitrary factor each. It is taken from RELION's maps where there are any (it is the same
-in all cases that compare the same references in the same way), and else measured at RELION's picks. Our
-maps are multiplied by it before peaks are found. The other randomness of RELION, noise around micrographs
-that are not square, stays.
+RELION draws random numbers: for the expected ratio of each reference and micrograph, so that its figures of
+merit carry one arbitrary factor each, and for noise around micrographs that are not square. The same numbers
+are drawn here (`relion_parity.noise`). Our maps are multiplied by the factors before peaks are found.
+
+The noise is left out, as it is by the job, and picks of either program without one of the other within a work
+pixel are counted: "unmatched". Then the search is done once more with RELION's noise around the micrograph.
+Picks that are unmatched "with noise" too differ for another reason; all others differ by that noise. A case
+is within tolerance when it is so with the noise, and marked "differs by noise" when it is not without; yet
+without it no fewer may match than with other noise.
+
+Where the noise tells: everywhere, as the edge of the low-pass makes references reach far. At mini's
+pick_tutorial11 it changes figures of merit by 0.005 of a perfect match (rms) at 64 pixels from it and by
+0.001 in the middle, with a high-pass by 0.02 and 0.004. Peaks nearly as high as others then change places
+with them, and all that they suppress. With three other seeds of RELION's noise 95.5 to 98 % of the picks at
+pick_highpass match, without noise 97.5 and 99.0 %.
 """
 
 from __future__ import annotations
@@ -12,7 +22,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -21,22 +31,25 @@ from scipy.spatial import cKDTree
 from cryoflow.compute.correlate import FomMaps, Sampling
 from cryoflow.compute.peaks import Picks
 from cryoflow.files.coordinates import read_coordinates
-from cryoflow.files.fom_maps import has_relion_maps, read_relion_maps
+from cryoflow.files.fom_maps import has_relion_maps
 from cryoflow.jobs.autopick import make_picker
 from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs, read_micrograph
 from cryoflow.jobs.autopick.picker import Picker
 from cryoflow.jobs.autopick.with_references import ReferencePicker
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
+from relion_parity.padded import PaddedSearch
 
 LEAST_CORRELATION = 0.9999
 LEAST_MATCHED = 0.98
 LEAST_ALIKE = 0.97
+LEAST_WITHOUT_NOISE = 0.955
+"""Found of picks when the noise is another, RELION's own included."""
 XY = ["rlnCoordinateX", "rlnCoordinateY"]
 
 
-class Agreement(NamedTuple):
-    """One micrograph."""
+class Matches(NamedTuple):
+    """Picks of one micrograph, or of several."""
 
     relion: int
     ours: int
@@ -46,6 +59,39 @@ class Agreement(NamedTuple):
     same_reference: int
     same_psi: int
     """Within one step of the in-plane sampling."""
+
+    @property
+    def unmatched(self) -> int:
+        """Picks of both without a match."""
+        return self.relion + self.ours - self.relion_found - self.ours_found
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Of RELION's picks and of ours, those that match."""
+        return self.relion_found / max(1, self.relion), self.ours_found / max(1, self.ours)
+
+    @property
+    def alike(self) -> tuple[float, float]:
+        """Of RELION's picks that match, those of the same reference, and of the same angle."""
+        found = max(1, self.relion_found)
+        return self.same_reference / found, self.same_psi / found
+
+    def within(self, least_matched: float) -> bool:
+        """Whether enough picks match, and enough of these are alike."""
+        return min(self.shares) >= least_matched and min(self.alike) >= LEAST_ALIKE
+
+    @classmethod
+    def total(cls, parts: list[Self]) -> Self:
+        """Of several micrographs."""
+        return cls(*(sum(column) for column in zip(*parts, strict=True)))
+
+
+class Agreement(NamedTuple):
+    """One micrograph."""
+
+    plain: Matches
+    with_noise: Matches
+    """With RELION's noise around the micrograph; of blobs, and from RELION's maps, the same as without."""
     correlations: dict[str, float]
     """By kind of map, the lowest, inside the picking margin; empty without maps of RELION."""
 
@@ -60,12 +106,6 @@ class Case(NamedTuple):
     """RELION's job folder."""
     micrographs: str
     read: bool = False
-    maps: Path | None = None
-    """RELION's job with maps of the same references, and so the same expected ratios."""
-    scored: Path | None = None
-    """RELION's job with the picks to measure the factors at, if not this one."""
-    mirrored: bool = False
-    """The references have the other sign there."""
 
 
 def cases(reference: Path) -> list[Case]:
@@ -93,27 +133,21 @@ def compare(case: Case) -> list[Agreement]:
         listed = list_micrographs(case.spec, context).micrographs
         micrographs = [one for one in listed if case.micrographs in one.name]
         picker, _ = make_picker(case.spec, context, micrographs[0].pixel_size_a)
-        return [_compare_one(case, context, picker, micrograph) for micrograph in micrographs]
+        if case.read or not isinstance(picker, ReferencePicker):
+            return [_compare_plainly(case, context, picker, micrograph) for micrograph in micrographs]
+        padded = PaddedSearch(picker)
+        return [
+            _compare_one(case, padded, micrograph, read_micrograph(context, micrograph), place)
+            for place, micrograph in enumerate(micrographs)
+        ]
 
 
 def passes(results: list[Agreement]) -> bool:
-    """Whether a case is within tolerance."""
-    total = totals(results)
-    matched = min(total["relion found"], total["ours found"]) >= LEAST_MATCHED
-    alike = min(total["same reference"], total["same psi"]) >= LEAST_ALIKE
-    return matched and alike and all(value >= LEAST_CORRELATION for value in correlations(results).values())
-
-
-def totals(results: list[Agreement]) -> dict[str, float]:
-    """Shares over all micrographs of a case."""
-    relion, ours = sum(one.relion for one in results), sum(one.ours for one in results)
-    matched = max(1, sum(one.relion_found for one in results))
-    return {
-        "relion found": sum(one.relion_found for one in results) / max(1, relion),
-        "ours found": sum(one.ours_found for one in results) / max(1, ours),
-        "same reference": sum(one.same_reference for one in results) / matched,
-        "same psi": sum(one.same_psi for one in results) / matched,
-    }
+    """Whether a case is within tolerance but for RELION's noise."""
+    plain = Matches.total([one.plain for one in results]).within(LEAST_WITHOUT_NOISE)
+    with_noise = Matches.total([one.with_noise for one in results]).within(LEAST_MATCHED)
+    similar = all(value >= LEAST_CORRELATION for value in correlations(results).values())
+    return plain and with_noise and similar
 
 
 def correlations(results: list[Agreement]) -> dict[str, float]:
@@ -127,31 +161,33 @@ def correlations(results: list[Agreement]) -> dict[str, float]:
 def report(reference: Path, chosen: list[str]) -> bool:
     """Print the table; whether all cases are within tolerance."""
     print(
-        "case                     RELION  ours  found  ours in RELION  reference   psi    "
-        "lowest map correlations"
+        "case                     RELION  ours  found  ours in RELION  reference   psi   "
+        "unmatched  with noise  lowest map correlations"
     )
     good = True
     for case in cases(reference):
         if chosen and case.name not in chosen:
             continue
         results = compare(case)
-        share, maps = totals(results), correlations(results)
-        fine = passes(results)
-        good &= fine
-        print(
-            f"{case.name:24} {sum(one.relion for one in results):6} {sum(one.ours for one in results):5}"
-            f" {share['relion found']:7.4f} {share['ours found']:11.4f} {share['same reference']:12.4f}"
-            f" {share['same psi']:8.4f}  "
-            + "  ".join(f"{kind} {value:.6f}" for kind, value in maps.items())
-            + ("" if fine else "  OUT OF TOLERANCE"),
-            flush=True,
-        )
+        good &= passes(results)
+        print(_line(case.name, results), flush=True)
     return good
 
 
+def _line(name: str, results: list[Agreement]) -> str:
+    plain = Matches.total([one.plain for one in results])
+    left = Matches.total([one.with_noise for one in results]).unmatched
+    (found, back), (reference, psi) = plain.shares, plain.alike
+    verdict = "" if plain.within(LEAST_MATCHED) else "  differs by noise"
+    return (
+        f"{name:24} {plain.relion:6} {plain.ours:5} {found:7.4f} {back:11.4f} {reference:12.4f} {psi:8.4f}"
+        f" {plain.unmatched:7} {left:11}     "
+        + "  ".join(f"{kind} {value:.6f}" for kind, value in correlations(results).items())
+        + (verdict if passes(results) else "  OUT OF TOLERANCE")
+    )
+
+
 def _case(project: Path, name: str, told: dict[str, Any], relion: str, micrographs: str) -> Case:
-    same = told["ctf"] and not told["first_peak"] and not told.get("log") and not told.get("ref3d")
-    maps = project / ("parity/pick_tutorial10_write" if project.name == "mini" else "AutoPick/job010")
     return Case(
         name,
         AutoPick(references=_references(told), autopicking=_autopicking(told), **_target(told)),
@@ -159,9 +195,6 @@ def _case(project: Path, name: str, told: dict[str, Any], relion: str, micrograp
         project / relion,
         micrographs,
         read=bool(told.get("read")),
-        maps=maps if same else None,
-        scored=None if project.name == "mini" else project / "AutoPick/job011",
-        mirrored=not told["invert"],
     )
 
 
@@ -205,66 +238,54 @@ def _autopicking(told: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _compare_one(case: Case, context: JobContext, picker: Picker, micrograph: Micrograph) -> Agreement:
-    stem = f"{case.relion / micrograph.stem}_autopick"
-    theirs = read_coordinates(f"{stem}.star")
-    by_relion = picker.restore_relion(stem, micrograph) if has_relion_maps(stem) else None
+def _compare_plainly(case: Case, context: JobContext, picker: Picker, micrograph: Micrograph) -> Agreement:
+    """Compare picks from RELION's maps, or of blobs."""
+    stem = _stem(case, micrograph)
     if case.read:
-        assert by_relion is not None
-        return _match(theirs, picker.pick(micrograph, by_relion), by_relion.sampling, case, {})
-    maps = picker.compute(micrograph, read_micrograph(context, micrograph))
-    if not isinstance(maps, FomMaps):
-        return _match(theirs, picker.pick(micrograph, maps), maps.sampling, case, {})
-    assert isinstance(picker, ReferencePicker)
-    if isinstance(by_relion, FomMaps):
-        margin = picker.references(micrograph.pixel_size_a).box // 2
-        factors, similar = _compare_maps(maps, by_relion, margin)
+        maps = picker.restore_relion(stem, micrograph)
     else:
-        scored = read_coordinates(f"{(case.scored or case.relion) / micrograph.stem}_autopick.star")
-        factors, similar = _told_factors(case, micrograph, maps) or _factors_at_picks(maps, scored), {}
-    scaled = maps._replace(fom=maps.fom * torch.tensor(factors, dtype=torch.float32)[:, None, None])
-    return _match(theirs, picker.pick(micrograph, scaled), maps.sampling, case, similar)
+        maps = picker.compute(micrograph, read_micrograph(context, micrograph))
+    found = _match(read_coordinates(f"{stem}.star"), picker.pick(micrograph, maps), maps.sampling, case)
+    return Agreement(found, found, {})
 
 
-def _compare_maps(ours: FomMaps, theirs: FomMaps, margin: int) -> tuple[list[float], dict[str, float]]:
+def _compare_one(
+    case: Case, search: PaddedSearch, micrograph: Micrograph, image: torch.Tensor, place: int
+) -> Agreement:
+    stem, picker = _stem(case, micrograph), search.picker
+    theirs = read_coordinates(f"{stem}.star")
+    maps = picker.compute(micrograph, image)
+    padded, expected = search.maps(micrograph, image, place)
+    by_relion = picker.restore_relion(stem, micrograph) if has_relion_maps(stem) else None
+    margin = picker.references(micrograph.pixel_size_a).box // 2
+
+    def matches(found: FomMaps) -> Matches:
+        factors = (found.expected - 1) / (expected - 1)
+        scaled = found._replace(fom=found.fom * factors.float()[:, None, None])
+        return _match(theirs, picker.pick(micrograph, scaled), maps.sampling, case)
+
+    similar = {} if by_relion is None else _correlations(maps, by_relion, margin)
+    return Agreement(matches(maps), matches(padded), similar)
+
+
+def _correlations(ours: FomMaps, theirs: FomMaps, margin: int) -> dict[str, float]:
     skip = int(margin / ours.sampling.spacing) + 1
     h, w = (min(one, other) for one, other in zip(ours.sd.shape, theirs.sd.shape, strict=True))
     inside = (..., slice(skip, h - skip), slice(skip, w - skip))
-    x, y = ours.fom[inside].flatten(1).double(), theirs.fom[inside].flatten(1).double()
-    factors = (x * y).sum(1) / (x * x).sum(1)
-    similar = {"sd": _correlation(ours.sd[inside], theirs.sd[inside])}
-    similar["mean"] = _correlation(ours.mean[inside], theirs.mean[inside])
-    similar["FOM"] = min(_correlation(one, other) for one, other in zip(x, y, strict=True))
-    return factors.tolist(), similar
+    pairs = zip(ours.fom[inside], theirs.fom[inside], strict=True)
+    return {
+        "sd": _correlation(ours.sd[inside], theirs.sd[inside]),
+        "mean": _correlation(ours.mean[inside], theirs.mean[inside]),
+        "FOM": min(_correlation(one, other) for one, other in pairs),
+    }
 
 
 def _correlation(one: torch.Tensor, other: torch.Tensor) -> float:
     return float(torch.corrcoef(torch.stack((one.flatten().double(), other.flatten().double())))[0, 1])
 
 
-def _told_factors(case: Case, micrograph: Micrograph, maps: FomMaps) -> list[float] | None:
-    """Factors from the expected ratios in the headers of RELION's maps.
-
-    RELION's ratio is ``exp(a + b)``, ours ``exp(a)``, and b changes sign with the reference.
-    """
-    stem = f"{case.maps}/{micrograph.stem}_autopick"
-    if case.maps is None or not has_relion_maps(stem):
-        return None
-    ours = maps.expected.numpy()
-    told = np.array(read_relion_maps(stem, len(ours)).expected)
-    return list((ours - 1) / ((ours**2 / told if case.mirrored else told) - 1))
-
-
-def _factors_at_picks(maps: FomMaps, theirs: Any) -> list[float]:
-    """RELION's figure of merit over ours, by least squares at RELION's picks of each reference."""
-    row, column = _samples(maps.sampling, theirs)
-    number = theirs["rlnClassNumber"].to_numpy() - 1
-    ours, relion = maps.fom.numpy()[number, row, column], theirs["rlnAutopickFigureOfMerit"].to_numpy()
-    factors = []
-    for index in range(len(maps.fom)):
-        x, y = ours[number == index], relion[number == index]
-        factors.append(float((x @ y) / (x @ x)) if len(x) else 1.0)
-    return factors
+def _stem(case: Case, micrograph: Micrograph) -> str:
+    return f"{case.relion / micrograph.stem}_autopick"
 
 
 def _samples(sampling: Sampling, theirs: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -280,10 +301,10 @@ def _samples(sampling: Sampling, theirs: Any) -> tuple[np.ndarray, np.ndarray]:
     return found[0], found[1]
 
 
-def _match(theirs: Any, picks: Picks, sampling: Sampling, case: Case, similar: dict[str, float]) -> Agreement:
+def _match(theirs: Any, picks: Picks, sampling: Sampling, case: Case) -> Matches:
     ours = np.stack([picks.x.numpy(), picks.y.numpy()], 1)
     if not len(theirs) or not len(ours):
-        return Agreement(len(theirs), len(ours), 0, 0, 0, 0, similar)
+        return Matches(len(theirs), len(ours), 0, 0, 0, 0)
     row, column = _samples(sampling, theirs)  # RELION's coordinates are up to a sample off theirs
     relion = np.stack((sampling.left + sampling.spacing * column, sampling.top + sampling.spacing * row), 1)
     near, index = cKDTree(ours).query(relion)
@@ -292,12 +313,11 @@ def _match(theirs: Any, picks: Picks, sampling: Sampling, case: Case, similar: d
     reference = picks.reference.numpy()[index] + 1 == theirs["rlnClassNumber"].to_numpy()
     turn = (picks.psi_deg.numpy()[index] - theirs["rlnAnglePsi"].to_numpy() + 180) % 360 - 180
     step = case.spec.references.in_plane_angular_sampling + 1e-3
-    return Agreement(
+    return Matches(
         len(theirs),
         len(ours),
         int(found.sum()),
         int((back <= sampling.spacing + 1e-6).sum()),
         int(reference[found].sum()),
         int((np.abs(turn) <= step)[found].sum()),
-        similar,
     )
