@@ -109,9 +109,10 @@ def fom_maps(
     compare = _coefficients if coefficient else _relion_merits
     fom, index, expected = compare(search, block, values, background)
     # single precision whatever the search's, as files hold them: picks are then the same from either
+    degrees = search.psi_deg.to(fom.device, torch.float32)
     return FomMaps(
         fom.float(),
-        search.psi_deg.to(fom)[index.long()].float(),
+        torch.stack([degrees[number.long()] for number in index]),  # one by one, to keep whole numbers few
         background.sd.float(),
         background.mean.float(),
         expected,
@@ -127,7 +128,7 @@ def _relion_merits(search: Search, block: Tensor, ctf: Tensor | None, background
     sums = template_sums(upright, search.band, _area(grid), search.references.radius, grid.correlation_shift)
     correlation, psi_index = _best_of_all(search, block)
     pixels = int(search.references.disc.sum())
-    fom = figure_of_merit(correlation / pixels, background, sums)
+    fom = figure_of_merit(correlation.div_(pixels), background, sums)
     return _Merits(fom, psi_index, sums.expected_ratio)
 
 
@@ -155,9 +156,12 @@ def _coefficients(search: Search, block: Tensor, ctf: Tensor | None, background:
 
 def figure_of_merit(correlation: Tensor, background: Background, sums: TemplateSums) -> Tensor:
     """FOM of correlations per pixel, ``c / n`` of shape ``(refs, h, w)``."""
-    a1, a2 = (value.to(correlation)[:, None, None] for value in sums)
-    exponent = (correlation - background.mean * a1) / background.sd - a2 / 2
-    return torch.expm1(exponent.clamp(max=_LARGEST_EXPONENT)) / torch.expm1(a2 / 2)
+    a1, a2 = (value.to(correlation) for value in sums)
+    found = torch.empty_like(correlation)
+    for of, target, mean, square in zip(correlation, found, a1, a2, strict=True):  # maps of few at a time
+        exponent = (of - background.mean * mean).div_(background.sd).sub_(square / 2)
+        torch.expm1(exponent.clamp_(max=_LARGEST_EXPONENT), out=target).div_(torch.expm1(square / 2))
+    return found
 
 
 def local_background(search: Search, micrograph: Tensor, transform: Tensor) -> Background:
