@@ -18,9 +18,13 @@ class FoldedBasis(NamedTuple):
     """Cosines and sines over half an axis; phases count from pixel 0. From `folded_basis`."""
 
     cosine: Tensor
-    """``(frequencies, ceil(n / 2))``."""
+    """Of the absolute values of the frequencies, each once, ``(absolute values, ceil(n / 2))``."""
     sine: Tensor
-    """``(frequencies, ceil(n / 2))``."""
+    """The same."""
+    place: Tensor
+    """Number of each frequency's absolute value, ``(frequencies,)``."""
+    sign: Tensor
+    """Of each frequency, real ``(frequencies,)``."""
     phase: Tensor
     """Complex ``(frequencies,)``: moves the origin from the middle of the axis to pixel 0."""
 
@@ -40,11 +44,13 @@ def folded_basis(length: int, frequency: Tensor, dtype: torch.dtype = torch.floa
     middle = (length - 1) / 2
     half = (length + 1) // 2
     offset = torch.arange(half, device=frequency.device, dtype=torch.float64) - middle
-    angle = 2 * torch.pi * frequency[:, None] * offset[None, :]
+    size, place = torch.unique(frequency.abs(), return_inverse=True)
+    angle = 2 * torch.pi * size[:, None] * offset[None, :]
     turn = -2 * torch.pi * frequency * middle
     phase = torch.polar(torch.ones_like(turn), turn)
     complex_type = torch.complex128 if dtype == torch.float64 else torch.complex64
-    return FoldedBasis(torch.cos(angle).to(dtype), torch.sin(angle).to(dtype), phase.to(complex_type))
+    waves = torch.cos(angle).to(dtype), torch.sin(angle).to(dtype)
+    return FoldedBasis(*waves, place, frequency.sign().to(dtype), phase.to(complex_type))
 
 
 def forward(
@@ -68,9 +74,10 @@ def forward(
     """
     blocks = (block if pixelwise is None else pixelwise(block) for block in row_blocks(images))
     rows = torch.cat([_along_rows(block, x) for block in blocks], -2)
-    count = x.cosine.shape[0]
+    count = len(x.phase)
     even, odd = (part.mT for part in _fold(rows.mT))
-    cosine, sine = y.cosine @ even, y.sine @ odd
+    cosine = (y.cosine @ even).index_select(-2, y.place)
+    sine = (y.sine @ odd).index_select(-2, y.place) * y.sign[:, None]
     real = cosine[..., :count] - sine[..., count:]
     imaginary = -cosine[..., count:] - sine[..., :count]
     return torch.complex(real, imaginary) * (y.phase[:, None] * x.phase[None, :])
@@ -79,7 +86,8 @@ def forward(
 def _along_rows(images: Tensor, x: FoldedBasis) -> Tensor:
     """``(..., h, 2 K)``: the real part, then minus the imaginary part."""
     even, odd = _fold(images)
-    return torch.cat((even @ x.cosine.mT, odd @ x.sine.mT), -1)
+    cosine = (even @ x.cosine.mT).index_select(-1, x.place)
+    return torch.cat((cosine, (odd @ x.sine.mT).index_select(-1, x.place) * x.sign), -1)
 
 
 def centred_transform(images: Tensor, frequency_y: Tensor, frequency_x: Tensor) -> Tensor:

@@ -29,8 +29,8 @@ def direct(
 @pytest.mark.parametrize("shape", [(8, 10), (9, 10), (7, 13), (1, 4)])
 def test_partial_transforms_are_direct_sums(shape: tuple[int, int]) -> None:
     image = torch.randn(shape, generator=GEN, dtype=torch.float64)
-    fy = torch.tensor([-0.31, 0.0, 0.123, 0.5], dtype=torch.float64)
-    fx = torch.tensor([0.0, 0.07, 0.41], dtype=torch.float64)
+    fy = torch.tensor([-0.31, 0.0, 0.123, 0.5, 0.31, -0.5], dtype=torch.float64)
+    fx = torch.tensor([0.0, 0.07, -0.07, 0.41], dtype=torch.float64)
     bases = (folded_basis(n, f, torch.float64) for n, f in zip(shape, (fy, fx), strict=True))
     np.testing.assert_allclose(forward(image, *bases), direct(image, fy, fx, (0, 0)), atol=1e-12)
     centre = (shape[0] // 2, shape[1] // 2)
