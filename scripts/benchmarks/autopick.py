@@ -1,9 +1,13 @@
 """Picking with references beside the least that it could cost.
 
     benchmark.py autopick [--micrographs 8] [--size 3710 3838] [--references 4] [--shrink 0]
-        [--template-error E] [--repeats 3]
+        [--template-error E] [--map] [--repeats 3]
+    benchmark.py autopick --map --size 4096 4096 --micrographs 2 --template-error 0.005
+        many pairs: the 12 projections of a map of symmetry D2, 72 angles
 
-Makes micrographs and references of noise in a temporary folder. The bare cost of a micrograph: reading its
+Makes micrographs and references of noise in a temporary folder; with --map references are projections of a
+made-up map and micrographs show its particles, so that picks with a template error can be compared with those
+of all pairs. The bare cost of a micrograph: reading its
 bytes, two real FFTs of its size, and as many inverse FFTs of the work size as there are pairs of a reference
 and an angle. It is measured by turns with the steps of the job, on one thread; the least of the repeats
 counts. Whole jobs are run with 1 and with 2 workers of one thread, by turns, and as many bare costs on as
@@ -19,12 +23,16 @@ import tempfile
 from pathlib import Path
 
 import torch
+from autopick_benchmark.accuracy import accuracy_shown
 from autopick_benchmark.project import Case, job, make_project
 from autopick_benchmark.steps import Clock, measure
 from autopick_benchmark.whole_jobs import pick_again, picked_alike, speeds
 from peak_memory import peaks_shown
 
 from cryoflow.compute.threads import keeping_large_images
+
+PROJECTIONS = 12
+"""Of a map of symmetry D2, 30 degrees apart."""
 
 
 def main(arguments: list[str]) -> int:
@@ -42,6 +50,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--threshold", type=float, default=0.1)
     parser.add_argument("--merit", choices=("relion", "ncc"), default="relion")
     parser.add_argument("--template-error", type=float, help="low-rank templates; default: exact")
+    parser.add_argument("--map", action="store_true", help="12 projections of a map, not noise")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args(arguments)
     case = Case(
@@ -49,12 +58,13 @@ def main(arguments: list[str]) -> int:
         given.size[0],
         given.size[1],
         given.pixel,
-        given.references,
+        PROJECTIONS if given.map else given.references,
         given.angle,
         given.shrink,
         given.threshold,
         given.merit,
         given.template_error,
+        given.map,
     )
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -75,6 +85,9 @@ def report(root: Path, case: Case, repeats: int) -> None:
         + ("" if case.error is None else f", template error {case.error:g}"),
         f"bare cost of a micrograph: {least:.3f} s ({_listed(bare)})",
         f"steps of the job: {whole:.3f} s, {whole / least:.2f} times that ({_listed(steps)})",
+        f"correlating: {steps.least['correlating'] / bare.least['inverse FFTs']:.2f} times "
+        "the inverse FFTs of all pairs",
+        *([] if case.error is None else [accuracy_shown(root, case)]),
         *(
             f"job, workers {workers}: {1 / each[f'job {workers}']:.2f} micrographs a second"
             for workers in (1, 2)
