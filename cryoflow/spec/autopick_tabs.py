@@ -244,7 +244,7 @@ class Autopicking(Section):
         "Template error",
         None,
         high=0.1,
-        help="0.05: fewer templates stand for many references, faster; peaks are 1 % off (rms); off: exact.",
+        help="0.005: fewer templates stand for many references, faster; FOMs 0.3 % off (rms); off: exact.",
     )
     candidate_floor: float = own_field(
         "Candidate floor",
