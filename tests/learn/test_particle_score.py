@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from cryoflow.learn.score.fdr import local_fdr, q_values
+from cryoflow.learn.score.fdr import local_fdr, picked_share, q_values
 from cryoflow.learn.score.logistic import fit_logistic
 from cryoflow.learn.score.mixture import fit_mixture
 from cryoflow.learn.score.particle_score import particle_log_odds
@@ -21,6 +21,29 @@ def test_q_values_are_those_of_a_plain_loop() -> None:
     expected = [min(1, *(rate for t, rate in rates.items() if t <= own)) for own in targets]
     found = q_values(torch.from_numpy(targets), torch.from_numpy(decoys))
     np.testing.assert_allclose(found.numpy(), expected)
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.7])
+def test_q_values_of_picks_hold_where_most_of_the_noise_was_not_picked(rate: float) -> None:
+    rng = np.random.default_rng(2)
+    decoys, noise, particles = rng.normal(0, 1, 6000), rng.normal(0, 1, 6000), rng.normal(3, 0.7, 3000)
+    targets = np.r_[noise, particles]
+    false = np.arange(len(targets)) < len(noise)
+    picked = rng.random(len(targets)) < np.where(false, rate, 0.95)
+    scores = [torch.from_numpy(values) for values in (targets, targets[picked], decoys)]
+    share = picked_share(*scores)
+    assert rate < share < rate + 0.15  # particles among those that count make it larger
+    q = q_values(scores[1], scores[2], share).numpy()
+    for level in (0.05, 0.1):
+        found = false[picked][q <= level].mean()
+        assert 0.75 * level < found < 1.1 * level
+    assert false[picked][q_values(scores[1], scores[2]).numpy() <= 0.1].mean() < 0.1 * rate + 0.02
+
+
+def test_share_is_counted_among_the_likely_false() -> None:
+    targets, none = torch.arange(21.0), torch.zeros(0)
+    assert picked_share(targets, targets[10:15], none) == 6 / 12  # all false: 10 to 20 count
+    assert picked_share(none, none, targets) == 1
 
 
 def test_local_fdr_is_the_ratio_of_densities_and_falls() -> None:

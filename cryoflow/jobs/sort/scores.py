@@ -30,7 +30,7 @@ from cryoflow.jobs.sort.model_file import StoredModel, write_model
 from cryoflow.jobs.sort.report import write_report
 from cryoflow.jobs.sort.score_micrograph import Evidence, Round, evidence, together
 from cryoflow.jobs.sort.score_plan import Plan, plan_scores
-from cryoflow.learn.score.fdr import local_fdr, q_values
+from cryoflow.learn.score.fdr import local_fdr, picked_share, q_values
 from cryoflow.project.context import Failure, JobContext, JobResult
 
 __all__ = ["PREFIX", "camel", "plan_scores", "write_scores"]
@@ -100,13 +100,11 @@ def _table(plan: Plan, whole: Evidence, log_odds: Tensor) -> pd.DataFrame:
 
 
 def _q_values(whole: Round) -> Tensor:
-    """Of the peaks that particles lie on; 1 where targets have won none."""
+    """Of the peaks that particles lie on, among which they are; 1 where targets have won none."""
     q = torch.ones_like(whole.own)
-    if len(whole.targets):
-        up, order = whole.targets.sort()
-        holds = ~whole.own.isnan()
-        place = torch.searchsorted(up, whole.own[holds])
-        q[holds] = q_values(whole.targets, whole.decoys)[order][place]
+    holds = ~whole.own.isnan()
+    own = whole.own[holds]
+    q[holds] = q_values(own, whole.decoys, picked_share(whole.targets, own, whole.decoys))
     return q
 
 

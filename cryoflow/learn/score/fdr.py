@@ -13,21 +13,51 @@ from torch import Tensor
 BINS = 80
 WIDTH = 0.3
 """Smoothing of the histograms, in sds of the decoys."""
+LIKELY_FALSE = 0.5
+"""Targets of at least this local false-discovery rate show how noise is picked."""
 
 
-def q_values(targets: Tensor, decoys: Tensor) -> Tensor:
+def q_values(targets: Tensor, decoys: Tensor, share: float = 1.0) -> Tensor:
     """Smallest false-discovery rate at which each target is accepted, ``(n,)``, at most 1.
 
-    The rate at a threshold t is ``(1 + decoys of at least t) / (targets of at least t)``: the 1 keeps its
-    expectation at or above that of the share of false ones (He et al. 2015, arXiv 1501.00537).
+    The rate at a threshold t is ``(1 + share * decoys of at least t) / (targets of at least t)``: the 1 keeps
+    its expectation at or above that of the share of false ones (He et al. 2015, arXiv 1501.00537).
+
+    Parameters
+    ----------
+    targets, decoys : Tensor
+        Scores of the two, ``(n,)`` and ``(m,)``.
+    share : float
+        How many of the false targets are among those given, see `picked_share`.
     """
     up, order = targets.double().sort()
     accepted = len(up) - torch.searchsorted(up, up)
     false = len(decoys) - torch.searchsorted(decoys.double().sort().values, up)
-    rate = (1 + false).double() / accepted
+    rate = (1 + share * false.double()) / accepted
     q = torch.empty_like(up)
     q[order] = rate.cummin(0).values.clamp_max(1)
     return q
+
+
+def picked_share(targets: Tensor, picked: Tensor, decoys: Tensor) -> float:
+    """Share of false targets that were picked, from those just below where true ones take over.
+
+    A picker leaves out more of the noise than of the particles, and so all decoys stand for more false
+    targets than there are picks of. It takes the more of the noise the higher it scores: of the targets that
+    are more likely false than not, only the upper half counts. Particles among them make it larger, which
+    makes q-values cautious.
+
+    Parameters
+    ----------
+    targets, picked, decoys : Tensor
+        Scores of all targets, of the picked ones of them, and of the decoys.
+    """
+    false = targets[local_fdr(targets, decoys, targets) >= LIKELY_FALSE]
+    if not len(false):
+        return 1.0
+    low, high = false.median(), false.max()
+    among, all_ = (int(((values >= low) & (values <= high)).sum()) for values in (picked, targets))
+    return (1 + among) / (1 + all_)
 
 
 def local_fdr(targets: Tensor, decoys: Tensor, at: Tensor) -> Tensor:
