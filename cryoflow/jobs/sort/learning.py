@@ -69,9 +69,14 @@ def learn_scores(plan: Plan, context: JobContext, row: Tensor, features: Tensor,
 
 
 def _folds(plan: Plan, row: Tensor) -> Tensor:
-    """Fold of each row: micrographs, or particles where there is one micrograph, drawn by their names."""
+    """Fold of each row, drawn by names of micrographs if labels teach, else of particles.
+
+    Without labels a particle's neighbours give nothing away, and folds of whole micrographs would
+    be of different defocus and thickness: where these are few their models score on different scales.
+    """
     rows = plan.rows.iloc[row.numpy()]
-    column = "rlnMicrographName" if rows["rlnMicrographName"].nunique() > 1 else "rlnImageName"
+    several = plan.labels is not None and rows["rlnMicrographName"].nunique() > 1
+    column = "rlnMicrographName" if several else "rlnImageName"
     names = rows[column].astype(str)
     drawn = sorted(set(names), key=lambda name: seed_for(plan.spec.compute.seed, "fold", name))
     fold = {name: place % FOLDS for place, name in enumerate(drawn)}

@@ -1,4 +1,4 @@
-"""Log-odds of being a whole particle, learnt on other micrographs than it is given for."""
+"""Log-odds of being a whole particle, learnt from other particles than it is given for."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def particle_log_odds(features: Tensor, object_chance: Tensor, fold: Tensor, mix
     object_chance : Tensor
         ``(n,)``: chance of being anything but noise, for a start.
     fold : Tensor
-        Int64 ``(n,)``; particles of one micrograph share a fold.
+        Int64 ``(n,)``; folds alike, or their models give scores of different scales.
     mixed : int
         How many of the first features the densities are of.
     """
