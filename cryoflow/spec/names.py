@@ -8,17 +8,18 @@ from difflib import get_close_matches
 from functools import cache
 
 _BRACKET = re.compile(r"\s*\([^()]*\)(?=[\s:?]*$)")
-_OR = re.compile(r"^or:?\s+", re.IGNORECASE)
 
 
 @cache
 def fold(name: str) -> str:
-    """Reduce a label or field name to what must agree: words, without case and punctuation.
+    """Reduce a label or field name to what must agree: words, without case, punctuation and a leading OR.
 
     A unit in brackets stays: ``Mask diameter (pix)`` must not pass for ``Mask diameter (A)``.
     """
-    plain = _OR.sub("", name.strip()).casefold().replace("å", "a").replace("ångström", "a")
-    return " ".join(re.findall(r"[^\W_]+", plain))
+    words = re.findall(r"[^\W_]+", name.casefold().replace("å", "a").replace("ångström", "a"))
+    while len(words) > 1 and words[0] == "or":
+        del words[0]
+    return " ".join(words)
 
 
 @cache

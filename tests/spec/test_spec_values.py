@@ -297,6 +297,8 @@ def test_selection_problems(given: dict[str, Any], problem: str) -> None:
 
 
 @hypothesis.given(st.text(max_size=40))
+@hypothesis.example("OR:0")
+@hypothesis.example("_or OR: 0")
 def test_folding_is_stable(text: str) -> None:
     assert fold(fold(text)) == fold(text)
     assert fold(text) in spellings(text)
