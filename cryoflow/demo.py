@@ -29,7 +29,7 @@ OPTIONS = SimulateOptions(
 )
 """The demo's project: at the tutorial's pixel size, and as sparse as its distance between picks asks for."""
 
-CLASSES, CHOSEN = 20, 3
+CLASSES = 20
 
 PICTURE = "demo.png"
 
@@ -56,7 +56,7 @@ def steps(options: SimulateOptions) -> tuple[Step, ...]:
         Step("13_sort_after_autopick"),
         Step("14_after_sort"),
         Step("15_class2d_after_sorting", (f"number_of_classes={CLASSES}",)),
-        Step("16_class2d_aftersort", (f"selection.classes.top={CHOSEN}",)),
+        Step("16_class2d_aftersort", ("selection.classes=null", "selection.class_score_min=0.5")),
     )
 
 

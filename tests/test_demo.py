@@ -88,7 +88,6 @@ def test_the_demo_runs_to_its_end(
 ) -> None:
     monkeypatch.setattr(demo, "OPTIONS", replace(TINY, micrographs=3))
     monkeypatch.setattr(demo, "CLASSES", 4)
-    monkeypatch.setattr(demo, "CHOSEN", 2)
     assert demo.run_demo(tmp_path / "project") == 0
     shown = capsys.readouterr().out
     counts = [
