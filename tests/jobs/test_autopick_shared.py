@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
+import torch
 
+from cryoflow.compute.candidates import COLUMNS, Candidates
 from cryoflow.compute.correlate import Sampling
+from cryoflow.compute.peaks import Thresholds, pick_candidates, pick_gated
 from cryoflow.files.fom_maps import StoredMaps
+from cryoflow.jobs.autopick import shared as shared_module
 from cryoflow.jobs.autopick.micrographs import Micrograph
-from cryoflow.jobs.autopick.shared import SharedMaps
+from cryoflow.jobs.autopick.output import Written
+from cryoflow.jobs.autopick.shared import SharedMaps, drop_picks, leave_picks, take_picks
 from cryoflow.project.context import JobContext
 
 
@@ -22,7 +28,9 @@ class Maps(NamedTuple):
 
 
 class Picker:
-    """Stores the number."""
+    """Stores the number; finds three candidates."""
+
+    floor = 0.0
 
     def settings(self, _: Micrograph) -> dict[str, Any]:
         return {"kind": "stand-in"}
@@ -32,6 +40,12 @@ class Picker:
 
     def restore(self, stored: StoredMaps) -> Maps:
         return Maps(float(stored.maps[0, 0, 0]))
+
+    def candidates(self, _: Micrograph, maps: Maps) -> Candidates:
+        columns = dict.fromkeys(COLUMNS, torch.zeros(3, dtype=torch.int64))
+        columns |= {"row": torch.tensor([0, 0, 9]), "fom": torch.tensor([0.9, 0.8, 0.7])}
+        columns |= {"column": torch.tensor([0, 5, 30]), "lowest_neighbour": torch.ones(3)}
+        return Candidates(**columns, best=0.9, sampling=Sampling(40, 40, 1.0, 0, 0))
 
 
 def test_points_begun_at_the_same_time_make_maps_once(tmp_path: Path) -> None:
@@ -53,3 +67,34 @@ def test_points_begun_at_the_same_time_make_maps_once(tmp_path: Path) -> None:
     assert made == [0]
     (folder,) = (tmp_path / ".cryoflow").iterdir()
     assert [path.suffix for path in folder.iterdir()] == [".mrcs"]
+
+
+@pytest.mark.parametrize("budget", [0, 2e9])
+def test_what_passed_the_gates_is_kept_within_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: float
+) -> None:
+    monkeypatch.setattr(shared_module, "BUDGET", budget)
+    (tmp_path / "a.mrc").touch()
+    micrograph, picker = Micrograph("a.mrc", "a", 1.0, None), Picker()
+    shared = SharedMaps(JobContext(tmp_path, tmp_path / "AutoPick/job001", kept={}))
+    found = shared.candidates(micrograph, picker, Maps(0.0))  # type: ignore[arg-type]
+    assert found is not None
+    before = None
+    for distance in (3, 8):
+        thresholds = Thresholds(0.75, distance, 10, 0)
+        gated = shared.gated(micrograph, picker, found, thresholds, 0, None)  # type: ignore[arg-type]
+        picks = pick_gated(gated, thresholds)
+        assert picks.x.tolist() == pick_candidates(found, thresholds).x.tolist() == [0, 5][: 11 // distance]
+        assert (gated is before) == (budget > 0 and distance == 8)
+        before = gated
+
+
+def test_picks_that_nobody_takes_are_dropped() -> None:
+    kept: dict[str, Any] = {}
+    written = Written(np.zeros((1, 2)), np.ones(1))
+    leave_picks(kept, "AutoPick/job001/a.star", written)
+    assert take_picks(kept, "AutoPick/job001/a.star") is written
+    assert take_picks(kept, "AutoPick/job001/a.star") is None
+    leave_picks(kept, "AutoPick/job001/a.star", written)
+    drop_picks(kept)
+    assert kept == {}

@@ -12,6 +12,7 @@ from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs
 from cryoflow.jobs.autopick.output import Finished, Picked, write_lists
 from cryoflow.jobs.autopick.picker import Picker
 from cryoflow.jobs.autopick.references import GivenReferences, project_3d_reference, read_2d_references
+from cryoflow.jobs.autopick.shared import drop_picks
 from cryoflow.jobs.autopick.statistics import greyscale_warning
 from cryoflow.jobs.autopick.with_blobs import BlobPicker
 from cryoflow.jobs.autopick.with_references import ReferencePicker
@@ -30,6 +31,8 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     CryoflowError
         When the inputs do not fit each other, FOM maps are of other settings, or no micrograph can be done.
     """
+    if context.kept is not None:
+        drop_picks(context.kept)
     listed = list_micrographs(spec, context)
     picker, given = make_picker(spec, context, listed.micrographs[0].pixel_size_a)
     inputs, outputs = (given.files, given.outputs) if given else ((), ())

@@ -72,13 +72,20 @@ class SharedMaps:
     def gated(
         self,
         micrograph: Micrograph,
+        picker: Picker,
         candidates: Candidates,
         thresholds: Thresholds,
         group: int,
         among: Tensor | None,
     ) -> Gated:
-        """Return what `gate` does; points that differ in distance alone, one after the other, share it."""
+        """Return what `gate` does; points that differ in distance alone, one after the other, share it.
+
+        It is kept where the candidates are: their budget bounds both.
+        """
         gates = thresholds._replace(least_distance=0)
+        _, kept = self._found.get(self._key(micrograph, picker.settings(micrograph)), (math.inf, None))
+        if kept is not candidates:
+            return gate(candidates, gates, among)
         known = self._gated.get((micrograph.name, group))
         if known is None or known.candidates is not candidates or known.gates != gates:
             known = self._gated[micrograph.name, group] = gate(candidates, gates, among)
@@ -105,6 +112,11 @@ def _made(path: Path, micrograph: Micrograph, picker: Picker, make: Callable[[],
 def leave_picks(kept: dict[str, Any], coordinates: str, written: Written) -> None:
     """Leave the picks in a file for `take_picks`: to read them back takes as long as to write them."""
     kept.setdefault(f"{_SLOT} picks", {})[coordinates] = written
+
+
+def drop_picks(kept: dict[str, Any]) -> None:
+    """Drop the picks that nobody has taken: of a job that has failed, or whose launcher reads files."""
+    kept.pop(f"{_SLOT} picks", None)
 
 
 def take_picks(kept: dict[str, Any], coordinates: str) -> Written | None:

@@ -148,7 +148,8 @@ class ReferencePicker:
         if self.context.kept is None:
             return pick_gated(gate(candidates, thresholds, among), thresholds)
         shared = SharedMaps(self.context)
-        return pick_gated(shared.gated(micrograph, candidates, thresholds, group, among), thresholds)
+        gated = shared.gated(micrograph, self, candidates, thresholds, group, among)
+        return pick_gated(gated, thresholds)
 
     @property
     def floor(self) -> float:
