@@ -20,6 +20,8 @@ from cryoflow.project.context import JobContext
 
 pytestmark = pytest.mark.reference
 
+# Of the picks found with RELION's own noise these find less than 98 % without it, as with other noise.
+DIFFERS_BY_NOISE = {"pick_tutorial11", "pick_shrink1", "pick_highpass", "pick_noinvert"}
 QUICK = [
     "pick_tutorial10_write", "pick_tutorial10_read", "pick_tutorial11", "pick_shrink0.4", "pick_noctf",
     "pick_firstpeak", "pick_highpass", "pick_maxstd", "pick_minavg", "pick_noinvert", "log_tutorial",
@@ -29,7 +31,10 @@ QUICK = [
 
 def check(reference: Path, name: str) -> None:
     case = next(case for case in picking.cases(reference) if case.name == name)
-    assert picking.passes(picking.compare(case))
+    results = picking.compare(case)
+    assert picking.passes(results)
+    plain = picking.Matches.total([one.plain for one in results])
+    assert plain.within(picking.LEAST_MATCHED) or name in DIFFERS_BY_NOISE
 
 
 def test_every_case_is_compared(reference: Path) -> None:
