@@ -10,7 +10,7 @@ from torch import Tensor
 from cryoflow.compute.class2d.prepare import Prepared
 from cryoflow.compute.class2d.project import Rows
 from cryoflow.compute.class2d.shifts import moved
-from cryoflow.compute.class2d.weights import negligible
+from cryoflow.compute.class2d.weights import heaviest
 
 
 class CoarseGrid(NamedTuple):
@@ -19,13 +19,13 @@ class CoarseGrid(NamedTuple):
     turns: int
     """H; 2 where each row also stands for the angle 180 degrees further."""
     rows: Rows
-    """``(K' * A, P)`` each, without the origin."""
+    """``(R, P)`` each, R = K' * A, without the origin."""
     phases: Tensor
     """Complex ``(S, P)``, without the origin."""
 
 
-def coarse_prior(grid: CoarseGrid, images: Prepared, prior: Tensor, fraction: float) -> Tensor:
-    """Log prior of the coarse samples that carry ``fraction`` of the weight, -inf for the others.
+def significant(grid: CoarseGrid, images: Prepared, prior: Tensor, fraction: float) -> Tensor:
+    """Mark the coarse samples that carry ``fraction`` of the weight.
 
     Parameters
     ----------
@@ -36,35 +36,29 @@ def coarse_prior(grid: CoarseGrid, images: Prepared, prior: Tensor, fraction: fl
     prior : Tensor
         ``(B, S, K')``: log prior of class and offset.
     fraction : float
-        1 keeps all.
+        1 marks all.
 
     Returns
     -------
     Tensor
-        ``(K', B, S, H, A)``.
+        Bool ``(B, S, H, R)``.
     """
-    by_sample = prior.permute(2, 0, 1)[..., None, None]
-    shape = (len(by_sample), *prior.shape[:2], grid.turns, len(grid.rows.power) // len(by_sample))
     if fraction >= 1:
-        return by_sample.expand(shape)
-    values = _log_likelihood(grid, images).view(*prior.shape[:2], grid.turns, len(by_sample), -1)
-    values += prior[:, :, None, :, None]
-    flat = values.flatten(1)
-    weights = flat.sub_(flat.amax(1, keepdim=True)).exp_()
-    light = negligible(weights, fraction)
-    return by_sample.expand(shape).masked_fill(light.view(values.shape).permute(3, 0, 1, 2, 4), -torch.inf)
+        shape = *prior.shape[:2], grid.turns, len(grid.rows.power)
+        return torch.ones(shape, dtype=torch.bool, device=prior.device)
+    logs = _log_weights(grid, images, prior)
+    return heaviest(logs.flatten(1), fraction).view(logs.shape)
 
 
-def _log_likelihood(grid: CoarseGrid, images: Prepared) -> Tensor:
-    """``(B, S, H, K' * A)``, without what depends on the image only."""
-    near, rows = slice(1, 1 + grid.phases.shape[1]), grid.rows
+def _log_weights(grid: CoarseGrid, images: Prepared, prior: Tensor) -> Tensor:
+    """``(B, S, H, R)``, without what depends on the image only."""
+    near, rows, (count, offsets, classes) = slice(1, 1 + grid.phases.shape[1]), grid.rows, prior.shape
     masked = moved(images.masked[:, near], grid.phases)
-    norm = images.weight[:, near] @ rows.power.T
-    real = masked.real.flatten(0, 1) @ rows.real.T
+    norm = (images.weight[:, near] @ rows.power.T).view(count, 1, classes, -1)
+    real = torch.sub(prior[..., None], norm, alpha=0.5).view(count * offsets, -1)
+    real.addmm_(masked.real.flatten(0, 1), rows.real.T)
     imag = masked.imag.flatten(0, 1) @ rows.imag.T
-    real.view(*masked.real.shape[:2], -1).sub_(norm[:, None], alpha=0.5)
-    out = real.new_empty(len(real), grid.turns, len(rows.power))
-    torch.add(real, imag, out=out[:, 0])
-    if grid.turns == 2:
-        torch.sub(real, imag, out=out[:, 1])
-    return out.view(*masked.real.shape[:2], *out.shape[1:])
+    out = real.new_empty(len(real), grid.turns, real.shape[1])
+    for turn, combine in enumerate((torch.add, torch.sub)[: grid.turns]):
+        combine(real, imag, out=out[:, turn])
+    return out.view(count, offsets, *out.shape[1:])

@@ -2,7 +2,7 @@
 
 CTF and noise stand on the image side (`prepare`), so that the cross terms of all samples are matrix products.
 A coarse pass at low resolution finds the samples with 99.9 % of the weight (`coarse`); the fine pass looks at
-the classes that these belong to (`fine`).
+the finer ones of these, at all offsets for each class and angle among them (`fine`).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def expectation(search: Search, particles: Particles, sampling: Sampling, subset
     record.sums = sum_of([lane.record.sums for lane in dealt])
     for lane in dealt[1:]:
         lane.total.pour_into(dealt[0].total)
-    psi = grids.fine.psi_deg[0]
+    psi = grids.fine.psi_deg[0].flatten()
     record.sums.add_grids(search.classes, dealt[0].total, search.options.box, psi, search.points)
     return record
 
@@ -74,6 +74,7 @@ def _alike_together(particles: Particles, subset: Tensor) -> Tensor:
 
 
 def _chunk_size(grids: Grids, of: Machine) -> int:
-    fine = grids.fine
-    moved = 2 * fine.phases.shape[1] * (len(fine.phases) + 3 * len(fine.basis))
-    return chunk_size(moved + len(fine.rows.power) * fine.psi_deg.numel() * len(fine.phases), of)
+    """Particles at once: both weights of the functions of every row, coarse weights, and images moved."""
+    fine, (functions, points) = grids.fine, grids.fine.basis.shape
+    weights = 4 * functions + grids.coarse.turns * len(grids.coarse.phases)
+    return chunk_size(8 * functions * points + weights * len(fine.rows.power), of)

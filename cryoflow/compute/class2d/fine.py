@@ -1,4 +1,4 @@
-"""The fine pass over a chunk of particles: class by class, all offsets against all angles of a class.
+"""The fine pass over a chunk of particles: all offsets against the angles of some rows.
 
 The image moved by all offsets is a combination of a few functions (`shifts`), so that the products with the
 references are taken for these alone, and weights are carried over to them before the next product.
@@ -12,174 +12,125 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.prepare import Prepared
+from cryoflow.compute.class2d.fine_grid import Chunk, FineGrid, pick
+from cryoflow.compute.class2d.plan import Machine
 from cryoflow.compute.class2d.project import Rows
-from cryoflow.compute.class2d.shifts import Moved, moved
 
 MOST = 0.5
-"""Share of the particles of a chunk from which on all of them are looked at: that saves picking them out."""
-
-
-class FineGrid(NamedTuple):
-    """Samples of a class, T offsets and H x J angles, and what they are compared with. On the device.
-
-    J angles have rows of their own, and H = 2 where each row also stands for the angle 180 degrees further.
-    """
-
-    psi_deg: Tensor
-    """``(H, J)``, CPU; two halves of J, each with one of the two fine angles of every coarse one."""
-    offset_px: Tensor
-    """``(T, 2)``, CPU; four quarters of T, each with one of the four fine offsets of every coarse one."""
-    rows: Rows
-    """``(K', J, P)`` each."""
-    phases: Tensor
-    """Complex ``(T, P)``."""
-    basis: Tensor
-    """Complex ``(s, P)``."""
-    amplitude: Tensor
-    """``(T, s)``: the phases are ``amplitude @ basis``."""
-    seen: slice
-    """Points that the likelihood looks at."""
-    determined: Tensor
-    """``(K', S)``: 1 where a reference is well determined; what is there tells the scale of groups."""
-    rows_determined: Rows
-    """``rows`` in these shells and zero elsewhere, up to the last of them (no points if there is no need)."""
-    shell: Tensor
-    """One-hot ``(P, S)``."""
-
-
-class Chunk(NamedTuple):
-    """B particles on their way through the fine pass."""
-
-    images: Prepared
-    masked: Moved
-    """``(B, s, P)``, by the basis."""
-    unmasked: Moved
-    """``(B, T, P)``, by every offset."""
-    expected: Moved
-    """``(B, s, P)``: references weighted by the posterior, for the same functions; filled class by class."""
-    determined: Moved
-    """The same of those shells in which references are well determined, and up to the last of them only."""
+"""Share of the particles of a chunk from which on all of them look at a row: that saves picking it out."""
 
 
 class Look(NamedTuple):
-    """Some classes seen by some particles of a chunk."""
+    """Some rows seen by some particles of a chunk. Weights are over that of the best sample of row and
+    particle."""
 
-    classes: Tensor
-    """int64 ``(c,)``, counted among those that are not empty."""
+    rows: Tensor
+    """int64 ``(r,)``"""
     members: Tensor
     """int64 ``(b,)``: places in the chunk."""
-    weight: Tensor
-    """``(H, c, J, b, T)``: first the log weight, -inf for what is not looked at; then the weight over that of
-    the best sample of each particle."""
+    top: Tensor
+    """``(r, b)``: log weight of the best sample, -inf where there is none."""
+    both: Tensor
+    """``(r, 2, b, s + 4)``: weights of the functions, of an angle and its turn by 180 degrees; then sums of
+    the weights times `moments`."""
+    difference: Tensor
+    """``(r, 2, b, s)``: weights of an angle, less those of its turn."""
 
 
-class Posterior(NamedTuple):
-    """What the weights say of each particle of a chunk, over K' classes. float64, on the device."""
+def blocks(wanted: Tensor, classes: int) -> list[tuple[Tensor, Tensor]]:
+    """Rows and members to look at together, from what each particle wants, bool ``(B, R)``.
 
-    log_evidence: Tensor
-    """``(B,)``: logarithm of the sum over samples, without what depends on the image only."""
-    total: Tensor
-    """``(B,)``: sum of the weights, that of the best sample being 1."""
-    share: Tensor
-    """``(B, K')``: share of each class in it."""
-    best: Tensor
-    """int64 ``(B,)``: class of the best sample."""
-
-
-def begin(images: Prepared, grid: FineGrid) -> Chunk:
-    """Move all images of a chunk."""
-    masked = moved(images.masked, grid.basis)
-    low = grid.rows_determined.power.shape[2]
-    return Chunk(
-        images, masked, moved(images.unmasked, grid.phases),
-        Moved(*(torch.zeros_like(part) for part in masked)),
-        Moved(*(torch.zeros_like(part[..., :low]) for part in masked)),
-    )  # fmt: skip
-
-
-def looks(chunk: Chunk, grid: FineGrid, prior: Tensor) -> list[Look]:
-    """Log weights of all samples that have to be looked at.
-
-    Classes that most particles need are taken together, for all particles; each of the others for those that
-    need it.
-
-    Parameters
-    ----------
-    chunk : Chunk
-        B particles.
-    grid : FineGrid
-        What they are compared with.
-    prior : Tensor
-        ``(K', B, S, H, A)``: log prior of each coarse sample, -inf where there is no need to look.
+    Rows that most particles want are taken for all of them; the others for each particle by itself, or, where
+    many small products would take long, class by class.
     """
-    wanted = (prior > -math.inf).flatten(2).any(2)  # (K', B)
-    share = wanted.double().mean(1)
-    blocks = [((share > MOST).nonzero()[:, 0], torch.arange(wanted.shape[1], device=wanted.device))]
-    for k in ((share > 0) & (share <= MOST)).nonzero():
-        blocks.append((k, wanted[int(k)].nonzero()[:, 0]))
-    return [_look(chunk, grid, *block, prior) for block in blocks if len(block[0])]
+    members, every = (torch.arange(size, device=wanted.device) for size in wanted.shape)
+    common = wanted.double().mean(0) > MOST
+    found, rest = [(every[common], members)], wanted & ~common
+    if one_by_one(wanted):
+        found += [(mine.nonzero()[:, 0], member) for mine, member in zip(rest, members[:, None], strict=True)]
+    else:
+        for rows in every.view(classes, -1):
+            mine = rest[:, rows]
+            found.append((rows[mine.any(0)], mine.any(1).nonzero()[:, 0]))
+    return [(rows, members) for rows, members in found if len(rows) and len(members)]
 
 
-def _look(chunk: Chunk, grid: FineGrid, classes: Tensor, members: Tensor, prior: Tensor) -> Look:
-    """From the functions of the basis to the offsets, class by class: what that takes fits into caches."""
-    mixed, wanted = _products(chunk, grid, classes, members), prior[classes][:, members]
-    (turns, angles), offsets = grid.psi_deg.shape, len(grid.amplitude)
-    spread = torch.cat((grid.amplitude, grid.amplitude.new_ones(offsets, 1)), 1)
-    values = mixed.new_empty(turns, len(classes), angles, len(members), offsets)
-    for turn in range(turns):
-        for k, value in enumerate(values[turn]):
-            torch.mm(mixed[turn, k].flatten(0, 1), spread.T, out=value.flatten(0, 1))
-            by_coarse = wanted[k, :, :, turn].permute(2, 0, 1)[:, :, None]  # (A, b, 1, S)
-            value.view(2, angles // 2, len(members), 4, offsets // 4).add_(by_coarse)
-    return Look(classes, members, values)
+def one_by_one(where: Tensor) -> bool:
+    """Whether products for a single particle are worth their while."""
+    return not where.is_cuda
 
 
-def _products(chunk: Chunk, grid: FineGrid, classes: Tensor, members: Tensor) -> Tensor:
-    """``(H, c, J, b, s + 1)``: with the image times each function of the basis, one product for the real and
-    one for the imaginary parts; at the end the norms, which are the same for all offsets."""
-    images, seen = chunk.masked.of(members), grid.seen
-    rows = Rows(*(field.flatten(0, 1)[:, seen] for field in of_classes(grid.rows, classes)))
-    (turns, angles), functions = grid.psi_deg.shape, len(grid.basis)
-    real = rows.real @ images.real.flatten(0, 1)[:, seen].T
-    imag = rows.imag @ images.imag.flatten(0, 1)[:, seen].T
-    mixed = real.new_empty(turns, len(rows.power), len(members), functions + 1)
-    parts = [part.view(*mixed.shape[1:3], functions) for part in (real, imag)]
+def look(chunk: Chunk, grid: FineGrid, rows: Tensor, members: Tensor, of: Machine) -> Look:
+    """Weigh all samples of some rows for some particles; a few rows at a time, which fit into caches."""
+    images, weight = chunk.masked.of(members), chunk.images.weight[members]
+    size = max(1, of.cache // (4 * len(members) * len(grid.amplitude)))
+    parts = []
+    for some in torch.split(rows, size):
+        mine, seen = Rows(*(field[..., grid.seen] for field in pick(grid.rows, some))), grid.seen
+        real, imag = (
+            (row.flatten(0, 1) @ image.flatten(0, 1)[:, seen].T).view(len(some), 2, len(members), -1)
+            for row, image in ((mine.real, images.real), (mine.imag, images.imag))
+        )
+        norm = (mine.power.flatten(0, 1) @ weight[:, seen].T).view(real.shape[:3])
+        logs = _log_weights(grid, real, imag, norm, _prior(chunk, some[:, None], members))
+        parts.append(_fold(grid, logs))
+    fields = zip(*parts, strict=True)
+    return Look(rows, members, *(torch.cat(field) if len(parts) > 1 else field[0] for field in fields))
+
+
+def gathered(seen: list[Look], chunk: Chunk) -> tuple[Tensor, Tensor]:
+    """Of all rows and particles, log weights of the best samples ``(B, R)`` and moments ``(B, R, 4)``."""
+    like, count, rows = chunk.masked.real, len(chunk.wanted), chunk.wanted.shape[3]
+    top, moments = like.new_full((count, rows), -math.inf), like.new_zeros(count, rows, 4)
+    for one in seen:
+        place = one.members[:, None], one.rows
+        top[place], moments[place] = one.top.T, one.both[..., -4:].sum(1).transpose(0, 1)
+    return top, moments
+
+
+def _prior(chunk: Chunk, rows: Tensor, members: Tensor) -> Tensor:
+    """``(r, b, S, H)``, -inf where there is no need to look; for rows and members that broadcast to
+    ``(r, b)``."""
+    of_class = chunk.wanted.shape[3] // chunk.prior.shape[2]
+    prior = chunk.prior[members, :, rows // of_class][..., None]
+    return torch.where(chunk.wanted[members, :, :, rows], prior, -math.inf)
+
+
+def _log_weights(grid: FineGrid, real: Tensor, imag: Tensor, norm: Tensor, prior: Tensor) -> Tensor:
+    """``(r, H, 2, b, T)`` from products with the functions ``(r, 2, b, s)`` and norms ``(r, 2, b)``."""
+    turns, offsets = len(grid.psi_deg), len(grid.amplitude)
+    mixed = real.new_empty(len(real), turns, *real.shape[1:3], real.shape[3] + 1)
     for turn, combine in enumerate((torch.add, torch.sub)[:turns]):
-        combine(*parts, out=mixed[turn, ..., :-1])
-    mixed[..., -1] = rows.power @ chunk.images.weight[members][:, seen].T * -0.5
-    return mixed.view(turns, len(classes), angles, len(members), functions + 1)
+        combine(real, imag, out=mixed[:, turn, ..., :-1])
+    mixed[..., -1] = norm[:, None] * -0.5
+    spread = torch.cat((grid.amplitude, grid.amplitude.new_ones(offsets, 1)), 1)
+    logs = (mixed.flatten(0, 3) @ spread.T).view(*mixed.shape[:4], offsets)
+    logs.view(*mixed.shape[:4], 4, offsets // 4).add_(prior.permute(0, 3, 1, 2)[:, :, None, :, None])
+    return logs
 
 
-def of_classes(rows: Rows, classes: Tensor) -> Rows:
-    """The rows ``(c, J, P)`` of some classes; uncopied when these are all."""
-    return rows if len(classes) == len(rows.power) else Rows(*(field[classes] for field in rows))
+def _fold(grid: FineGrid, logs: Tensor) -> tuple[Tensor, ...]:
+    """From log weights ``(r, H, 2, b, T)`` to the last three fields of a `Look`."""
+    top = logs.amax(4).amax((1, 2))
+    weight = logs.sub_(top.clamp_min(-1e30)[:, None, None, :, None]).exp_()
+    if weight.shape[1] == 1:
+        both = weight[:, 0] @ grid.folding
+        return top, both, both[..., :-4]
+    both = (weight[:, 0] + weight[:, 1]) @ grid.folding
+    return top, both, (weight[:, 0] - weight[:, 1]) @ grid.amplitude
 
 
-def weigh(seen: list[Look], particles: int, classes: int) -> Posterior:
-    """Turn log weights into weights, in place, and add them up."""
-    like = seen[0].weight
-    top = like.new_full((particles, classes), -math.inf)
-    for one in seen:
-        top[one.members[:, None], one.classes] = one.weight.amax(4).amax((0, 2)).T
-    highest, best = top.max(1)
-    mass = torch.zeros_like(top, dtype=torch.float64)
-    for one in seen:
-        one.weight.sub_(highest[one.members][:, None]).exp_()
-        mass[one.members[:, None], one.classes] = one.weight.sum(4).sum((0, 2), dtype=torch.float64).T
-    total = mass.sum(1)
-    return Posterior(highest.double() + total.log(), total, mass / total[:, None], best)
-
-
-def heavy_classes(share: Tensor, fraction: float) -> Tensor:
-    """Classes that together carry at least ``fraction`` of the weight of a particle, bool ``(B, K')``."""
-    lightest = share.sort(1)
-    dropped = lightest.values.cumsum(1) <= 1 - fraction
-    return torch.ones_like(dropped).scatter(1, lightest.indices, ~dropped)
-
-
-def best_sample(one: Look, best: Tensor) -> tuple[Tensor, Tensor]:
-    """Particles whose best class is here, and their best samples among ``(H, J, T)``."""
-    here = one.classes == best[one.members][:, None]  # (b, c)
-    mine, place = here.nonzero(as_tuple=True)
-    return one.members[mine], one.weight[:, place, :, mine].flatten(1).argmax(1)
+def best_samples(chunk: Chunk, grid: FineGrid, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Angle and offset of the best sample of each particle in its row ``(B,)``: places in `FineGrid.psi_deg`,
+    flat, and in the offsets; int64 ``(B,)`` on the CPU."""
+    mine, seen, angles = Rows(*(field[rows] for field in grid.rows)), grid.seen, grid.psi_deg.shape[1]
+    real, imag = (
+        (row[..., seen] @ image[..., seen].mT)[:, :, None]
+        for row, image in ((mine.real, chunk.masked.real), (mine.imag, chunk.masked.imag))
+    )
+    norm = mine.power[..., seen] @ chunk.images.weight[:, seen, None]
+    every = torch.arange(len(rows), device=rows.device)[:, None]
+    logs = _log_weights(grid, real, imag, norm, _prior(chunk, rows[:, None], every))
+    best, offsets = logs.flatten(1).argmax(1).cpu(), len(grid.amplitude)
+    turn, side = best // (2 * offsets), best // offsets % 2
+    return (turn * angles + rows.cpu() % angles) * 2 + side, best % offsets

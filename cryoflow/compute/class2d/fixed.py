@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.fine import Look, heavy_classes, weigh
+from cryoflow.compute.class2d.fine_grid import moments
 from cryoflow.compute.class2d.fine_sums import Residuals
 from cryoflow.compute.class2d.plan import chunk_size, machine
+from cryoflow.compute.class2d.posterior import weigh
 from cryoflow.compute.class2d.prepare import prepare
 from cryoflow.compute.class2d.project import Rows, turned_rows
 from cryoflow.compute.class2d.record import Poses, Record
@@ -34,15 +35,12 @@ def _add(search: Search, particles: Particles, index: Tensor, record: Record) ->
     power = rows.power * images.weight
     seen = slice(1, search.e_points)
     log = (cross - power / 2)[..., seen].sum(-1) + log_prior(search, images.shift, offset[:, None])[:, 0].T
-    every = torch.arange(len(index), device=log.device)
-    classes = torch.arange(len(log), device=log.device)
-    posterior = weigh([Look(classes, every, log[None, :, None, :, None])], len(index), len(log))
-    heavy = heavy_classes(posterior.share, search.options.significant_fraction)
-    share = (posterior.share * heavy).T  # (K', B)
-    record.add_classes(search, classes, share[..., None], particles.offset_px[index][:, None])
-    record.particles.significant[index] = heavy.sum(1).cpu()
+    posterior = weigh(log.T, torch.ones_like(log.T), search.options.significant_fraction)
+    share = posterior.factor.T  # (K', B)
+    record.add_classes(search, share[..., None] * moments(offset), images.shift)
+    record.particles.significant[index] = (share > 0).sum(0).cpu()
     parts = _residuals(search, images.noise, cross, power, share)
-    poses = Poses(psi, offset)
+    poses = Poses(posterior.best.cpu(), psi, offset)
     record.add_particles(search, images, posterior, share.sum(0), poses, parts)
     weight, summed = share.to(search.like)[..., None], (unmasked.real, unmasked.imag, images.weight)
     sums = RowSums(*((weight * image).flatten(0, 1) for image in summed))

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.coarse import coarse_prior
-from cryoflow.compute.class2d.fine import (
-    Chunk,
-    Look,
-    Posterior,
-    begin,
-    best_sample,
-    heavy_classes,
-    looks,
-    weigh,
-)
+from cryoflow.compute.class2d.coarse import significant
+from cryoflow.compute.class2d.fine import Look, best_samples, blocks, gathered, look
+from cryoflow.compute.class2d.fine_grid import Chunk, begin
 from cryoflow.compute.class2d.fine_sums import (
-    Powers,
-    Shares,
+    Expected,
+    Residuals,
+    add_expected,
     add_images,
-    add_power,
-    add_references,
     residuals,
-    shares,
+    share_of,
 )
+from cryoflow.compute.class2d.plan import machine
+from cryoflow.compute.class2d.posterior import Posterior, weigh
 from cryoflow.compute.class2d.prepare import Prepared, prepare
 from cryoflow.compute.class2d.record import Poses, Record
 from cryoflow.compute.class2d.search import Search, log_prior
@@ -35,57 +26,67 @@ from cryoflow.compute.class2d.search_grids import Grids
 from cryoflow.compute.class2d.sums import RowSums
 from cryoflow.compute.class2d.types import Particles
 
+POURED = 512
+"""Particles after which sums go on in double precision."""
+
 
 class Lane:
     """A thread's share of the particles, and its sums."""
 
     def __init__(self, search: Search, grids: Grids, record: Record, chunks: Sequence[Tensor]) -> None:
-        rows = len(grids.fine.rows.power.flatten(0, 1)), len(search.points.x)
+        rows = 2 * len(grids.fine.rows.power), len(search.points.x)
         self.search, self.grids, self.chunks = search, grids, chunks
+        self.machine = machine(search.like.device)
         self.record = record.another(search)
         self.rows = RowSums.zeros(*rows, search.like)
         self.total = RowSums.zeros(*rows, search.like.double())
 
     def work(self, particles: Particles) -> None:
         """Do all chunks."""
+        search, since = self.search, 0
         for index in self.chunks:
-            search = self.search
             images = prepare(index, search.data, search.model, particles, search.options, search.where)
             self._add(images)
-            self.rows.pour_into(self.total)
+            since += len(index)
+            if since >= POURED:
+                self.rows.pour_into(self.total)
+                since = 0
+        self.rows.pour_into(self.total)
 
     def _add(self, images: Prepared) -> None:
-        search, grids, fraction = self.search, self.grids, self.search.options.significant_fraction
+        search, fine, fraction = self.search, self.grids.fine, self.search.options.significant_fraction
+        chunk = self._begin(images)
+        rows = blocks(chunk.wanted.flatten(1, 2).any(1), len(search.classes))
+        seen = [look(chunk, fine, *block, self.machine) for block in rows]
+        top, moments = gathered(seen, chunk)
+        posterior = weigh(top, moments[..., 0], fraction)
+        moments = moments * posterior.factor[..., None]
+        by_class = moments.view(len(top), len(search.classes), -1, 4).sum(2)
+        self.record.add_classes(search, by_class.transpose(0, 1), images.shift)
+        kept, parts = moments[..., 0].sum(1), self._add_sums(chunk, seen, posterior)
+        self.record.add_particles(search, images, posterior, kept, self._poses(chunk, posterior.best), parts)
+
+    def _begin(self, images: Prepared) -> Chunk:
+        search, grids = self.search, self.grids
         prior = log_prior(search, images.shift, grids.sampling.offset_prior)
-        prior = coarse_prior(grids.coarse, images, prior, fraction)
-        self.record.particles.significant[images.numbers] = (prior > -math.inf).sum((0, 2, 3, 4)).cpu()
-        chunk = begin(images, grids.fine)
-        seen = looks(chunk, grids.fine, prior)
-        posterior = weigh(seen, len(images.numbers), len(prior))
-        poses = self._poses(seen, posterior, len(images.numbers))
-        heavy, powers = heavy_classes(posterior.share, fraction), Powers.zeros(images)
-        for one in seen:
-            if part := shares(one, posterior, heavy):
-                self._add_classes(chunk, part, powers)
-        kept = (posterior.share * heavy).sum(1)
-        parts = residuals(chunk, grids.fine, powers)
-        self.record.add_particles(search, images, posterior, kept, poses, parts)
+        wanted = significant(grids.coarse, images, prior, search.options.significant_fraction)
+        self.record.particles.significant[images.numbers] = wanted.flatten(1).sum(1).cpu()
+        return begin(images, prior, wanted, grids.fine)
 
-    def _add_classes(self, chunk: Chunk, part: Shares, powers: Powers) -> None:
+    def _add_sums(self, chunk: Chunk, seen: Sequence[Look], posterior: Posterior) -> Residuals:
         fine = self.grids.fine
-        add_images(chunk, part, self.rows)
-        add_references(fine.amplitude, fine.rows, part, chunk.expected)
-        if chunk.determined.real.numel():
-            add_references(fine.amplitude, fine.rows_determined, part, chunk.determined)
-        add_power(chunk, fine, part, powers)
-        offset = chunk.images.shift[part.members.cpu(), None] + fine.offset_px
-        self.record.add_classes(self.search, part.classes, part.both.sum(1), offset)
-
-    def _poses(self, seen: Sequence[Look], posterior: Posterior, count: int) -> Poses:
-        """Angle and offset of the best samples."""
-        fine, best = self.grids.fine, torch.zeros(count, dtype=torch.int64)
+        every, determined = (Expected.zeros(chunk, rows) for rows in (fine.rows, fine.rows_determined))
         for one in seen:
-            members, sample = best_sample(one, posterior.best)
-            best[members.cpu()] = sample.cpu()
-        offsets = len(fine.offset_px)
-        return Poses(fine.psi_deg.flatten()[best // offsets], fine.offset_px[best % offsets])
+            part = share_of(one, posterior.factor)
+            if len(part.rows):
+                add_images(chunk, part, self.rows)
+                add_expected(fine, part, every, determined)
+        return residuals(chunk, fine, every, determined)
+
+    def _poses(self, chunk: Chunk, row: Tensor) -> Poses:
+        """Those of the best samples, from the rows ``(B,)`` that these belong to."""
+        fine = self.grids.fine
+        angle, offset = best_samples(chunk, fine, row)
+        return Poses(
+            row.cpu() // fine.psi_deg.shape[1], fine.psi_deg.flatten()[angle], fine.offset_px[offset]
+        )

@@ -14,10 +14,12 @@ class Machine(NamedTuple):
     """Bytes that a chunk of particles may take, in each thread."""
     chunk: int
     """Largest number of particles in it."""
+    cache: int
+    """Floating-point numbers that are at hand at once."""
 
 
-CPU = Machine(1 << 26, 64)
-CUDA = Machine(1 << 32, 1024)
+CPU = Machine(1 << 26, 64, 1 << 19)
+CUDA = Machine(1 << 32, 1024, 1 << 28)
 
 
 def machine(device: torch.device) -> Machine:

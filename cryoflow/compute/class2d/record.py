@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.fine import Posterior
 from cryoflow.compute.class2d.fine_sums import Residuals
+from cryoflow.compute.class2d.posterior import Posterior
 from cryoflow.compute.class2d.prepare import Prepared
 from cryoflow.compute.class2d.search import Search
 from cryoflow.compute.class2d.sums import Sums
@@ -18,8 +18,10 @@ from cryoflow.compute.class2d.types import Particles
 
 
 class Poses(NamedTuple):
-    """Best angle and offset of B particles; CPU, float64."""
+    """Best class, angle and offset of B particles; CPU, float64."""
 
+    place: Tensor
+    """int64 ``(B,)``: class, among those that are not empty."""
     psi_deg: Tensor
     """``(B,)``"""
     offset_px: Tensor
@@ -52,14 +54,15 @@ class Record:
         """Nothing summed, and the same particles: a record that another thread can add to."""
         return Record(Sums.zeros(search.model, search.options), self.particles, self.image_constant)
 
-    def add_classes(self, search: Search, classes: Tensor, probability: Tensor, offset_px: Tensor) -> None:
-        """Shares and offsets of some classes ``(c,)`` from probabilities ``(c, b, T)`` of offsets
-        ``(b, T, 2)``."""
-        weight, number = probability.double().cpu(), search.classes[classes.cpu()]
-        self.sums.share[number] += weight.sum((1, 2))
-        self.sums.offset[number] += torch.einsum("cbt,btx->cx", weight, offset_px)
-        away = offset_px - search.model.class_offset[number][:, None, None]
-        self.sums.offset_squared += float((weight * away.square().sum(-1)).sum())
+    def add_classes(self, search: Search, moments: Tensor, shift: Tensor) -> None:
+        """Shares and offsets of the classes: ``(K', B, 4)`` sums over samples of probability times 1, offset
+        (y, x) and its square; offsets count from the whole pixels ``(B, 2)`` by which images were moved."""
+        weight, offset, squared = torch.split(moments.double().cpu(), [1, 2, 1], 2)
+        self.sums.share[search.classes] += weight.sum((1, 2))
+        self.sums.offset[search.classes] += (weight * shift + offset).sum(1)
+        start = shift - search.model.class_offset[search.classes][:, None]  # (K', B, 2)
+        away = squared + 2 * (offset * start).sum(2, keepdim=True) + weight * start.square().sum(2, True)
+        self.sums.offset_squared += float(away.sum())
 
     def add_particles(
         self,
@@ -73,7 +76,7 @@ class Record:
         """Everything else; ``kept`` ``(B,)`` is the weight that was kept."""
         spread = self._add_noise(search, images, kept, parts)
         index, out, group = images.numbers, self.particles, search.data.group[images.numbers]
-        out.class_index[index] = search.classes[posterior.best.cpu()]
+        out.class_index[index] = search.classes[poses.place]
         out.psi_deg[index], out.offset_px[index] = poses.psi_deg, images.shift + poses.offset_px
         out.pmax[index] = 1 / posterior.total.cpu()
         out.norm[index] = out.norm[index] / search.model.norm_mean * (2 * spread).sqrt()

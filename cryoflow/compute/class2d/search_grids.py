@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d.coarse import CoarseGrid
-from cryoflow.compute.class2d.fine import FineGrid
+from cryoflow.compute.class2d.fine_grid import FineGrid, moments
 from cryoflow.compute.class2d.grid import Points, Sampling
 from cryoflow.compute.class2d.project import Rows, radial_power, turned_rows
 from cryoflow.compute.class2d.search import Search, shift_phases
@@ -16,6 +16,9 @@ from cryoflow.compute.class2d.shifts import shift_basis
 
 ERROR = 0.01
 """Root mean square error of a log weight that single precision may have from too few functions of offset."""
+LEAST = 0.1
+"""Signal over noise, by power, that every point has at least when functions of offset are chosen: class
+averages are made of the same functions, also where references have no power yet."""
 
 
 class Grids(NamedTuple):
@@ -42,15 +45,16 @@ def make_grids(search: Search, sampling: Sampling) -> Grids:
 
 def _fine_grid(search: Search, sampling: Sampling, turns: int) -> FineGrid:
     like, points = search.like, search.points
-    psi = sampling.psi_fine.view(turns, -1, 2).transpose(1, 2).flatten(1)
+    psi = sampling.psi_fine.view(turns, -1, 2)
     offset = sampling.offset_fine.view(-1, 4, 2).transpose(0, 1).flatten(0, 1)
     phases = shift_phases(offset, points, search.options.box, like)
     basis = shift_basis(phases, _signal_to_noise(search), 0.0 if like.dtype == torch.float64 else ERROR)
-    flat = turned_rows(search.transform, psi[0], points, like)
-    rows = Rows(*(field.view(len(search.classes), -1, len(points.x)) for field in flat))
+    flat = turned_rows(search.transform, psi[0].flatten(), points, like)
+    rows = Rows(*(field.view(-1, 2, len(points.x)) for field in flat))
+    folding = torch.cat((basis.amplitude, moments(offset)), 1)
     return FineGrid(
-        psi, offset, rows, phases, basis.basis.to(phases), basis.amplitude.to(like),
-        slice(1, search.e_points), search.determined, _determined_rows(search, rows), search.shell,
+        psi, offset, rows, basis.basis.to(phases), basis.amplitude.to(like), folding.to(like),
+        slice(1, search.e_points), _determined_rows(search, rows), search.shell,
     )  # fmt: skip
 
 
@@ -59,11 +63,12 @@ def _determined_rows(search: Search, rows: Rows) -> Rows:
     good = search.determined @ search.shell.T  # (K', P)
     last = good.any(0).nonzero()
     low = int(last.max()) + 1 if len(last) and len(search.model.scale) > 1 else 0
-    return Rows(*(field[..., :low] * good[:, None, :low] for field in rows))
+    by_row = good[:, :low].repeat_interleave(len(rows.power) // len(good), 0)[:, None]
+    return Rows(*(field[..., :low] * by_row for field in rows))
 
 
 def _signal_to_noise(search: Search) -> Tensor:
-    """Largest power of any reference over the smallest noise variance, at each point."""
+    """Largest power of any reference over the smallest noise variance, at each point; at least `LEAST`."""
     noise, scale = search.model.noise.amin(0), search.model.scale.amax()
     ratio = 2 * radial_power(search.transform).amax(0) * scale**2 / noise
-    return ratio[search.points.shell]
+    return ratio.clamp_min(LEAST)[search.points.shell]

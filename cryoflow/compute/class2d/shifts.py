@@ -51,7 +51,9 @@ class Moved(NamedTuple):
 
 
 def of_members(images: Tensor, members: Tensor) -> Tensor:
-    """Some of the first dimension; uncopied when these are all."""
+    """Some of the first dimension; uncopied when these are all or one."""
+    if len(members) == 1:
+        return images[int(members)][None]
     return images if len(members) == len(images) else images[members]
 
 

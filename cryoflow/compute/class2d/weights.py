@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 BINS = 1 << 14
 """Of the logarithm of the weight, over a range of some 16."""
-UNIT = 2.0**-40
-"""Weights are added up in whole numbers of this, the same sums in any order."""
+UNIT = 2.0**-36
+"""Weights are added up in whole numbers of this, the same sums in any order; smaller ones do not count."""
 
 
-def negligible(weights: Tensor, fraction: float) -> Tensor:
-    """Mark all samples but the heaviest, that together carry at least ``fraction``.
+def heaviest(logs: Tensor, fraction: float) -> Tensor:
+    """Mark the heaviest samples, that together carry at least ``fraction`` of the weight.
 
-    Found from a histogram instead of by sorting, which would take longer than all else in the coarse pass.
-    More samples than needed are kept only where their weights differ by less than two parts in 1,000.
+    Found from a histogram instead of by sorting, and without looking at those far too light, which are nearly
+    all once the references are sharp: either would take longer than all else in the coarse pass. More samples
+    than needed are kept only where their weights differ by less than two parts in 1,000.
 
     Parameters
     ----------
-    weights : Tensor
-        ``(B, M)``, from 0 to 1, each row with a positive sum.
+    logs : Tensor
+        ``(B, M)``, logarithms of weights; a finite one at least in each row.
     fraction : float
         Share of the sum of a row, less than 1.
 
@@ -29,11 +32,16 @@ def negligible(weights: Tensor, fraction: float) -> Tensor:
     Tensor
         Bool ``(B, M)``.
     """
-    spare = (1 - fraction) * weights.sum(1, keepdim=True, dtype=torch.float64)
-    low = (spare / weights.shape[1]).log().to(weights)  # all samples below could be dropped
-    high = weights.amax(1, keepdim=True).log()
-    place = ((weights.log() - low) * ((BINS - 1) / (high - low))).clamp_(0, BINS - 1).long()
-    mass = torch.zeros(len(weights), BINS, dtype=torch.int64, device=weights.device)
-    mass.scatter_add_(1, place, (weights / UNIT).long())
-    first = (mass.cumsum_(1) <= spare / UNIT).sum(1, keepdim=True)
-    return place < first
+    top, (count, number) = logs.amax(1, keepdim=True), logs.shape
+    seen = (logs > top + math.log(UNIT)).flatten().nonzero()[:, 0]
+    row = seen // number
+    log = logs.flatten()[seen] - top.flatten()[row]
+    mass = (log.exp() / UNIT).long()
+    spare = (1 - fraction) * mass.new_zeros(count).index_add_(0, row, mass).double()
+    low = (spare * UNIT / number).log().to(logs)  # all samples below could be dropped
+    place = (1 - log / low[row]).mul_(BINS - 1).clamp_(0, BINS - 1).long()
+    bins = mass.new_zeros(count * BINS).index_add_(0, row * BINS + place, mass).view(count, BINS)
+    first = (bins.cumsum_(1) <= spare[:, None]).sum(1)
+    kept = torch.zeros_like(logs, dtype=torch.bool)
+    kept.view(-1)[seen[place >= first[row]]] = True
+    return kept

@@ -202,18 +202,29 @@ def test_order_of_particles_does_not_matter(problem: Problem) -> None:
     assert torch.allclose(one.particles.log_likelihood, other.particles.log_likelihood)
 
 
+def test_as_many_particles_as_rows_get_the_poses_of_each_alone(problem: Problem) -> None:
+    """Two coarse angles share a row, so that two classes have two rows."""
+    few = problem._replace(options=problem.options._replace(psi_step_deg=180.0))
+    both = found(few, [0, 1]).particles
+    for i in (0, 1):
+        alone = found(few, [i]).particles
+        assert torch.equal(both.class_index[i], alone.class_index[i])
+        assert torch.equal(both.psi_deg[i], alone.psi_deg[i])
+        assert torch.equal(both.offset_px[i], alone.offset_px[i])
+
+
 @pytest.mark.parametrize(("most", "threads"), [(-1.0, 1), (1.0, 1), (1.0, 0), (0.5, 3)])
 def test_sums_depend_neither_on_what_is_taken_together_nor_on_threads(
     problem: Problem, monkeypatch: pytest.MonkeyPatch, most: float, threads: int
 ) -> None:
-    """All classes for all particles, each class for those that need it (also as on a GPU), one particle a
+    """All rows for all particles, each particle by itself (or, as on a GPU, class by class), one particle a
     thread."""
     few = problem._replace(options=problem.options._replace(significant_fraction=0.9, psi_step_deg=45.0))
     whole = found(few)
     monkeypatch.setattr("cryoflow.compute.class2d.fine.MOST", most)
     monkeypatch.setattr("cryoflow.compute.class2d.plan.CPU", CPU._replace(chunk=1 if threads > 1 else 3))
     if not threads:
-        monkeypatch.setattr("cryoflow.compute.class2d.fine_sums.one_by_one", lambda members, images: False)
+        monkeypatch.setattr("cryoflow.compute.class2d.fine.one_by_one", lambda where: False)
     before = torch.get_num_threads()
     torch.set_num_threads(max(threads, 1))
     try:
