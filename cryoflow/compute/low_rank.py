@@ -28,11 +28,15 @@ _CPU_BYTES = 1 << 29
 class _Batches(NamedTuple):
     transforms: int
     """Inverse FFTs at a time, of two basis templates each."""
-    samples: int
-    """Samples whose correlations with all references and angles are held at a time."""
+    values: int
+    """Correlations with references and angles held at a time."""
+
+    def samples(self, pairs: int) -> int:
+        """How many samples to compare at a time with so many references and angles: whole cache lines."""
+        return max(1, self.values // pairs // 32) * 32
 
 
-_CPU, _GPU = _Batches(2, 1024), _Batches(32, 1 << 15)  # a CPU's fit its caches
+_CPU, _GPU = _Batches(2, 5 << 17), _Batches(32, 1 << 25)  # a CPU's fit its caches
 
 
 class Orders(NamedTuple):
@@ -45,12 +49,22 @@ class Orders(NamedTuple):
     turn: Tensor
     """From those to the angles of half a turn, ``(psis, 2 orders)``."""
 
-    def values(self, basis: Tensor) -> Tensor:
-        """What belongs to the basis, ``(rows, n)``, for references and angles, ``(psis, refs, n)``."""
-        parts = torch.split(basis, self.rows)
-        mixed = torch.cat([mix @ part for mix, part in zip(self.mix, parts, strict=True)])
-        turned = self.turn @ mixed.reshape(self.turn.shape[1], -1)
-        return turned.reshape(len(self.turn), -1, basis.shape[1])
+    def values(self, basis: Tensor, mixed: Tensor, out: Tensor) -> None:
+        """Put what belongs to the basis into ``out``, for references and angles.
+
+        Parameters
+        ----------
+        basis : Tensor
+            ``(rows, n)``.
+        mixed : Tensor
+            Room for at least ``(orders, 2 refs, n)``.
+        out : Tensor
+            ``(psis, refs, n)``.
+        """
+        mixed = mixed[: len(self.mix)]
+        for mix, part, made in zip(self.mix, torch.split(basis, self.rows), mixed, strict=True):
+            torch.mm(mix, part, out=made)
+        torch.mm(self.turn, mixed.view(self.turn.shape[1], -1), out=out.view(len(self.turn), -1))
 
 
 class LowRank(NamedTuple):
@@ -211,15 +225,21 @@ def best_over_psi(
     """
     batches = _CPU if block.device.type == "cpu" else _GPU
     maps = _maps(PairInverse(band, grid, batches.transforms, block / 2), basis, batches.transforms)
-    samples, psis = maps[0].shape[1], len(basis.even.turn)
+    psis, samples = len(basis.even.turn), maps[0].shape[1]
+    at_once = min(samples, batches.samples(2 * psis * refs))
     best = block.real.new_empty(refs, samples)
-    index = torch.empty(refs, samples, dtype=torch.int16, device=block.device)
-    for start in range(0, samples, batches.samples):
-        part = slice(start, start + batches.samples)
-        even, odd = basis.even.values(maps[0][:, part]), basis.odd.values(maps[1][:, part])
-        best[:, part], number = _highest(even.add_(odd.abs()))
-        second = odd.gather(0, number[None])[0] < 0
-        index[:, part] = (number + psis * second).to(torch.int16)
+    mixed = best.new_empty(max(len(basis.even.mix), len(basis.odd.mix)), 2 * refs, at_once)
+    both = best.new_empty(2, psis, refs, at_once)  # half a turn, and the other half
+    odd = torch.empty_like(both[0])
+    for start in range(0, samples, at_once):
+        start = min(start, samples - at_once)  # the last part overlaps: all of them fill the same buffers
+        part = (slice(None), slice(start, start + at_once))
+        basis.even.values(maps[0][part], mixed, both[0])
+        basis.odd.values(maps[1][part], mixed, odd)
+        torch.sub(both[0], odd, out=both[1])
+        both[0].add_(odd)
+        torch.amax(_numbered(both.flatten(0, 1)), 0, out=best[part])
+    index = _numbers(best, 2 * psis)
     return best.reshape(refs, *grid.inside), index.reshape(refs, *grid.inside)
 
 
@@ -235,15 +255,25 @@ def _maps(inverse: PairInverse, basis: LowRank, batch: int) -> tuple[Tensor, Ten
     return even.flatten(1), odd.flatten(1)
 
 
-def _highest(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Maximum and its index over the first axis; overwrites its argument.
+def _numbered(values: Tensor) -> Tensor:
+    """Numbers with their index on the first axis in their last bits; overwrites its argument.
 
-    The index travels in the last bits of the numbers, so that one pass finds both.
+    A maximum then tells where it is.
     """
-    whole = values.view(torch.int32 if values.dtype == torch.float32 else torch.int64)
-    count = len(values)
-    last_bits = (1 << (count - 1).bit_length()) - 1
-    number = torch.arange(count, dtype=whole.dtype, device=values.device)
-    whole.bitwise_and_(~last_bits).bitwise_or_(number[:, None, None])
-    best = values.amax(0)
-    return best, (best.view(whole.dtype) & last_bits).long()
+    whole = values.view(_whole(values))
+    number = torch.arange(len(values), dtype=whole.dtype, device=values.device)
+    whole.bitwise_and_(~_last_bits(len(values))).bitwise_or_(number[:, None, None])
+    return values
+
+
+def _numbers(values: Tensor, count: int) -> Tensor:
+    """Which of so many `_numbered` ones they are, int16."""
+    return (values.view(_whole(values)) & _last_bits(count)).to(torch.int16)
+
+
+def _whole(values: Tensor) -> torch.dtype:
+    return torch.int32 if values.dtype == torch.float32 else torch.int64
+
+
+def _last_bits(count: int) -> int:
+    return (1 << (count - 1).bit_length()) - 1

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from cryoflow.compute.candidates import Candidates, find_candidates
 from cryoflow.compute.correlate import FomMaps, fom_maps
 from cryoflow.compute.ctf import CtfParameters
+from cryoflow.compute.low_rank import _Batches
 from cryoflow.compute.micrograph import normalise_micrograph
 from cryoflow.compute.references import References, disc
 from cryoflow.compute.search import Search, prepare_search
@@ -58,6 +60,39 @@ def test_a_basis_gives_the_maps_of_all_references_and_angles(shape: tuple[int, i
     assert torch.equal(exact.sd, near.sd) and torch.equal(exact.mean, near.mean)
 
 
+@pytest.mark.parametrize("shape", [(96, 80), (81, 97), (90, 90)])
+def test_candidates_are_those_of_all_references_and_angles(shape: tuple[int, int]) -> None:
+    exact, near = (
+        find_candidates(fom_maps(search_for(shape, error), micrograph(*shape), ctf()), BOX // 2, 0.0)
+        for error in (None, 0.003)
+    )
+    places = {place: number for number, place in enumerate(places_of(near))}
+    found = [places.get(place) for place in places_of(exact)]
+    kept = torch.tensor([number is not None for number in found])
+    assert len(found) > 300 and float(kept.double().mean()) > 0.98
+    same, true = near.where(torch.tensor([n for n in found if n is not None])), exact.where(kept)
+    assert float((same.fom - true.fom).abs().max()) < 0.005 * exact.best
+    turn = (same.psi_deg - true.psi_deg + 180) % 360 - 180
+    assert float((turn.abs() <= 5).double().mean()) > 0.95  # the rest are as good as ties
+
+
+def places_of(candidates: Candidates) -> list[tuple[int, ...]]:
+    """Reference, row and column of each."""
+    places = torch.stack((candidates.reference, candidates.row, candidates.column), 1)
+    return [tuple(place) for place in places.tolist()]
+
+
+def test_samples_are_compared_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    search, image = search_for((96, 80), 0.01), micrograph(96, 80)
+    at_once = fom_maps(search, image, None)
+    few = _Batches(3, 6 * 72 * 70)
+    monkeypatch.setattr("cryoflow.compute.low_rank._CPU", few)
+    assert few.samples(6 * 72) == 64 and at_once.fom[0].numel() % 64  # the last part overlaps
+    in_parts = fom_maps(search, image, None)
+    torch.testing.assert_close(in_parts.fom, at_once.fom)
+    assert float((in_parts.psi_deg == at_once.psi_deg).double().mean()) > 0.999
+
+
 @pytest.mark.parametrize(("step", "error"), [(5.0, 0.03), (20.0, 0.4)])
 def test_the_error_is_that_of_the_templates(step: float, error: float) -> None:
     search = search_for((96, 80), error, step)
@@ -67,7 +102,11 @@ def test_the_error_is_that_of_the_templates(step: float, error: float) -> None:
     opposite = basis.pairs[:, rows][:, :, columns]
     made = torch.zeros(round(180 / step), 6, rows.numel() * columns.numel(), dtype=basis.pairs.dtype)
     for kind, part in ((basis.even, basis.pairs + opposite), (basis.odd, basis.pairs - opposite)):
-        made += kind.values(part[: sum(kind.rows)].flatten(1)) / 2
+        rows = part[: sum(kind.rows)].flatten(1)
+        mixed = rows.new_empty(len(kind.mix), 2 * 6, rows.shape[1])
+        values = torch.empty_like(made)
+        kind.values(rows, mixed, values)
+        made += values / 2
     made = made.transpose(0, 1).reshape(-1, *basis.pairs.shape[1:])
     exact = search_for((96, 80), None, step).rotated
     assert exact is not None
