@@ -24,6 +24,9 @@ from cryoflow.compute.threads import one_thread_each
 UNCERTAIN = 1000
 """Significant samples from which on the pose of a particle counts as uncertain."""
 
+COARSE_COPIES = 14
+"""Numbers, in single precision, that choosing the significant among many coarse samples takes for each."""
+
 
 def expectation(search: Search, particles: Particles, sampling: Sampling, subset: Tensor) -> Record:
     """Weigh all samples of the particles ``subset`` and add them up.
@@ -74,7 +77,8 @@ def _alike_together(particles: Particles, subset: Tensor) -> Tensor:
 
 
 def _chunk_size(grids: Grids, of: Machine) -> int:
-    """Particles at once: both weights of the functions of every row, coarse weights, and images moved."""
-    fine, (functions, points) = grids.fine, grids.fine.basis.shape
-    weights = 4 * functions + grids.coarse.turns * len(grids.coarse.phases)
-    return chunk_size(8 * functions * points + weights * len(fine.rows.power), of)
+    """Particles at once: images moved, and for every row weights of functions and coarse samples, with their
+    copies."""
+    (functions, points), coarse = grids.fine.basis.shape, grids.coarse
+    weights = 8 * functions + COARSE_COPIES * coarse.turns * len(coarse.phases)
+    return chunk_size(8 * functions * points + weights * len(coarse.rows.power), of)
