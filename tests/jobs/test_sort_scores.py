@@ -183,6 +183,26 @@ def test_labels_teach_and_what_was_learnt_serves_elsewhere(
     assert before == after
 
 
+def test_folds_mix_micrographs_unless_labels_teach(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "teaches", lambda chance: True)
+    monkeypatch.setattr(module, "LEAST", 20)
+    folds: list[np.ndarray] = []
+    for name in ("self_taught", "taught_by_labels"):
+        taught = getattr(module, name)
+
+        def noted(features: Any, teacher: Any, fold: Any, *rest: Any, taught: Any = taught) -> Any:
+            folds.append(fold.numpy())
+            return taught(features, teacher, fold, *rest)
+
+        monkeypatch.setattr(module, name, noted)
+    rows = read_particles(project / PARTICLES).rows
+    score(project, "Sort/job028")
+    score(project, "Sort/job029", good_particles=write_rows(project, "good.star", rows[truth(rows, project)]))
+    mixed, whole = (pd.crosstab(rows["rlnMicrographName"], fold).to_numpy() for fold in folds)
+    assert mixed.shape == (3, 4) and (mixed > 0).all() and np.ptp(mixed.sum(0)) <= 1
+    assert ((whole > 0).sum(0) == 1).all() and ((whole > 0).sum(1) == 1).all()
+
+
 def test_labels_come_from_tables_and_classes(project: Path) -> None:
     particles = read_particles(project / PARTICLES)
     rows = particles.rows
