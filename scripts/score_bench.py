@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Judge the learnt scores of Sort on simulated projects that they were not developed on.
 
-    score_bench.py [NAME ...] [--micrographs 8] [--seed 9000] [--directory DIR]
+    score_bench.py [NAME ...] [--micrographs 8] [--seed 9000] [--clean] [--directory DIR]
 
 Simulates projects of different particles, sizes, defoci and shares of contaminants, picks them at threshold
 0, extracts, sorts with learnt scores, and prints for each
@@ -11,6 +11,8 @@ Simulates projects of different particles, sizes, defoci and shares of contamina
     AP            average precision
     ECE, mean p   calibration error of the probability, 10 bins; its mean less the share of particles
     FDP 5 %, 10 % share of background among the particles with a q-value up to that, nominally as much
+    luck          after ECE, what true probabilities would have on the average, for so few particles there
+                  are; after FDP, sd of its distance to the nominal, for the counts of both sides
     P-FDP 5 %     the same of everything wrong, cut where the mean probability kept is 95 %
 
 A particle counts as what lies within 0.35 diameters of it. Labels are used for judging only, but for the line
@@ -68,7 +70,9 @@ CASES: dict[str, dict[str, Any]] = {
 """Options of `SimulateOptions`; each is simulated as it is, and without broken particles and contaminants."""
 CLEAN = {"contaminants": 0, "broken": 0}
 BROKEN, CONTAMINANT = 2, 3
-COLUMNS = ("AUC", "backgr.", "broken", "contam.", "AP", "ECE", "mean p", "FDP 5%", "10%", "P-FDP 5%")
+COLUMNS = ("AUC", "backgr.", "broken", "contam.", "AP", "ECE", "luck", "mean p")
+COLUMNS += ("FDP 5%", "luck", "10%", "luck", "P-FDP 5%")
+LEVELS = (0.05, 0.1)
 
 
 class Judged(NamedTuple):
@@ -153,9 +157,24 @@ def average_precision(score: Array, good: npt.NDArray[np.bool_]) -> float:
 
 def calibration_error(probability: Array, good: npt.NDArray[np.bool_], bins: int = 10) -> float:
     """Mean distance of probability and share of particles over bins of equal width, by their sizes."""
-    place = np.minimum((probability * bins).astype(int), bins - 1)
-    off = np.bincount(place, probability - good, bins)
+    off = np.bincount(_bin(probability, bins), probability - good, bins)
     return float(np.abs(off).sum() / len(good))
+
+
+def calibration_luck(probability: Array, bins: int = 10) -> float:
+    """Expected calibration error of true probabilities: half-normal distances of the bins' counts."""
+    variance = np.bincount(_bin(probability, bins), probability * (1 - probability), bins)
+    return float(np.sqrt(2 / np.pi * variance).sum() / len(probability))
+
+
+def _bin(probability: Array, bins: int) -> Kinds:
+    return np.minimum((probability * bins).astype(np.int64), bins - 1)
+
+
+def false_luck(bad: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_], level: float) -> float:
+    """Sd of a realised less the nominal share: false ones and the decoys they are told by are counts."""
+    count = kept.sum()
+    return float(np.sqrt(bad[kept].sum() + level * count) / count) if count else float("nan")
 
 
 def false_share(bad: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_]) -> float:
@@ -177,11 +196,13 @@ def figures(one: Judged) -> list[float]:
     areas = [
         area(score[good], score[bad]) for bad in (~good, *(one.kind == k for k in (0, BROKEN, CONTAMINANT)))
     ]
-    shares = [false_share(one.kind == 0, one.q <= level) for level in (0.05, 0.1)]
+    noise, kept = one.kind == 0, [(one.q <= level, level) for level in LEVELS]
+    shares = [value for k, level in kept for value in (false_share(noise, k), false_luck(noise, k, level))]
     return [
         *areas,
         average_precision(score, good),
         calibration_error(one.probability, good),
+        calibration_luck(one.probability),
         float(one.probability.mean() - good.mean()),
         *shares,
         false_share(~good, by_probability(one.probability, 0.05)),
@@ -199,21 +220,23 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CASES)}; all")
     parser.add_argument("--micrographs", type=int, default=8, help="of each project")
-    parser.add_argument("--seed", type=int, default=9000, help="of the first project")
+    parser.add_argument("--seed", type=int, default=9000, help="of the first case; the next ones follow")
+    parser.add_argument("--clean", action="store_true", help="only without contaminants and broken ones")
     parser.add_argument("--directory", type=Path, help="keep the projects there")
     given = parser.parse_args()
     names = given.names or list(CASES)
     with tempfile.TemporaryDirectory() as folder:
-        bench(given.directory or Path(folder), names, given.micrographs, given.seed)
+        bench(given.directory or Path(folder), names, given.micrographs, given.seed, given.clean)
     return 0
 
 
-def bench(folder: Path, names: list[str], micrographs: int, seed: int) -> None:
+def bench(folder: Path, names: list[str], micrographs: int, seed: int, only_clean: bool) -> None:
     sys.stdout.write(f"{'':18s} picks  good {' '.join(f'{column:>8s}' for column in COLUMNS)}\n")
     clean: list[Judged] = []
-    for number, name in enumerate(names):
-        for label, other in ((name, {}), (f"{name}, clean", CLEAN)):
-            options = SimulateOptions(micrographs=micrographs, seed=seed + number, **CASES[name] | other)
+    for name in names:
+        own = seed + list(CASES).index(name)
+        for label, other in ((name, {}), (f"{name}, clean", CLEAN))[only_clean:]:
+            options = SimulateOptions(micrographs=micrographs, seed=own, **CASES[name] | other)
             project = folder / label.replace(", ", "_")
             table = sorted_project(project, options)
             one = judged(project, table)
