@@ -42,7 +42,7 @@ def test_q_values_of_picks_hold_where_most_of_the_noise_was_not_picked(rate: flo
 
 def test_share_is_counted_among_the_likely_false() -> None:
     targets, none = torch.arange(21.0), torch.zeros(0)
-    assert picked_share(targets, targets[10:15], none) == 6 / 12  # all false: 10 to 20 count
+    assert picked_share(targets, targets[13:18], none) == 5 / 8  # all false: 14 to 20 count
     assert picked_share(none, none, targets) == 1
 
 

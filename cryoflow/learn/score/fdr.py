@@ -44,7 +44,7 @@ def picked_share(targets: Tensor, picked: Tensor, decoys: Tensor) -> float:
 
     A picker leaves out more of the noise than of the particles, and so all decoys stand for more false
     targets than there are picks of. It takes the more of the noise the higher it scores: of the targets that
-    are more likely false than not, only the upper half counts. Particles among them make it larger, which
+    are more likely false than not, only the upper third counts. Particles among them make it larger, which
     makes q-values cautious.
 
     Parameters
@@ -55,8 +55,8 @@ def picked_share(targets: Tensor, picked: Tensor, decoys: Tensor) -> float:
     false = targets[local_fdr(targets, decoys, targets) >= LIKELY_FALSE]
     if not len(false):
         return 1.0
-    low, high = false.median(), false.max()
-    among, all_ = (int(((values >= low) & (values <= high)).sum()) for values in (picked, targets))
+    upper = false.sort().values[2 * len(false) // 3 :]
+    among, all_ = (int(((values >= upper[0]) & (values <= upper[-1])).sum()) for values in (picked, targets))
     return (1 + among) / (1 + all_)
 
 
