@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from cryoflow.compute.class2d.mask import noise_image
-from cryoflow.compute.class2d.maximization import solvent_mask
+from cryoflow.compute.class2d.maximization import resolution_shell, solvent_mask
 from cryoflow.compute.class2d.types import Model, Options
 
 OF_A_CLASS = (
@@ -20,7 +20,8 @@ def reseed_empty(model: Model, options: Options, generator: torch.Generator) -> 
 
     The two get half of its share each. Their references are that of the largest plus and minus an image of
     the noise that is left in it: two averages that the data could as well have given, and different ones, so
-    that the next iteration can part them.
+    that the next iteration can part them. Beyond the resolution of the class they get none: the power of a
+    reference is the prior of the next average, so that its noise would pass for resolution.
 
     Parameters
     ----------
@@ -36,7 +37,9 @@ def reseed_empty(model: Model, options: Options, generator: torch.Generator) -> 
         largest = int(split.share.argmax())
         for name in OF_A_CLASS:
             getattr(split, name)[empty] = getattr(split, name)[largest]
-        noise = noise_image(generator, split.sigma2[largest]) * solvent_mask(options)
+        spectrum = split.sigma2[largest].clone()
+        spectrum[resolution_shell(split.ssnr[[largest]], options) + 1 :] = 0
+        noise = noise_image(generator, spectrum) * solvent_mask(options)
         split.references[empty] -= noise
         split.references[largest] += noise
         split.share[[empty, largest]] /= 2

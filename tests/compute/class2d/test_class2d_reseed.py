@@ -35,6 +35,18 @@ def test_the_largest_class_is_split_by_the_noise_left_in_it() -> None:
     assert not (after.references[2] - after.references[1])[0, :8].any()  # beyond the mask
 
 
+def test_noise_stays_below_the_resolution_of_the_class() -> None:
+    before = three(2e-5)
+    ssnr = torch.ones_like(before.ssnr) * 10
+    ssnr[2, 8:] = 0.5
+    after = reseed_empty(before._replace(ssnr=ssnr), options(BOX), torch.Generator().manual_seed(1))
+    noise = torch.fft.rfft2(after.references[2] - before.references[2]).abs().square()
+    k = torch.fft.fftfreq(BOX, 1 / BOX)
+    radius = torch.hypot(k[:, None], k[None, : BOX // 2 + 1])
+    beyond = noise[radius > 11].mean() / noise[radius < 7].mean()  # the mask spreads it over two shells or so
+    assert beyond < 1e-3
+
+
 def test_nothing_changes_without_empty_classes() -> None:
     full = three(1e-5)._replace(share=torch.tensor([0.3, 0.1, 0.6]).double())
     after = reseed_empty(full, options(BOX), torch.Generator().manual_seed(1))
