@@ -103,6 +103,11 @@ class Optimization(Section):
         unit="A",
         help="Aligns without finer detail than this, against overfitting; often 7 to 12 A; off: no limit.",
     )
+    grow_classes: bool = own_field(
+        "Grow classes?",
+        True,
+        help="Yes begins with two and splits the largest until all are in use; No begins with all.",
+    )
     reseed_empty_classes: bool = own_field(
         "Reseed empty classes?",
         False,

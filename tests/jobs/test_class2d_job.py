@@ -15,6 +15,7 @@ from cryoflow.files.mrc import read_stack, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
 from cryoflow.jobs.class2d import run
+from cryoflow.jobs.class2d.output import Run, write_iteration
 from cryoflow.jobs.class2d.saved import read_saved
 from cryoflow.jobs.class2d.subsets import subset_of
 from cryoflow.jobs.class2d.tell import Teller
@@ -339,6 +340,52 @@ def test_an_empty_class_is_flagged_or_reseeded(project: Path) -> None:
     seeded = read_saved(project / "Class2D/job016/run_it001_optimiser.star", project).state.model
     assert float(seeded.share.min()) > 0 and float(seeded.share.sum()) == pytest.approx(1, abs=1e-4)
     assert (seeded.references.abs().amax((1, 2)) > 0).all()
+
+
+def shares(project: Path, job: str, iteration: int) -> np.ndarray:
+    model = read_star(project / f"Class2D/{job}/run_it{iteration:03d}_model.star")["model_classes"]
+    assert isinstance(model, pd.DataFrame)
+    return model["rlnClassDistribution"].to_numpy()
+
+
+def test_classes_grow_in_number_without_warnings(project: Path) -> None:
+    """Six classes in 10 iterations: 2 times 3 ** (i / 4), rounded up, in use after iteration i."""
+    given = spec(10, classes=6)
+    _, listener = classify(project, given)
+    used = [int((shares(project, "job015", i) > 0).sum()) for i in range(9)]
+    assert used == [2, 3, 4, 5, 6, 6, 6, 6, 6]
+    assert not any("no particle is left" in line and "iteration 10" not in line for line in listener.warned)
+    assert "3 of 6 in use" in listener.said[1]
+    classify(project, spec(10, classes=6, optimization={"grow_classes": False}), "job016")
+    assert shares(project, "job016", 0) == pytest.approx([1 / 6] * 6, abs=1e-6)
+
+
+class Killed(Exception):
+    """Stands for a signal."""
+
+
+@pytest.mark.parametrize("last", [2, 3, 6])
+def test_a_run_killed_while_growing_comes_to_the_same_bytes(
+    project: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    """After an iteration written whole: in the middle of growing, and when small classes are filled."""
+    given = spec(8, classes=6)
+    classify(project, given)
+
+    def killed(files: Run, state: State) -> list[Path]:
+        paths = write_iteration(files, state)
+        if state.iteration == last:
+            raise Killed
+        return paths
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cryoflow.jobs.class2d.write_iteration", killed)
+        with pytest.raises(Killed):
+            classify(project, given, "job016")
+    classify(project, given, "job016", continuing=True)
+    for name in ("run_it008_classes.mrcs", "run_it008_classes.star"):
+        one, other = (project / f"Class2D/{job}/{name}" for job in ("job015", "job016"))
+        assert one.read_bytes().replace(b"job015", b"job016") == other.read_bytes()
 
 
 BAD = {

@@ -1,5 +1,6 @@
 """Two-dimensional classification by maximum a posteriori expectation maximisation."""
 
+from cryoflow.compute.class2d.growth import Fill, classes_in_use, to_fill
 from cryoflow.compute.class2d.iterate import iterate
 from cryoflow.compute.class2d.reseed import reseed_empty
 from cryoflow.compute.class2d.start import start
@@ -8,12 +9,15 @@ from cryoflow.compute.class2d.types import Changes, Data, Halves, Model, Options
 __all__ = [
     "Changes",
     "Data",
+    "Fill",
     "Halves",
     "Model",
     "Options",
     "Particles",
     "State",
+    "classes_in_use",
     "iterate",
     "reseed_empty",
     "start",
+    "to_fill",
 ]

@@ -22,7 +22,9 @@ START_OFFSET_PX = 10.0
 CHUNK = 256
 
 
-def start(data: Data, classes: int, seeds: Tensor, options: Options, particles: Particles) -> State:
+def start(
+    data: Data, classes: int, seeds: Tensor, options: Options, particles: Particles, first: int | None = None
+) -> State:
     """State before the first iteration.
 
     Parameters
@@ -37,13 +39,16 @@ def start(data: Data, classes: int, seeds: Tensor, options: Options, particles: 
         What stays fixed.
     particles : Particles
         Poses to begin with.
+    first : int, optional
+        Classes in use, the others stay empty; default all.
 
     Raises
     ------
     CryoflowError
         When the images of a group do not differ from their mean.
     """
-    group_count, random = len(data.group_sizes), _random_poses(seeds, classes)
+    first = classes if first is None else first
+    group_count, random = len(data.group_sizes), _random_poses(seeds, first)
     shell = round_away(START_FREQUENCY * options.box)
     where = geometry(options, points_within(options.box, shell), 2 * shell, torch.device("cpu"))
     power = torch.zeros(group_count, options.shells, dtype=torch.float64)
@@ -60,7 +65,7 @@ def start(data: Data, classes: int, seeds: Tensor, options: Options, particles: 
     references = _first_references(grids, where, options)
     return State(
         0,
-        _first_model(references, noise, sizes, shell, options),
+        _first_model(references, first, noise, sizes, shell, options),
         particles,
         0.0,
         0,
@@ -156,10 +161,13 @@ def _first_noise(power: Tensor, mean: Tensor, options: Options) -> Tensor:
     return noise
 
 
-def _first_model(references: Tensor, noise: Tensor, sizes: Tensor, shell: int, options: Options) -> Model:
-    """Even shares, unit scales, and the prior of the first references."""
+def _first_model(
+    references: Tensor, first: int, noise: Tensor, sizes: Tensor, shell: int, options: Options
+) -> Model:
+    """Even shares of the first classes, unit scales, and the prior of the first references."""
     classes = len(references)
-    share = torch.full((classes,), 1 / classes, dtype=torch.float64)
+    share = torch.zeros(classes, dtype=torch.float64)
+    share[:first] = 1 / first
     tau2 = options.tau_fudge * shell_means(torch.fft.rfft2(references) / options.box**2) / 2
     mean_noise = (sizes[:, None] * noise).sum(0) / sizes.sum()
     zeros = torch.zeros_like(tau2)

@@ -7,7 +7,7 @@ import time
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d import State, iterate, reseed_empty, start
+from cryoflow.compute.class2d import Fill, State, classes_in_use, iterate, reseed_empty, start, to_fill
 from cryoflow.compute.class2d.grid import next_perturbation
 from cryoflow.files.seeds import seed_for
 from cryoflow.jobs.class2d.exact import forget_states
@@ -43,9 +43,11 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
             subset_of(spec, given.data.seed, iteration),
             halves=iteration % HALVES_EVERY == 0 or iteration == todo[-1],
         )
-        teller.classes(state)
-        if spec.optimization.reseed_empty_classes and iteration < todo[-1]:
-            state = _reseeded(spec, given, state)
+        fill = _to_fill(spec, iteration) if iteration < todo[-1] else None
+        if fill is not None:
+            state = _filled(spec, given, state, fill)
+        if fill is None or fill.wanted == spec.optimization.number_of_classes:
+            teller.classes(state)
         written += [context.relative(path) for path in write_iteration(files, state)]
         teller.iteration(state, time.monotonic() - began)
     forget_states(files.directory, files.root)
@@ -77,7 +79,10 @@ def _first_state(spec: Class2D, begin: Begin, given: Input, files: Run) -> tuple
     seeds, poses = _seeds(spec, given), read_poses(given.table.rows)
     nowhere = torch.full_like(poses.class_index, -1)  # picks come with the number of their reference
     poses = poses._replace(class_index=nowhere)
-    state = start(given.data, spec.optimization.number_of_classes, seeds, given.options, poses)
+    classes = spec.optimization.number_of_classes
+    grow, iterations = spec.optimization.grow_classes, spec.optimization.number_of_iterations
+    first = classes_in_use(classes, 0, iterations) if grow else classes
+    state = start(given.data, classes, seeds, given.options, poses, first)
     return state, [f"{files.relative}/{path.name}" for path in write_iteration(files, state)]
 
 
@@ -101,11 +106,19 @@ def _perturbation(spec: Class2D, state: State) -> float:
     return next_perturbation(state.perturbation, number / 2**63)
 
 
-def _reseeded(spec: Class2D, given: Input, state: State) -> State:
-    """A state without empty classes; a function of seed and iteration."""
+def _to_fill(spec: Class2D, iteration: int) -> Fill | None:
+    """Which classes to fill after an iteration, which are empty or nearly; None when all are left alone."""
+    asked = spec.optimization
+    classes = asked.number_of_classes
+    growing = to_fill(classes, iteration, asked.number_of_iterations) if asked.grow_classes else None
+    return growing or (Fill(classes, 0.0) if asked.reseed_empty_classes else None)
+
+
+def _filled(spec: Class2D, given: Input, state: State, fill: Fill) -> State:
+    """A state without classes to fill; a function of seed and iteration."""
     number = seed_for(spec.compute.seed, "class2d reseed", str(state.iteration))
     generator = torch.Generator().manual_seed(number)
-    return state._replace(model=reseed_empty(state.model, given.options, generator))
+    return state._replace(model=reseed_empty(state.model, given.options, generator, *fill))
 
 
 def _result(

@@ -14,7 +14,7 @@ rlnAveragePmax
 cryoflowLargestClass, cryoflowLargestDistribution
     Number of the largest class and its share of the weights.
 cryoflowEmptyClasses
-    Number of classes without any weight.
+    Number of classes without any weight; while their number grows, also those not yet in use.
 """
 
 from __future__ import annotations

@@ -51,10 +51,10 @@ class Teller:
         self._left -= 1
         model, extent = state.model, self._options.box * self._options.pixel_size_a
         largest = int(model.share.argmax())
-        empty = int((model.share == 0).sum())
+        used = int((model.share > 0).sum())
         self._report.say(
             f"iteration {state.iteration}: {extent / model.shell:.1f} A, largest class {largest + 1} with "
-            f"{100 * float(model.share[largest]):.0f} %, {empty} empty, "
+            f"{100 * float(model.share[largest]):.0f} %, {used} of {len(model.share)} in use, "
             f"{100 * state.changes.classes:.0f} % changed class, {seconds:.1f} s, "
             f"about {_duration(self._left * seconds)} left"
         )

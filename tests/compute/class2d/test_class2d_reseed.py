@@ -58,3 +58,27 @@ def test_several_empty_classes_split_what_is_then_the_largest() -> None:
     after = reseed_empty(three(1e-5)._replace(share=share), options(BOX), torch.Generator().manual_seed(1))
     assert sorted(after.share.tolist()) == [0.25, 0.25, 0.5]
     assert len({round(float(image.abs().sum()), 6) for image in after.references}) == 3
+
+
+def test_no_more_than_are_wanted_are_filled() -> None:
+    share = torch.tensor([0.0, 0.0, 1.0]).double()
+    after = reseed_empty(three(1e-5)._replace(share=share), options(BOX), torch.Generator().manual_seed(1), 2)
+    assert after.share.tolist() == [0.5, 0.0, 0.5]
+    assert not after.references[1].any()
+
+
+def test_a_small_class_is_filled_and_what_it_held_is_shared() -> None:
+    share = torch.tensor([0.04, 0.0, 0.96]).double()
+    before = three(1e-5)._replace(share=share)
+    after = reseed_empty(before, options(BOX), torch.Generator().manual_seed(1), 2, 0.05)
+    assert torch.allclose(after.share, torch.tensor([0.5, 0.0, 0.5]).double())
+    assert torch.allclose((after.references[0] + after.references[2]) / 2, before.references[2])
+    kept = reseed_empty(before, options(BOX), torch.Generator().manual_seed(1), 2, 0.03)
+    assert torch.equal(kept.references, before.references) and torch.equal(kept.share, share)
+
+
+def test_more_in_use_than_wanted_are_left() -> None:
+    """As when a run that began with all its classes is gone on from."""
+    share = torch.tensor([0.3, 0.0, 0.7]).double()
+    after = reseed_empty(three(1e-5)._replace(share=share), options(BOX), torch.Generator().manual_seed(1), 1)
+    assert torch.equal(after.share, share)
