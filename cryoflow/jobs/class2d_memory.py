@@ -71,13 +71,14 @@ def expected_need(size: Size) -> Need:
 
     Each class has a row for each fine angle, or for two that are opposite: three numbers at each of the
     pi/8 n^2 Fourier points. There are two sets of rows, and for each thread two sets of their sums, of which
-    one is in double precision; and the padded transforms and gridded sums of the references.
+    one is in double precision, and the rows it looks at; and the padded transforms and gridded sums of the
+    references.
     """
     number, box, real = size.classes, size.box, 8 if size.double else 4
     coarse = math.ceil(360 / (2 * size.psi_step_deg) - 1e-9)
     values = 3 * number * (coarse if coarse % 2 == 0 else 2 * coarse) * math.pi / 8 * box**2
     rows = 2.5 * real * values
-    lanes = size.threads * ((real + 8) * values + LANE_BYTES + number * 2 * box * (box + 1) * 24)
+    lanes = size.threads * ((2 * real + 8) * values + LANE_BYTES + number * 2 * box * (box + 1) * 24)
     references = number * 2 * box * (box + 1) * 128
     images = size.particles * box**2 * real
     return Need(

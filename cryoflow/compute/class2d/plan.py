@@ -18,7 +18,7 @@ class Machine(NamedTuple):
     """Floating-point numbers that are at hand at once."""
 
 
-CPU = Machine(1 << 27, 64, 1 << 19)
+CPU = Machine(1 << 26, 64, 1 << 19)
 CUDA = Machine(1 << 32, 1024, 1 << 28)
 
 
