@@ -42,6 +42,7 @@ class Product(NamedTuple):
 def recorded() -> Iterator[list[Product]]:
     """Note every product, in any thread; one inside another is noted once."""
     found: list[Product] = []
+    known: dict[Product, Product] = {}
     inside = threading.local()
     kept = {name: getattr(Tensor, name) for name in NAMES}
 
@@ -49,7 +50,8 @@ def recorded() -> Iterator[list[Product]]:
         def call(self: Tensor, *arguments: Any, **named: Any) -> Any:
             operands = arguments[:2] if "add" in name else (self, arguments[0])
             if not getattr(inside, "product", False) and all(isinstance(one, Tensor) for one in operands):
-                found.append(_product(*operands))
+                product = _product(*operands)
+                found.append(known.setdefault(product, product))  # millions, of few kinds
             inside.product = True
             try:
                 return method(self, *arguments, **named)
