@@ -103,7 +103,7 @@ def _log_weights(grid: FineGrid, real: Tensor, imag: Tensor, norm: Tensor, prior
     for turn, combine in enumerate((torch.add, torch.sub)[:turns]):
         combine(real, imag, out=mixed[:, turn, ..., :-1])
     mixed[..., -1] = norm[:, None] * -0.5
-    spread = torch.cat((grid.amplitude, grid.amplitude.new_ones(offsets, 1)), 1)
+    spread = grid.folding[:, : mixed.shape[-1]]  # the amplitude, and ones
     logs = (mixed.flatten(0, 3) @ spread.T).view(*mixed.shape[:4], offsets)
     logs.view(*mixed.shape[:4], 4, offsets // 4).add_(prior.permute(0, 3, 1, 2)[:, :, None, :, None])
     return logs

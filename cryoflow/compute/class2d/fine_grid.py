@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cryoflow.compute.class2d.prepare import Prepared
 from cryoflow.compute.class2d.project import Rows
-from cryoflow.compute.class2d.shifts import Moved, moved
+from cryoflow.compute.class2d.shifts import Moved, moved, of_members
 
 
 class FineGrid(NamedTuple):
@@ -27,8 +27,6 @@ class FineGrid(NamedTuple):
     """``(R, 2, P)`` each."""
     basis: Tensor
     """Complex ``(s, P)``."""
-    amplitude: Tensor
-    """``(T, s)``: the phases of the offsets are ``amplitude @ basis``."""
     folding: Tensor
     """``(T, s + 4)``: the amplitude, and `moments`."""
     seen: slice
@@ -38,6 +36,11 @@ class FineGrid(NamedTuple):
     elsewhere; up to the last of them, no points if there is no need."""
     shell: Tensor
     """One-hot ``(P, S)``."""
+
+    @property
+    def amplitude(self) -> Tensor:
+        """``(T, s)``: the phases of the offsets are ``amplitude @ basis``."""
+        return self.folding[:, : len(self.basis)]
 
 
 class Chunk(NamedTuple):
@@ -65,5 +68,5 @@ def begin(images: Prepared, prior: Tensor, wanted: Tensor, grid: FineGrid) -> Ch
 
 
 def pick(rows: Rows, some: Tensor) -> Rows:
-    """Different rows, in order; uncopied when these are all."""
-    return rows if len(some) == len(rows.power) else Rows(*(field[some] for field in rows))
+    """Different rows, in order; uncopied when these are all or one."""
+    return Rows(*(of_members(field, some) for field in rows))

@@ -53,7 +53,7 @@ def _fine_grid(search: Search, sampling: Sampling, turns: int) -> FineGrid:
     rows = Rows(*(field.view(-1, 2, len(points.x)) for field in flat))
     folding = torch.cat((basis.amplitude, moments(offset)), 1)
     return FineGrid(
-        psi, offset, rows, basis.basis.to(phases), basis.amplitude.to(like), folding.to(like),
+        psi, offset, rows, basis.basis.to(phases), folding.to(like),
         slice(1, search.e_points), _determined_rows(search, rows), search.shell,
     )  # fmt: skip
 
