@@ -106,7 +106,8 @@ class Optimization(Section):
     grow_classes: bool = own_field(
         "Grow classes?",
         True,
-        help="Yes begins with two and splits the largest until all are in use; No begins with all.",
+        help="Yes splits the largest class, from two on, until all are in use, also of continued runs; "
+        "No: all at once.",
     )
     reseed_empty_classes: bool = own_field(
         "Reseed empty classes?",

@@ -69,8 +69,8 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
     if spec.optimization.number_of_classes > len(table.rows):
         raise FileError(
             name,
-            f"{len(table.rows)} particles cannot fill {spec.optimization.number_of_classes} classes; "
-            "ask for fewer classes",
+            f"has fewer particles ({len(table.rows)}) than the {spec.optimization.number_of_classes} classes "
+            "that are asked for; ask for fewer classes",
         )
     groups = group_names(table.rows)
     dtype = torch.float64 if spec.compute.precision == "double" else torch.float32
