@@ -241,8 +241,8 @@ def test_labels_of_no_use_are_told(project: Path) -> None:
     [
         ("{", "is no model of a particle score"),
         ("[1]", "is no model of a particle score"),
-        ('{"format": "x"}', "its format is 'x', not 'cryoflow particle score 1'"),
-        ('{"format": "cryoflow particle score 1", "features": {"a": 1}}', "is of other features than this"),
+        ('{"format": "x"}', "its format is 'x', not 'cryoflow particle score 2'"),
+        ('{"format": "cryoflow particle score 2", "features": {"a": 1}}', "is of other features than this"),
     ],
 )
 def test_files_that_are_no_model(project: Path, text: str, message: str) -> None:

@@ -5,7 +5,7 @@ from scipy import stats
 
 from cryoflow.learn.score.fdr import local_fdr, picked_share, q_values
 from cryoflow.learn.score.logistic import fit_logistic
-from cryoflow.learn.score.mixture import fit_mixture
+from cryoflow.learn.score.mixture import FREEDOM, fit_mixture
 from cryoflow.learn.score.particle_score import particle_log_odds
 from cryoflow.learn.score.robust import Shape, log_t, robust_shape
 
@@ -90,8 +90,49 @@ def test_mixture_finds_the_shares() -> None:
     points, kind, chance = kinds()
     mixture = fit_mixture(points, chance)
     assert float(mixture.shares[0]) == pytest.approx(float((kind == 1).double().mean()), abs=0.04)
-    found = mixture.responsibilities(points)[:, 0]
+    found = mixture.responsibilities(points, chance)[:, 0]
     assert float(((found > 0.5) == (kind == 1)).double().mean()) > 0.93
+
+
+def test_chances_are_those_of_bayes_beyond_what_the_first_feature_says() -> None:
+    points, _, chance = kinds()
+    mixture = fit_mixture(points, chance)
+    found = mixture.responsibilities(points[:50], chance[:50]).numpy()
+    for point, known, own in zip(
+        points[:50].numpy(), chance[:50].clamp(0.02, 0.98).tolist(), found, strict=True
+    ):
+        pairs = list(zip(mixture.shapes, FREEDOM, strict=True))
+        whole = [
+            stats.multivariate_t.pdf(point, s.centre.numpy(), s.covariance.numpy(), df=f) for s, f in pairs
+        ]
+        scale = [float(s.covariance[0, 0]) ** 0.5 for s in mixture.shapes]
+        first = [
+            stats.t.pdf(point[0], f, float(s.centre[0]), c) for (s, f), c in zip(pairs, scale, strict=True)
+        ]
+        share = mixture.shares.numpy()
+        objects = share[0] * first[0] + share[2] * first[2]
+        parts = [known * share[k] * whole[k] / objects for k in (0, 2)]
+        noise = (1 - known) * whole[1] / first[1]
+        expected = np.array([parts[0], noise, parts[1]]) / (sum(parts) + noise)
+        np.testing.assert_allclose(own, expected, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(mixture.responsibilities(points, chance).mean(0), mixture.shares, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_noise_of_two_kinds_does_not_pass_for_particles(seed: int) -> None:
+    """A third of the noise is quiet, the rest lies around contaminants; one density fits that badly."""
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(4, 3000, p=(0.15, 0.25, 0.35, 0.25))  # quiet, loud, particles, contaminants
+    centre, spread = np.array([-1.0, 4, 0, 3])[kind, None], np.array([0.5, 3, 0.5, 3])[kind, None]
+    points = centre + spread * rng.normal(size=(3000, 8))
+    score = rng.normal(np.where(kind < 2, 0, 3), 1)
+    null, true = (stats.norm.pdf(score, m) for m in (0, 3))
+    chance = torch.from_numpy(0.6 * true / (0.6 * true + 0.4 * null))
+    features = torch.from_numpy(np.column_stack((score, points)))
+    chances = fit_mixture(features, chance).responsibilities(features, chance)
+    particle = chances[:, 0].numpy()
+    assert particle.mean() == pytest.approx((kind == 2).mean(), abs=0.02)
+    assert particle[kind == 0].mean() < 0.2 and particle[kind == 2].mean() > 0.98
 
 
 def test_logistic_finds_the_truth_and_is_calibrated() -> None:

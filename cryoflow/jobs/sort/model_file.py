@@ -19,7 +19,7 @@ from cryoflow.learn.score.particle_score import Model, Scale
 from cryoflow.learn.score.robust import Shape
 from cryoflow.learn.score.score_model import Calibration, ScoreModel
 
-FORMAT = "cryoflow particle score 1"
+FORMAT = "cryoflow particle score 2"
 KINDS = ("particle", "noise", "outlier")
 
 

@@ -1,4 +1,8 @@
-"""Particles, noise and outliers as three robust densities of which only the shares are fitted."""
+"""Particles, noise and outliers as three robust densities, of the features but the first.
+
+What the first feature tells of noise, its competition with decoys has measured: there the densities have no
+say. That keeps noise of several kinds, which one density fits badly, from passing for particles.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,11 @@ from cryoflow.learn.score.robust import Shape, log_t, robust_shape
 
 SURE_OBJECT, NOISE = 0.7, 0.3
 """Objects above this chance show what particles look like, those below that what noise does."""
-PARTICLE_SHARE, NOISE_SHARE = 0.5, 0.9
-"""Of those that show it, how many do at least: the others may be contaminants, or objects after all."""
-FREEDOM = (8.0, 30.0, 3.0)
+PARTICLE_SHARE, NOISE_SHARES = 0.5, (0.5, 0.9)
+"""Of those that show it, how many do at least: the others may be contaminants, or what surrounds them."""
+DOUBT = 0.02
+"""Chance that is left to either side where the competition is sure."""
+FREEDOM = (15.0, 8.0, 3.0)
 BROAD = 10.0
 """Covariance of outliers over that of particles."""
 LEAST = 5
@@ -31,29 +37,32 @@ class Mixture(NamedTuple):
         """Log of share times density of each kind at ``(n, p)`` points, ``(n, 3)``."""
         return _log_densities(self.shapes, points) + self.shares.log()
 
-    def responsibilities(self, points: Tensor) -> Tensor:
-        """Chance of each kind, ``(n, 3)``."""
-        return self.log_parts(points).softmax(1)
+    def responsibilities(self, points: Tensor, object_chance: Tensor) -> Tensor:
+        """Chance of each kind, ``(n, 3)``, where the first feature alone says how likely an object is."""
+        first = _log_densities(_first(self.shapes), points[:, :1]) + self.shares.log()
+        return _chances(self.log_parts(points), first, object_chance)
 
 
 def fit_mixture(points: Tensor, object_chance: Tensor) -> Mixture:
-    """Learn the shapes from those that are surely objects and surely noise, and the shares by EM.
+    """Learn the shapes from those that are surely objects and surely noise, and then the shares.
 
-    Then once more from those that are more likely particles, or noise, than all else: unlike the sure ones
-    they are not cut off at a chance, and hardly any contaminant is left among them. More rounds, or shapes
-    within the EM, would let the shapes run after the contaminants.
+    Then once more from those that are more likely particles, or noise, than all else: hardly any contaminant
+    is left among these. More rounds, or shapes within the rounds for shares, would let the shapes run after
+    the contaminants.
 
     Parameters
     ----------
     points : Tensor
         Standardised features ``(n, p)``.
     object_chance : Tensor
-        ``(n,)``, 1 less the local false-discovery rate.
+        ``(n,)``, 1 less the local false-discovery rate at the first feature.
     """
     least = min(LEAST * points.shape[1], len(points))
     sure, noise = _above(object_chance, SURE_OBJECT, least), _above(1 - object_chance, 1 - NOISE, least)
-    particle, none, _ = _fitted(points, sure, noise).responsibilities(points).unbind(1)
-    return _fitted(points, _above(particle, 0.5, least), _above(none, 0.5, least))
+    first = _fitted(points, object_chance, sure, noise, NOISE_SHARES[0])
+    particle, none, _ = first.responsibilities(points, object_chance).unbind(1)
+    likely, none = _above(particle, 0.5, least), _above(none, 0.5, least)
+    return _fitted(points, object_chance, likely, none, NOISE_SHARES[1])
 
 
 def _above(chance: Tensor, limit: float, least: int) -> Tensor:
@@ -61,12 +70,14 @@ def _above(chance: Tensor, limit: float, least: int) -> Tensor:
     return chance >= min(limit, float(chance.topk(least).values[-1]))
 
 
-def _fitted(points: Tensor, particles: Tensor, noise: Tensor) -> Mixture:
+def _fitted(
+    points: Tensor, object_chance: Tensor, particles: Tensor, noise: Tensor, noise_share: float
+) -> Mixture:
     particle = robust_shape(points[particles], PARTICLE_SHARE)
     outlier = Shape(particle.centre, BROAD * particle.covariance)
-    shapes = (particle, robust_shape(points[noise], NOISE_SHARE), outlier)
-    # with fixed densities the likelihood is concave in the shares: one maximum
-    return Mixture(shapes, _shares(_log_densities(shapes, points)))
+    shapes = (particle, robust_shape(points[noise], noise_share), outlier)
+    whole, first = _log_densities(shapes, points), _log_densities(_first(shapes), points[:, :1])
+    return Mixture(shapes, _shares(whole, first, object_chance))
 
 
 def _log_densities(shapes: tuple[Shape, Shape, Shape], points: Tensor) -> Tensor:
@@ -74,9 +85,24 @@ def _log_densities(shapes: tuple[Shape, Shape, Shape], points: Tensor) -> Tensor
     return torch.stack([log_t(points, shape, freedom) for shape, freedom in pairs], 1)
 
 
-def _shares(log_densities: Tensor) -> Tensor:
-    shares = torch.tensor([0.3, 0.6, 0.1], dtype=log_densities.dtype)
+def _first(shapes: tuple[Shape, Shape, Shape]) -> tuple[Shape, Shape, Shape]:
+    """Of the first feature alone: marginals of t distributions are those of part of centre and covariance."""
+    particle, noise, outlier = (Shape(one.centre[:1], one.covariance[:1, :1]) for one in shapes)
+    return particle, noise, outlier
+
+
+def _chances(whole: Tensor, first: Tensor, object_chance: Tensor) -> Tensor:
+    """Chance of each kind from logs of share times density ``(n, 3)``, of all features and of the first."""
+    known = object_chance.clamp(DOUBT, 1 - DOUBT)
+    noise = whole[:, 1] - first[:, 1] + (1 - known).log()
+    either = torch.logaddexp(first[:, 0], first[:, 2]) - known.log()
+    return torch.stack((whole[:, 0] - either, noise, whole[:, 2] - either), 1).softmax(1)
+
+
+def _shares(whole: Tensor, first: Tensor, object_chance: Tensor) -> Tensor:
+    """The shares that are the mean chances they give."""
+    shares = torch.tensor([0.3, 0.6, 0.1], dtype=whole.dtype)
     for _ in range(STEPS):
-        chances = (log_densities + shares.log()).softmax(1)
+        chances = _chances(whole + shares.log(), first + shares.log(), object_chance)
         shares = (chances.sum(0) + 1) / (len(chances) + 3)
     return shares

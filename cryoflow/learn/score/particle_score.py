@@ -55,7 +55,8 @@ class Model(NamedTuple):
 def learn(features: Tensor, object_chance: Tensor, mixed: int) -> Model:
     """Fit the mixture on the first ``mixed`` features, and on all the logistic function of its chances."""
     mixture = fit_mixture(features[:, :mixed], object_chance)
-    return Model(mixture, fit_logistic(features, mixture.responsibilities(features[:, :mixed])[:, 0]))
+    particle = mixture.responsibilities(features[:, :mixed], object_chance)[:, 0]
+    return Model(mixture, fit_logistic(features, particle))
 
 
 def learn_labels(features: Tensor, label: Tensor) -> Model:
@@ -77,7 +78,7 @@ def particle_log_odds(features: Tensor, object_chance: Tensor, fold: Tensor, mix
     features : Tensor
         As measured, float64 ``(n, p)``.
     object_chance : Tensor
-        ``(n,)``: chance of being anything but noise, for a start.
+        ``(n,)``: chance of being anything but noise, as the first feature alone tells it.
     fold : Tensor
         Int64 ``(n,)``; folds alike, or their models give scores of different scales.
     mixed : int
