@@ -6,7 +6,7 @@ from scipy import stats
 from cryoflow.learn.score.fdr import local_fdr, picked_share, q_values
 from cryoflow.learn.score.logistic import fit_logistic
 from cryoflow.learn.score.mixture import FREEDOM, fit_mixture
-from cryoflow.learn.score.particle_score import particle_log_odds
+from cryoflow.learn.score.particle_score import particle_log_odds, teaches
 from cryoflow.learn.score.robust import Shape, log_t, robust_shape
 
 
@@ -156,3 +156,9 @@ def test_log_odds_are_calibrated_and_cross_fitted() -> None:
     assert error < 0.04
     assert stats.mannwhitneyu(p[good == 1], p[good == 0]).statistic / (good.sum() * (1 - good).sum()) > 0.95
     assert torch.equal(log_odds, particle_log_odds(points, chance, fold, 6))
+
+
+def test_five_particles_a_feature_and_as_much_noise_teach() -> None:
+    assert teaches(torch.tensor([0.9] * 60 + [0.1] * 60 + [0.5] * 40))
+    assert not teaches(torch.tensor([0.9] * 59 + [0.1] * 200 + [0.5] * 40))
+    assert not teaches(torch.tensor([0.9] * 200 + [0.1] * 59 + [0.5] * 40))

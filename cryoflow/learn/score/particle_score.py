@@ -11,8 +11,8 @@ from cryoflow.learn.score.logistic import Logistic, fit_logistic
 from cryoflow.learn.score.mixture import NOISE, SURE_OBJECT, Mixture, fit_mixture
 
 FOLDS = 4
-LEAST = 100
-"""Fewer sure objects, or less noise, than this teach too little."""
+LEAST = 60
+"""Fewer sure objects, or less noise, than this teach too little: five for each feature of the densities."""
 CLIP = 12.0
 SURE = 15.0
 """Log-odds beyond this are not told apart."""
