@@ -5,7 +5,15 @@ import torch
 from cryoflow.compute.rotate import padded_transform
 from cryoflow.compute.score.decoys import NULLS, Null, decoys, to_polar
 from cryoflow.compute.score.features import View, measure
-from cryoflow.compute.score.picks import Competition, Peaks, best_near, compete, local_maxima, own_peaks
+from cryoflow.compute.score.picks import (
+    Competition,
+    Peaks,
+    best_near,
+    compete,
+    local_maxima,
+    own_peaks,
+    rivals,
+)
 from cryoflow.compute.score.prepared import Prepared, prepare
 from cryoflow.compute.score.scene import COARSE, Scene, whitened
 from cryoflow.compute.score.search import search, templates
@@ -168,6 +176,14 @@ def test_maxima_are_those_of_a_plain_search() -> None:
             if values[y, x] > 0 and values[y, x] == values.numpy()[near].max():
                 expected.append((y, x))
     assert list(zip(found.y.tolist(), found.x.tolist(), strict=True)) == expected
+
+
+def test_rivals_are_the_best_within_the_distance_of_peaks() -> None:
+    values = noise((31, 40))
+    grid = np.stack(np.mgrid[:31, :40], -1)
+    places = [(y, x) for y in range(3, 28, 3) for x in range(3, 37, 3)]  # a third of the diameter inside
+    near = (np.hypot(*(grid - place).reshape(-1, 2).T).reshape(31, 40) <= 6 for place in places)
+    assert rivals(values, 10.0).tolist() == [values.numpy()[own].max() for own in near]
 
 
 def test_a_peak_belongs_to_the_nearest_position_in_reach() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from particle_project import Listener
 
 from cryoflow.compute.score.features import Features
@@ -15,6 +16,8 @@ from cryoflow.jobs.extract import run as extract
 from cryoflow.jobs.sort import learning as module
 from cryoflow.jobs.sort import run
 from cryoflow.jobs.sort.labels import read_labels
+from cryoflow.jobs.sort.score_micrograph import Round
+from cryoflow.jobs.sort.scores import unseen_chance
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import CTF_TABLE, REFERENCES, simulate_project
@@ -159,6 +162,15 @@ def test_the_report_tells_counts_and_importances(project: Path, monkeypatch: pyt
 def write_rows(project: Path, name: str, rows: pd.DataFrame) -> str:
     write_star(project / name, {"": rows})
     return name
+
+
+def test_hidden_objects_lie_under_places_by_their_share_of_the_area() -> None:
+    rivals = torch.arange(100.0)
+    won = torch.tensor([150.0, 50.5, 10.5])  # beats all; 51 of 100, squared; too seldom to count
+    area = torch.tensor([30.0, 50.0])
+    found = unseen_chance(Round(torch.zeros(0), won, torch.zeros(0), rivals, area))
+    assert found == pytest.approx((1 / 0.51**2 - 1) * np.pi * 0.35**2 / 80)
+    assert unseen_chance(Round(*[torch.zeros(0)] * 5)) == 0
 
 
 def test_labels_teach_and_what_was_learnt_serves_elsewhere(

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from cryoflow.learn.score.fdr import local_fdr, picked_share, q_values
+from cryoflow.learn.score.fdr import hidden_objects, local_fdr, picked_share, q_values
 from cryoflow.learn.score.logistic import fit_logistic
 from cryoflow.learn.score.mixture import FREEDOM, fit_mixture
 from cryoflow.learn.score.particle_score import particle_log_odds, teaches
@@ -44,6 +44,21 @@ def test_share_is_counted_among_the_likely_false() -> None:
     targets, none = torch.arange(21.0), torch.zeros(0)
     assert picked_share(targets, targets[13:18], none) == 5 / 8  # all false: 14 to 20 count
     assert picked_share(none, none, targets) == 1
+
+
+def test_hidden_objects_are_counted() -> None:
+    rng = np.random.default_rng(6)
+    place = [rng.normal(0, 1, (20000, 5)).max(1) for _ in range(3)]  # targets, decoys, decoys elsewhere
+    objects = rng.normal(1.8, 1, 6000)
+    target = place[0].copy()
+    target[:6000] = np.maximum(target[:6000], objects)
+    won = target >= place[1]
+    scores = [torch.from_numpy(values) for values in (target[won], place[1][~won], place[2])]
+    lost = objects < np.maximum(place[0], place[1])[:6000]
+    assert 0.3 < lost.mean() < 0.7
+    told = lost & (objects > np.quantile(place[2], 0.45))  # those that win in more than a fifth of places
+    assert hidden_objects(*scores) == pytest.approx(told.sum(), rel=0.15)
+    assert hidden_objects(scores[0], scores[1], torch.zeros(0)) == 0
 
 
 def test_local_fdr_is_the_ratio_of_densities_and_falls() -> None:

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from cryoflow.learn.score.particle_score import Scale, learn_labels
-from cryoflow.learn.score.score_model import Scored, calibrate, importances, taught_by_labels
+from cryoflow.learn.score.score_model import (
+    Calibration,
+    Scored,
+    calibrate,
+    importances,
+    self_taught,
+    taught_by_labels,
+)
 
 
 def particles(n: int = 3000, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -73,7 +80,21 @@ def test_calibration_finds_the_line() -> None:
     log_odds = 2 * torch.randn(30000, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     chance = torch.sigmoid(0.5 * log_odds - 1)
     label = torch.bernoulli(chance, generator=torch.Generator().manual_seed(2))
-    assert tuple(calibrate(log_odds, label)) == pytest.approx((0.5, -1), abs=0.05)
+    assert tuple(calibrate(log_odds, label)) == pytest.approx((0.5, -1, 0), abs=0.05)
+
+
+def test_a_place_where_nothing_is_seen_may_lie_on_a_particle() -> None:
+    p = torch.tensor([0.001, 0.3, 0.99], dtype=torch.float64)
+    found = torch.sigmoid(Calibration(unseen=0.04)(torch.logit(p)))
+    torch.testing.assert_close(found, p + (1 - p) * 0.04)
+    features, label = particles()
+    chance = torch.sigmoid(2 * (features[:, 0] - 100) / 7 - 2)
+    fold = torch.arange(len(label)) % 4
+    plain, scored = (self_taught(features, chance, fold, 6, unseen) for unseen in (0.0, 0.1))
+    own = torch.sigmoid(plain.log_odds)
+    unseen = 0.1 * min(1.0, float(own.sum() / chance.sum()))  # as many are particles as of those seen
+    torch.testing.assert_close(torch.sigmoid(scored.log_odds), own + (1 - own) * unseen)
+    assert scored.model.calibration.unseen == pytest.approx(unseen)
 
 
 def test_importances_tell_what_counts() -> None:

@@ -10,6 +10,7 @@ from torch.nn.functional import max_pool1d, pad
 
 DISTANCE, MARGIN = 0.6, 1 / 3
 """Of the diameter: smallest distance between peaks, and margin kept along the sides."""
+RIVALS_STEP = 3
 
 
 class Peaks(NamedTuple):
@@ -53,6 +54,16 @@ def _largest_within(values: Tensor, distance: float) -> Tensor:
         moved = pad(row, (0, 0, max(-dy, 0), max(dy, 0)), value=-torch.inf)
         largest = torch.maximum(largest, moved[max(dy, 0) : max(dy, 0) + height])
     return largest
+
+
+def rivals(decoy: Tensor, diameter: float) -> Tensor:
+    """Best of a ``(h, w)`` map within the distance of every third sample where peaks may lie, flat.
+
+    A target there wins a peak only if it is higher; ``diameter`` in samples.
+    """
+    margin = int(MARGIN * diameter)
+    inside = (slice(margin, size - margin, RIVALS_STEP) for size in decoy.shape)
+    return _largest_within(decoy, DISTANCE * diameter)[tuple(inside)].flatten()
 
 
 def own_peaks(found: Competition, y: Tensor, x: Tensor, reach: float) -> Tensor:

@@ -30,7 +30,9 @@ class Learnt(NamedTuple):
     """In words, for the user."""
 
 
-def learn_scores(plan: Plan, context: JobContext, row: Tensor, features: Tensor, chance: Tensor) -> Learnt:
+def learn_scores(
+    plan: Plan, context: JobContext, row: Tensor, features: Tensor, chance: Tensor, unseen: float
+) -> Learnt:
     """Score particles.
 
     Parameters
@@ -43,6 +45,8 @@ def learn_scores(plan: Plan, context: JobContext, row: Tensor, features: Tensor,
         ``(n, p)``.
     chance : Tensor
         ``(n,)``, 1 less the local false-discovery rate.
+    unseen : float
+        Chance that any place lies on an object that was not seen.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def learn_scores(plan: Plan, context: JobContext, row: Tensor, features: Tensor,
         scored = taught_by_labels(features, label, fold)
         return Learnt(*scored, f"from {int((label == 1).sum())} good and {int((label == 0).sum())} bad ones")
     if teaches(chance):
-        return Learnt(*self_taught(features, chance, fold, len(MIXTURE)), "without labels")
+        return Learnt(*self_taught(features, chance, fold, len(MIXTURE), unseen), "without labels")
     few = "too few clear particles, or too little noise, to learn from"
     context.report.warn(f"{few}: the probability is 1 - local false-discovery rate")
     return Learnt(torch.logit(chance, 1e-6), None, "from the correlation alone")

@@ -51,7 +51,7 @@ def write_report(
 
 
 def _histogram(whole: Evidence) -> pd.DataFrame:
-    _, targets, decoys = whole.rounds["noise"]
+    targets, decoys = whole.rounds["noise"].targets, whole.rounds["noise"].decoys
     both = torch.cat((targets, decoys)).numpy()
     low, high = (both.min(), both.max()) if len(both) else (0.0, 1.0)
     edges = np.linspace(low, high, BINS + 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cryoflow.compute.score.decoys import NULLS, Null
 from cryoflow.compute.score.features import View, measure, middle_band
-from cryoflow.compute.score.picks import compete, own_peaks
+from cryoflow.compute.score.picks import RIVALS_STEP, compete, own_peaks, rivals
 from cryoflow.compute.score.prepared import Prepared, prepare
 from cryoflow.compute.score.scene import COARSE, FINE, Level, whitened
 from cryoflow.compute.score.search import search
@@ -32,6 +32,10 @@ class Round(NamedTuple):
     targets: Tensor
     """Scores of all peaks that targets and decoys have won."""
     decoys: Tensor
+    rivals: Tensor
+    """Best decoys near places all over the micrograph, see `rivals`."""
+    area: Tensor
+    """That peaks were searched in, squared diameters, of each micrograph ``(1,)``."""
 
 
 class Evidence(NamedTuple):
@@ -83,7 +87,9 @@ def _round(plan: Plan, view: View, null: Null, y_a: Tensor, x_a: Tensor) -> Roun
     found = compete(view.match.ncc, decoy.ncc, diameter)
     own = own_peaks(found, y_a / scene.pixel_y_a, x_a / scene.pixel_x_a, PEAK_REACH * diameter)
     values, won = found.peaks.value.double().cpu(), found.target.cpu()
-    return Round(own.cpu(), values[won], values[~won])
+    best = rivals(decoy.ncc, diameter).double().cpu()
+    area = torch.tensor([len(best) * (RIVALS_STEP / diameter) ** 2], dtype=torch.float64)
+    return Round(own.cpu(), values[won], values[~won], best, area)
 
 
 def _view(plan: Plan, prepared: Prepared, rows: pd.DataFrame, level: Level) -> View:

@@ -2,7 +2,8 @@
 
 ``cryoflowProbability`` is the chance of being a whole particle: of those with 0.8 some 80 % are. Learnt
 without labels it holds where particles are more alike than contaminants and the references tell them from
-noise; learnt from labels it means what they mean; by a model from elsewhere, where its share of good
+noise, and is never below the chance that a place where nothing is seen lies on a particle that something
+nearby hides; learnt from labels it means what they mean; by a model from elsewhere, where its share of good
 particles holds as well.
 
 ``cryoflowQValue`` is the share of noise among all particles with at most this value. It holds where decoys
@@ -13,6 +14,8 @@ cautious, as particles of unclear shape count as blobs.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pandas as pd
@@ -28,9 +31,9 @@ from cryoflow.files.star import write_star
 from cryoflow.jobs.sort.learning import learn_scores
 from cryoflow.jobs.sort.model_file import StoredModel, write_model
 from cryoflow.jobs.sort.report import write_report
-from cryoflow.jobs.sort.score_micrograph import Evidence, Round, evidence, together
+from cryoflow.jobs.sort.score_micrograph import PEAK_REACH, Evidence, Round, evidence, together
 from cryoflow.jobs.sort.score_plan import Plan, plan_scores
-from cryoflow.learn.score.fdr import local_fdr, picked_share, q_values
+from cryoflow.learn.score.fdr import hidden_objects, local_fdr, picked_share, q_values
 from cryoflow.project.context import Failure, JobContext, JobResult
 
 __all__ = ["PREFIX", "camel", "plan_scores", "write_scores"]
@@ -62,7 +65,7 @@ def write_scores(plan: Plan, context: JobContext) -> JobResult:
     whole = together(done)
     noise = whole.rounds["noise"]
     chance = 1 - local_fdr(noise.targets, noise.decoys, whole.features[:, 0])
-    learnt = learn_scores(plan, context, whole.row, whole.features, chance)
+    learnt = learn_scores(plan, context, whole.row, whole.features, chance, unseen_chance(noise))
     table = _table(plan, whole, learnt.log_odds)
     written = [context.directory / FILE]
     write_star(written[0], {"": table})
@@ -97,6 +100,13 @@ def _table(plan: Plan, whole: Evidence, log_odds: Tensor) -> pd.DataFrame:
     columns = {PREFIX + name: _all_rows(values, whole.row, len(plan.rows)) for name, values in known.items()}
     names = ("rlnImageName", "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
     return plan.rows[list(names)].assign(**columns)
+
+
+def unseen_chance(noise: Round) -> float:
+    """Chance that any place lies within reach of an object that something higher nearby hides."""
+    reach, area = math.pi * PEAK_REACH**2, float(noise.area.sum())
+    hidden = hidden_objects(noise.targets, noise.decoys, noise.rivals)
+    return min(0.5, hidden * reach / area) if area else 0.0
 
 
 def _q_values(whole: Round) -> Tensor:

@@ -13,6 +13,8 @@ from torch import Tensor
 BINS = 80
 WIDTH = 0.3
 """Smoothing of the histograms, in sds of the decoys."""
+LEAST_WINNING = 0.2
+"""Peaks that hidden ones are told by win at least as often, so that none stands for more than four."""
 LIKELY_FALSE = 0.5
 """Targets of at least this local false-discovery rate show how noise is picked."""
 
@@ -58,6 +60,28 @@ def picked_share(targets: Tensor, picked: Tensor, decoys: Tensor) -> float:
     upper = false.sort().values[2 * len(false) // 3 :]
     among, all_ = (int(((values >= upper[0]) & (values <= upper[-1])).sum()) for values in (picked, targets))
     return (1 + among) / (1 + all_)
+
+
+def hidden_objects(targets: Tensor, decoys: Tensor, rivals: Tensor) -> float:
+    """How many objects have no peak of their own, as something higher nearby has taken it.
+
+    An object wins if neither the decoys nor the noise of targets near it are higher, which happens with the
+    squared share w of rivals below its score. Those that lose add as many peaks to targets as to decoys,
+    so the difference of the two counts winners, and weighted by 1 / w all objects.
+
+    Parameters
+    ----------
+    targets, decoys : Tensor
+        Scores of the peaks won, ``(n,)`` and ``(m,)``.
+    rivals : Tensor
+        Best decoys near random places.
+    """
+    if not len(rivals):
+        return 0.0
+    up = rivals.sort().values
+    wins = [(torch.searchsorted(up, won.to(up)).double() / len(up)) ** 2 for won in (targets, decoys)]
+    hidden = [(1 / won[won >= LEAST_WINNING] - 1).sum() for won in wins]
+    return max(0.0, float(hidden[0] - hidden[1]))
 
 
 def local_fdr(targets: Tensor, decoys: Tensor, at: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -12,14 +13,17 @@ from cryoflow.learn.score.particle_score import Model, Scale, learn, learn_label
 
 
 class Calibration(NamedTuple):
-    """A line through log-odds (Platt 1999, Adv Large Margin Classif 61)."""
+    """A line through log-odds (Platt 1999, Adv Large Margin Classif 61), and what no feature tells."""
 
     slope: float = 1.0
     offset: float = 0.0
+    unseen: float = 0.0
+    """Chance that a place where nothing is seen lies on a particle all the same."""
 
     def __call__(self, log_odds: Tensor) -> Tensor:
-        """Calibrated log-odds."""
-        return self.slope * log_odds + self.offset
+        """Calibrated log-odds: chances p become p + (1 - p) unseen."""
+        odds = torch.logaddexp(self.slope * log_odds + self.offset, log_odds.new_tensor(self.unseen).log())
+        return odds - math.log1p(-self.unseen)
 
 
 class ScoreModel(NamedTuple):
@@ -43,12 +47,20 @@ class Scored(NamedTuple):
     model: ScoreModel
 
 
-def self_taught(features: Tensor, object_chance: Tensor, fold: Tensor, mixed: int) -> Scored:
-    """Learn without labels, see `particle_log_odds`."""
+def self_taught(
+    features: Tensor, object_chance: Tensor, fold: Tensor, mixed: int, unseen: float = 0.0
+) -> Scored:
+    """Learn without labels, see `particle_log_odds`.
+
+    ``unseen`` is the chance that any place lies on an object that was not seen; as many of these are taken
+    for particles as of those that were.
+    """
     scale = Scale.of(features)
     log_odds = particle_log_odds(features, object_chance, fold, mixed)
+    particles = float(torch.sigmoid(log_odds).sum() / object_chance.sum())
+    calibration = Calibration(unseen=unseen * min(1.0, particles))
     model = learn(scale(features), object_chance, mixed)
-    return Scored(log_odds, ScoreModel(scale, model, Calibration(), mixed))
+    return Scored(calibration(log_odds), ScoreModel(scale, model, calibration, mixed))
 
 
 def taught_by_labels(features: Tensor, label: Tensor, fold: Tensor) -> Scored:
