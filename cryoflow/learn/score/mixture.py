@@ -20,6 +20,7 @@ PARTICLE_SHARE, NOISE_SHARES = 0.5, (0.5, 0.9)
 DOUBT = 0.02
 """Chance that is left to either side where the competition is sure."""
 FREEDOM = (15.0, 8.0, 3.0)
+"""Of the t distributions: noise has longer tails than particles, beside carbon and contaminants."""
 BROAD = 10.0
 """Covariance of outliers over that of particles."""
 LEAST = 5
