@@ -46,6 +46,14 @@ class Band(NamedTuple):
         parts = (columns[..., : self.top, :], columns[..., rows - bottom :, :])
         return torch.cat(parts, -2) * self.inside
 
+    def spread(self, block: Tensor, grid: WorkGrid) -> Tensor:
+        """The half-plane of a grid with a block ``(..., rows, columns)`` in it, and 0 elsewhere."""
+        half = block.new_zeros(*block.shape[:-2], grid.rows, grid.columns // 2 + 1)
+        bottom, columns = len(self.y) - self.top, len(self.x)
+        half[..., : self.top, :columns] = block[..., : self.top, :]
+        half[..., grid.rows - bottom :, :columns] = block[..., self.top :, :]
+        return half
+
 
 def band_within(grid: WorkGrid, limit: float, device: torch.device | str = "cpu") -> Band:
     """Frequencies of a grid within ``limit`` cycles per micrograph pixel."""

@@ -7,6 +7,7 @@ match (Scheres 2015, J Struct Biol 189:114). RELION adds a random term to E, whi
 micrograph's place in the list; here it is left at its expectation, 0.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from cryoflow.compute.band import PairInverse
 from cryoflow.compute.ctf import CtfParameters, ctf_at
+from cryoflow.compute.exact_peaks import make_peaks_exact
+from cryoflow.compute.exact_places import Places
 from cryoflow.compute.local_correlation import LocalTemplates, local_norm
 from cryoflow.compute.low_rank import best_over_psi
 from cryoflow.compute.micrograph import remove_gradients
@@ -82,6 +85,7 @@ def fom_maps(
     ctf: CtfParameters | None,
     first_peak: bool = False,
     coefficient: bool = False,
+    floor: float = math.inf,
 ) -> FomMaps:
     """Compare all references at all angles with all places of a micrograph.
 
@@ -97,6 +101,8 @@ def fom_maps(
         Put the CTF at 1 up to its first peak.
     coefficient : bool
         The figure of merit is the correlation coefficient under the disc, from -1 to 1, instead of RELION's.
+    floor : float
+        Where low-rank templates are compared, all peaks down to here get what exact ones give there.
     """
     transform = sampled_transform(micrograph, search.grid)
     if search.gradients is not None:
@@ -106,8 +112,10 @@ def fom_maps(
     background = local_background(search, micrograph, transform)
     block = _correlated(search, transform)
     values = None if ctf is None else _ctf(search, ctf, first_peak)
-    compare = _coefficients if coefficient else _relion_merits
-    fom, index, expected = compare(search, block, values, background)
+    if coefficient:
+        fom, index, expected = _coefficients(search, block, values)
+    else:
+        fom, index, expected = _relion_merits(search, block, values, background, floor)
     # single precision whatever the search's, as files hold them: picks are then the same from either
     degrees = search.psi_deg.to(fom.device, torch.float32)
     return FomMaps(
@@ -120,7 +128,9 @@ def fom_maps(
     )
 
 
-def _relion_merits(search: Search, block: Tensor, ctf: Tensor | None, background: Background) -> _Merits:
+def _relion_merits(
+    search: Search, block: Tensor, ctf: Tensor | None, background: Background, floor: float
+) -> _Merits:
     upright = search.upright
     if ctf is not None:
         block, upright = block * ctf, upright * ctf
@@ -129,6 +139,16 @@ def _relion_merits(search: Search, block: Tensor, ctf: Tensor | None, background
     correlation, psi_index = _best_of_all(search, block)
     pixels = int(search.references.disc.sum())
     fom = figure_of_merit(correlation.div_(pixels), background, sums)
+    if search.exact is not None and floor < math.inf:
+        places = Places(search.exact, search.band, grid, block)
+
+        def exact(reference: int, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
+            found, number = places.best(reference, row, column)
+            around = Background(background.mean[row, column], background.sd[row, column])
+            own = TemplateSums(*(value[reference : reference + 1] for value in sums))
+            return figure_of_merit(found[None] / pixels, around, own)[0], number.to(psi_index.dtype)
+
+        make_peaks_exact(fom, psi_index, exact, floor)
     return _Merits(fom, psi_index, sums.expected_ratio)
 
 
@@ -141,8 +161,7 @@ def _best_of_all(search: Search, block: Tensor) -> _Best:
     return _Best(torch.stack([b.correlation for b in best]), torch.stack([b.psi_index for b in best]))
 
 
-def _coefficients(search: Search, block: Tensor, ctf: Tensor | None, background: Background) -> _Merits:
-    del background  # what counts is the variance inside the disc, not around it
+def _coefficients(search: Search, block: Tensor, ctf: Tensor | None) -> _Merits:
     local = LocalTemplates(search, ctf)
     best = [
         _best_over_psi(search, partial(local.pairs, reference), block)

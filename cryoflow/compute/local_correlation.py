@@ -72,11 +72,7 @@ def local_norm(block: Tensor, band: Band, grid: WorkGrid, disc: Tensor) -> Tenso
         Bool ``(n, n)``, n odd, centre in the middle.
     """
     shape, (h, w) = (grid.rows, grid.columns), grid.inside
-    top, bottom, columns = band.top, len(band.y) - band.top, len(band.x)
-    half = block.new_zeros(grid.rows, grid.columns // 2 + 1)
-    half[:top, :columns] = block[:top]
-    half[grid.rows - bottom :, :columns] = block[top:]
-    image = torch.fft.irfft2(half, s=shape)
+    image = torch.fft.irfft2(band.spread(block, grid), s=shape)
     mask = torch.zeros(shape, dtype=image.dtype, device=image.device)
     mask[: disc.shape[0], : disc.shape[1]] = disc
     reach = disc.shape[0] // 2

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.band import Band, band_within, paired
+from cryoflow.compute.exact_places import ExactPlaces, exact_places
 from cryoflow.compute.low_rank import LowRank, low_rank
 from cryoflow.compute.micrograph import Gradients, gradients
 from cryoflow.compute.partial_dft import centred_transform
@@ -41,6 +42,8 @@ class Search(NamedTuple):
     keep, or not needed."""
     low_rank: LowRank | None = None
     """What stands for all references and angles, if that is wanted."""
+    exact: ExactPlaces | None = None
+    """With it: what tells exact correlations at single places."""
 
     @property
     def distinct_psis(self) -> int:
@@ -117,7 +120,8 @@ def _with_templates(search: Search, error: float | None, at_once: int) -> Search
         half, box = search.psi_deg[: search.distinct_psis], search.references.box
         search = search._replace(low_rank=low_rank(search.fine, half, search.band, search.grid, box, error))
         if search.low_rank is not None:
-            return search
+            exact = exact_places(search.references, search.fine, half, search.band, search.grid)
+            return search._replace(exact=exact)
     kept = search.distinct_psis * search.upright.numel() * search.upright.element_size()
     return search._replace(rotated=_all_rotated(search, at_once)) if kept <= _KEPT_BYTES else search
 

@@ -90,16 +90,20 @@ def rotated_templates(fine: FineTransform, psi_deg: Tensor, band: Band) -> Tenso
     Tensor
         Complex ``(refs, psis, rows, columns)`` of the band's block.
     """
+    return templates_at(fine, psi_deg, band.y[:, None], band.x) * band.inside
+
+
+def templates_at(fine: FineTransform, psi_deg: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """`rotated_templates` at frequencies y and x, which together make ``(rows, columns)``."""
     refs, _, size, _ = fine.values.shape
-    psi = torch.deg2rad(psi_deg.to(band.y.device, torch.float64))[:, None, None]
-    y = band.y[:, None] * torch.cos(psi) + band.x * torch.sin(psi)
-    x = band.x * torch.cos(psi) - band.y[:, None] * torch.sin(psi)
+    psi = torch.deg2rad(psi_deg.to(y.device, torch.float64))[:, None, None]
+    turned = x * torch.cos(psi) - y * torch.sin(psi), y * torch.cos(psi) + x * torch.sin(psi)
     to_unit = 2 / (fine.step * (size - 1))
-    where = (torch.stack((x, y), -1) * to_unit).to(fine.values.dtype)  # (psis, rows, columns, 2), -1 .. 1
+    where = (torch.stack(turned, -1) * to_unit).to(fine.values.dtype)  # (psis, rows, columns, 2), -1 .. 1
     sampled = torch.nn.functional.grid_sample(
-        fine.values.reshape(1, 2 * refs, size, size), where.reshape(1, -1, len(band.x), 2), align_corners=True
+        fine.values.reshape(1, 2 * refs, size, size), where.flatten(0, 1)[None], align_corners=True
     )
-    parts = sampled.reshape(refs, 2, len(psi_deg), len(band.y), len(band.x)) * band.inside
+    parts = sampled.reshape(refs, 2, *where.shape[:3])
     return torch.complex(parts[:, 0], parts[:, 1])
 
 

@@ -243,8 +243,8 @@ class Autopicking(Section):
     template_error: float | None = positive_or_off(
         "Template error",
         None,
-        high=0.1,
-        help="0.005: fewer templates stand for many references, faster; FOMs 0.3 % off (rms); off: exact.",
+        high=0.3,
+        help="0.1: fewer templates find peaks among many references, faster; peaks' FOMs stay exact.",
     )
     candidate_floor: float = own_field(
         "Candidate floor",

@@ -2,7 +2,7 @@
 
     benchmark.py autopick [--micrographs 8] [--size 3710 3838] [--references 4] [--shrink 0]
         [--template-error E] [--map] [--repeats 3]
-    benchmark.py autopick --map --size 4096 4096 --micrographs 2 --template-error 0.005
+    benchmark.py autopick --map --size 4096 4096 --micrographs 2 --template-error 0.1
         many pairs: the 12 projections of a map of symmetry D2, 72 angles
 
 Makes micrographs and references of noise in a temporary folder; with --map references are projections of a

@@ -31,6 +31,7 @@ class Picker:
     """Stores the number; finds three candidates."""
 
     floor = 0.0
+    exact_from: float | None = None
 
     def settings(self, _: Micrograph) -> dict[str, Any]:
         return {"kind": "stand-in"}

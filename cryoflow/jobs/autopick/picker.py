@@ -43,6 +43,11 @@ class Picker(Protocol):
         """Least figure of merit of candidates."""
         ...
 
+    @property
+    def exact_from(self) -> float | None:
+        """Least figure of merit of peaks that are exact in maps; None where maps are exact everywhere."""
+        ...
+
     def candidates(self, micrograph: Micrograph, maps: Maps) -> Candidates | None:
         """All peaks of maps down to the floor; None when picks do not come from single peaks."""
         ...

@@ -42,7 +42,7 @@ class SharedMaps:
 
     def get(self, micrograph: Micrograph, picker: Picker, make: Callable[[], Maps]) -> Maps:
         """Return the maps of a micrograph, made if they are not there yet."""
-        key = self._key(micrograph, picker.settings(micrograph))
+        key = self._key(micrograph, picker)
         if key in self._known:
             return self._known[key]
         path = self._folder / f"{Path(micrograph.name).stem}_{key}.mrcs"
@@ -57,7 +57,7 @@ class SharedMaps:
 
     def candidates(self, micrograph: Micrograph, picker: Picker, maps: Maps) -> Candidates | None:
         """Return the candidates in the maps of a micrograph, found if none are known down to the floor."""
-        key = self._key(micrograph, picker.settings(micrograph))
+        key = self._key(micrograph, picker)
         floor, known = self._found.get(key, (math.inf, None))
         if known is None or floor > picker.floor:
             known = picker.candidates(micrograph, maps)
@@ -83,7 +83,7 @@ class SharedMaps:
         It is kept where the candidates are: their budget bounds both.
         """
         gates = thresholds._replace(least_distance=0)
-        _, kept = self._found.get(self._key(micrograph, picker.settings(micrograph)), (math.inf, None))
+        _, kept = self._found.get(self._key(micrograph, picker), (math.inf, None))
         if kept is not candidates:
             return gate(candidates, gates, among)
         known = self._gated.get((micrograph.name, group))
@@ -91,9 +91,10 @@ class SharedMaps:
             known = self._gated[micrograph.name, group] = gate(candidates, gates, among)
         return known
 
-    def _key(self, micrograph: Micrograph, settings: dict[str, Any]) -> str:
+    def _key(self, micrograph: Micrograph, picker: Picker) -> str:
         stat = self._context.resolve(micrograph.name).stat()
-        everything = [micrograph.name, stat.st_size, stat.st_mtime_ns, settings]
+        made_from = [picker.settings(micrograph), picker.exact_from]
+        everything = [micrograph.name, stat.st_size, stat.st_mtime_ns, *made_from]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -79,6 +79,10 @@ class BlobPicker:
         """See `Picker`; not used."""
         return math.inf
 
+    @property
+    def exact_from(self) -> None:
+        """See `Picker`."""
+
     def candidates(self, micrograph: Micrograph, maps: Maps) -> None:
         """See `Picker`: a blob blanks its surroundings, which is no matter of peaks."""
         del micrograph, maps

@@ -76,7 +76,8 @@ class ReferencePicker:
 
     def _find_settings(self, micrograph: Micrograph) -> dict[str, Any]:
         tab, pixel = self.spec.references, micrograph.pixel_size_a
-        return {
+        peaks = {} if self.exact_from is None else {"peaks": "exact"}  # they were not at first
+        return peaks | {
             "kind": "references",
             "references": self._digest,
             "pixel_size_in_micrographs": pixel,
@@ -112,7 +113,8 @@ class ReferencePicker:
         normal = normalise_micrograph(image.to(self.context.device, self._dtype))
         search = self._search(int(image.shape[0]), int(image.shape[1]), pixel)
         merit = self.spec.autopicking.figure_of_merit
-        return fom_maps(search, normal, micrograph.ctf, tab.ignore_ctfs_until_first_peak, merit == "ncc")
+        first_peak = tab.ignore_ctfs_until_first_peak
+        return fom_maps(search, normal, micrograph.ctf, first_peak, merit == "ncc", self.floor)
 
     def pick(self, micrograph: Micrograph, maps: Maps) -> Picks:
         """See `Picker`."""
@@ -157,6 +159,11 @@ class ReferencePicker:
         tab = self.spec.autopicking
         return min(tab.candidate_floor, tab.picking_threshold)
 
+    @property
+    def exact_from(self) -> float | None:
+        """See `Picker`."""
+        return None if self.spec.autopicking.template_error is None else self.floor
+
     def best(self, micrograph: Micrograph, maps: Maps) -> float:
         """See `Picker`."""
         return self.candidates(micrograph, maps).best
@@ -166,7 +173,7 @@ class ReferencePicker:
         assert isinstance(maps, FomMaps)
         sections = torch.cat((maps.mean[None], maps.sd[None], maps.fom, maps.psi_deg)).float().cpu().numpy()
         about = {"expected": maps.expected.tolist(), "sampling": maps.sampling._asdict()}
-        return StoredMaps(sections, about)
+        return StoredMaps(sections, {**about, "exact_from": self.exact_from})
 
     def restore(self, stored: StoredMaps) -> FomMaps:
         """See `Picker`."""

@@ -72,6 +72,13 @@ class Work(NamedTuple):
                     f"made with {name} {_short(made.get(name))}, but now it is {_short(value)}; "
                     "set 'Read FOM maps?' to No to work the maps out again",
                 )
+        made_from, wanted_from = about.get("exact_from"), self.picker.exact_from
+        if wanted_from is not None and (made_from is None or made_from > wanted_from):
+            raise FileError(
+                self.context.relative(path),
+                f"peaks below {_short(made_from)} are not exact, and the spec wants those from "
+                f"{_short(wanted_from)}; set 'Read FOM maps?' to No to work the maps out again",
+            )
 
     def _pick(self, micrograph: Micrograph, fingerprint: str) -> Picked:
         known, outputs = self._known(micrograph), self._outputs(micrograph)

@@ -1,0 +1,71 @@
+"""Local maxima of maps of low-rank templates, with their exact figures of merit put in place."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Exact = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Figure of merit and number of the angle of a reference at rows and columns, ``(n,)`` each."""
+
+_SHARE = 0.5
+"""Where none is above the floor, peaks from this share of the highest tell how far off templates are."""
+_TIMES = 2
+"""How many times as far below the floor to look as those above were off, root mean square."""
+
+
+def make_peaks_exact(fom: Tensor, psi_index: Tensor, exact: Exact, floor: float) -> None:
+    """Put exact values where maps have local maxima of at least ``floor``, until all of these are exact.
+
+    What is just below the floor may be above it but for the error of the templates, so that peaks are looked
+    at down to somewhat below. The maps stay those of the low-rank templates beside such peaks.
+
+    Parameters
+    ----------
+    fom, psi_index : Tensor
+        Contiguous ``(refs, h, w)``; changed.
+    exact : callable
+    floor : float
+    """
+    done = torch.zeros_like(fom, dtype=torch.bool)
+    off = _climb(fom, psi_index, exact, min(floor, _SHARE * float(fom.max())), done)
+    _climb(fom, psi_index, exact, floor - _TIMES * off, done)
+
+
+def _climb(fom: Tensor, psi_index: Tensor, exact: Exact, floor: float, done: Tensor) -> float:
+    """Make exact the peaks that are not ``done``, and those that this makes; the rms of the changes."""
+    squares, count = 0.0, 0
+    places = ((fom >= floor) & ~done).view(-1).nonzero()[:, 0]  # numbers in the maps, flat
+    while len(places := torch.unique(places[_are_peaks(fom, places)])):
+        before = fom.view(-1)[places]
+        _put(fom, psi_index, exact, places)
+        done.view(-1)[places] = True
+        squares += float((fom.view(-1)[places] - before).double().square().sum())
+        count += len(places)
+        near = _neighbours(fom, places).view(-1)
+        places = near[(fom.view(-1)[near] >= floor) & ~done.view(-1)[near]]
+    return math.sqrt(squares / max(1, count))
+
+
+def _put(fom: Tensor, psi_index: Tensor, exact: Exact, places: Tensor) -> None:
+    _, h, w = fom.shape
+    counts = (places // (h * w)).bincount(minlength=len(fom)).tolist()
+    for reference, some in enumerate(torch.split(places, counts)):  # they are sorted
+        row, column = some // w % h, some % w
+        if len(some):
+            fom[reference, row, column], psi_index[reference, row, column] = exact(reference, row, column)
+
+
+def _are_peaks(fom: Tensor, places: Tensor) -> Tensor:
+    """Which places are at least as high as their four neighbours."""
+    flat = fom.view(-1)
+    return (flat[_neighbours(fom, places)] <= flat[places]).all(0)
+
+
+def _neighbours(fom: Tensor, places: Tensor) -> Tensor:
+    """Places above, below, left and right, ``(4, n)``; at a side the place itself."""
+    _, h, w = fom.shape
+    row, column = places // w % h, places % w
+    steps = -w * (row > 0), w * (row < h - 1), -1 * (column > 0), 1 * (column < w - 1)
+    return places + torch.stack(steps)
