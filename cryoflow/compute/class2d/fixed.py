@@ -37,7 +37,7 @@ def _add(search: Search, particles: Particles, index: Tensor, record: Record) ->
     log = (cross - power / 2)[..., seen].sum(-1) + log_prior(search, images.shift, offset[:, None])[:, 0].T
     posterior = weigh(log.T, torch.ones_like(log.T), search.options.significant_fraction)
     share = posterior.factor.T  # (K', B)
-    record.add_classes(search, share[..., None] * moments(offset), images.shift)
+    record.add_classes(search, share[..., None] * moments(offset).to(share.device), images.shift)
     record.particles.significant[index] = (share > 0).sum(0).cpu()
     parts = _residuals(search, images.noise, cross, power, share)
     poses = Poses(posterior.best.cpu(), psi, offset)

@@ -43,7 +43,10 @@ def turned_rows(transform: PaddedTransform, psi_deg: Tensor, points: Points, lik
 
     Class by class: the intermediate results are several times as large as the rows.
     """
-    samples = rotation_samples(transform.box, psi_deg, points.y, points.x)
+    samples = rotation_samples(
+        transform.box, *(value.to(like.device) for value in (psi_deg, points.y, points.x))
+    )
+    transform = transform._replace(values=transform.values.to(like.device))
     shape = len(transform.values), len(psi_deg), len(points.x)
     rows = Rows(*(like.new_empty(*shape) for _ in Rows._fields))
     for k in range(len(transform.values)):
