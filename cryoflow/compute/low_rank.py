@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.band import Band, PairInverse, paired
-from cryoflow.compute.templates import FineTransform, rotated_templates
+from cryoflow.compute.templates import FineTransform, rotated_templates, templates_at
+from cryoflow.compute.threads import single_threads
 from cryoflow.compute.work_grid import WorkGrid
 
 FLOOR = 0.1
@@ -23,6 +24,10 @@ WORTH = 0.6
 """A basis of more than this share of all pairs of a reference and an angle costs as much as they do."""
 _CPU_BYTES = 1 << 29
 """Correlations with the basis held on a CPU, at most; on a GPU a quarter of the memory that is free."""
+
+
+_PARTS = 8
+"""Of the frequencies, for threads to share when the basis is made."""
 
 
 class _Batches(NamedTuple):
@@ -96,7 +101,13 @@ class _Spectrum(NamedTuple):
 
 
 def low_rank(
-    fine: FineTransform, psi_deg: Tensor, band: Band, grid: WorkGrid, box: int, error: float
+    fine: FineTransform,
+    psi_deg: Tensor,
+    band: Band,
+    grid: WorkGrid,
+    box: int,
+    error: float,
+    at_once: int = 1,
 ) -> LowRank | None:
     """Find the smallest basis whose error is at most ``error``; None where it saves nothing or is too large.
 
@@ -112,6 +123,8 @@ def low_rank(
     error : float
         Largest allowed norm of what is left out of a template, over that of the template; frequencies f are
         weighted with ``FLOOR + f / limit``.
+    at_once : int
+        Work on so many threads; the result does not depend on it.
     """
     limit = float(band.x.max())
     coarse = torch.arange(-round(2 * box * limit), round(2 * box * limit) + 1, device=band.x.device).double()
@@ -126,7 +139,7 @@ def low_rank(
     if rank > WORTH * pairs or rank * math.prod(grid.inside) > _most_values(fine.values):
         return None
     (even, make_even), (odd, make_odd) = (_orders(found, chosen, kind, fine.values.dtype) for kind in (0, 1))
-    return LowRank(_basis(fine, psi_deg, band, make_even, make_odd), even, odd, reached)
+    return LowRank(_basis(fine, psi_deg, band, (make_even, make_odd), at_once), even, odd, reached)
 
 
 def _spectrum(templates: Tensor) -> _Spectrum:
@@ -192,15 +205,24 @@ def _most_values(like: Tensor) -> int:
     return room // like.element_size()
 
 
-def _basis(fine: FineTransform, psi_deg: Tensor, band: Band, even: Tensor, odd: Tensor) -> Tensor:
+def _basis(
+    fine: FineTransform, psi_deg: Tensor, band: Band, makes: tuple[Tensor, Tensor], at_once: int
+) -> Tensor:
     """Real parts summed with the weights of the even basis, imaginary parts with those of the odd."""
-    shape, count = band.inside.shape, max(even.shape[2], odd.shape[2])
-    sums = even.new_zeros(2, count, shape.numel())
-    for psi in range(len(psi_deg)):  # one angle at a time, to keep the sampling points of few
-        turned = rotated_templates(fine, psi_deg[psi : psi + 1], band)[:, 0].flatten(1)
-        for total, make, part in zip(sums, (even, odd), (turned.real, turned.imag), strict=True):
-            total[: make.shape[2]].addmm_(make[:, psi].mT, part)
-    return paired(torch.complex(sums[0], sums[1]).reshape(count, *shape))
+    count = max(make.shape[2] for make in makes)
+
+    def at(rows: Tensor) -> Tensor:
+        y, inside = band.y[rows, None], band.inside[rows]
+        sums = makes[0].new_zeros(2, count, inside.numel())
+        for psi in range(len(psi_deg)):  # one angle at a time, to keep the sampling points of few
+            turned = (templates_at(fine, psi_deg[psi : psi + 1], y, band.x)[:, 0] * inside).flatten(1)
+            for total, make, part in zip(sums, makes, (turned.real, turned.imag), strict=True):
+                total[: make.shape[2]].addmm_(make[:, psi].mT, part)
+        return torch.complex(sums[0], sums[1]).reshape(count, *inside.shape)
+
+    rows = torch.arange(len(band.y), device=band.y.device)
+    with single_threads(at_once) as pool:
+        return paired(torch.cat(list(pool.map(at, torch.tensor_split(rows, _PARTS))), 1))
 
 
 def best_over_psi(

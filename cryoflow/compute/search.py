@@ -108,7 +108,7 @@ def prepare_search(
         _background_mask(references, grid),
         upright,
         None if highpass_a is None else gradients(height, width, pixel_size_a, highpass_a),
-        fine_transform(references.images, limit, max(height, width)),
+        fine_transform(references.images, limit, max(height, width), at_once),
         None,
     )
     return _with_templates(search, error, at_once)
@@ -118,7 +118,8 @@ def _with_templates(search: Search, error: float | None, at_once: int) -> Search
     """Take a basis for all references and angles, or else turn each reference now if there is room."""
     if error is not None and len(search.psi_deg) % 2 == 0:
         half, box = search.psi_deg[: search.distinct_psis], search.references.box
-        search = search._replace(low_rank=low_rank(search.fine, half, search.band, search.grid, box, error))
+        basis = low_rank(search.fine, half, search.band, search.grid, box, error, at_once)
+        search = search._replace(low_rank=basis)
         if search.low_rank is not None:
             exact = exact_places(search.references, search.fine, half, search.band, search.grid)
             return search._replace(exact=exact)

@@ -14,6 +14,7 @@ from torch import Tensor
 from cryoflow.compute.band import Band
 from cryoflow.compute.partial_dft import centred_transform, inverse_at
 from cryoflow.compute.references import disc
+from cryoflow.compute.threads import single_threads
 
 LARGEST_GRID = 2048
 """Points a side of the grid of frequencies, beyond which it is made coarser."""
@@ -48,7 +49,7 @@ def psi_angles(step_deg: float) -> Tensor:
     return torch.arange(count, dtype=torch.float64) * (360 / count)
 
 
-def fine_transform(images: Tensor, limit: float, size: int) -> FineTransform:
+def fine_transform(images: Tensor, limit: float, size: int, at_once: int = 1) -> FineTransform:
     """Transform images for `rotated_templates`, 0 beyond the limit.
 
     Parameters
@@ -59,6 +60,8 @@ def fine_transform(images: Tensor, limit: float, size: int) -> FineTransform:
         Highest frequency that will be asked for, cycles per pixel.
     size : int
         Longer side of the micrograph, pixels.
+    at_once : int
+        Work on so many threads; the result does not depend on it.
     """
     box = images.shape[-1]
     wanted = 1 / (2 * size)
@@ -70,8 +73,13 @@ def fine_transform(images: Tensor, limit: float, size: int) -> FineTransform:
     kernel = (torch.sinc(offset * wanted) / torch.sinc(offset * step)) ** 2
     dimmed = images * (kernel[:, None] * kernel[None, :]).to(images.dtype)
     kept = torch.hypot(frequency[:, None], frequency) <= limit * (1 + 1e-9)
-    transform = centred_transform(dimmed, frequency, frequency) * kept
-    return FineTransform(torch.stack((transform.real, transform.imag), 1), step)
+
+    def parts(image: Tensor) -> Tensor:
+        transform = centred_transform(image, frequency, frequency) * kept
+        return torch.stack((transform.real, transform.imag))
+
+    with single_threads(at_once) as pool:
+        return FineTransform(torch.stack(list(pool.map(parts, dimmed))), step)
 
 
 def rotated_templates(fine: FineTransform, psi_deg: Tensor, band: Band) -> Tensor:
