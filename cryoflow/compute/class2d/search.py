@@ -16,6 +16,8 @@ from cryoflow.compute.rotate import PaddedTransform
 
 DETERMINED = 3.0
 """Data over prior above which a shell of a reference is good enough to scale groups by."""
+LEAST_VARIANCE = 1e-4
+"""Pixels squared: where all particles lie at one place, others would have no offset of any weight."""
 
 
 class Search(NamedTuple):
@@ -86,11 +88,7 @@ def log_prior(search: Search, shift: Tensor, offsets: Tensor) -> Tensor:
     """
     model, classes = search.model, search.classes
     total = (shift[:, None] + offsets)[:, :, None] - model.class_offset[classes]
-    squared = total.square().sum(-1)
-    if model.offset_variance < 1e-4:
-        offset = torch.where(squared > 0, -math.inf, 0.0).double()
-    else:
-        offset = -squared / (2 * model.offset_variance)
+    offset = -total.square().sum(-1) / (2 * max(model.offset_variance, LEAST_VARIANCE))
     offset = offset - torch.logsumexp(offset, (1, 2), keepdim=True) + math.log(offset[0].numel())
     share = model.share[classes].log() - model.share.mean().log()
     return (offset + share).to(search.like)

@@ -286,5 +286,21 @@ def test_kept_poses_give_the_class_posterior_alone(problem: Problem) -> None:
             assert float(kept.particles.pmax[i]) == pytest.approx(weights.max() / weights.sum(), rel=1e-6)
 
 
+@pytest.mark.parametrize("align", [True, False])
+def test_offsets_that_are_nearly_all_the_same_leave_weights(problem: Problem, align: bool) -> None:
+    """Without alignment a particle keeps its offset, however unlikely that is, and only classes weigh."""
+    narrow = problem.model._replace(offset_variance=1e-9, class_offset=torch.zeros(2, 2).double())
+    wide = narrow._replace(offset_variance=4.0)
+    given = problem.options._replace(align=align)
+    here = found(problem._replace(model=narrow, options=given))
+    assert float(here.sums.share.sum()) == pytest.approx(NUMBER)
+    if align:
+        assert float(here.particles.offset_px.norm(dim=1).max()) < problem.options.offset_step_px
+    else:
+        there = found(problem._replace(model=wide, options=given))
+        assert torch.allclose(here.sums.share, there.sums.share)
+        assert torch.equal(here.particles.class_index, there.particles.class_index)
+
+
 def away_rounded(offset: torch.Tensor) -> np.ndarray:
     return np.array([away(float(v)) for v in offset], dtype=float)
