@@ -23,7 +23,7 @@ from cryoflow.compute.local_correlation import LocalTemplates, local_norm
 from cryoflow.compute.low_rank import best_over_psi
 from cryoflow.compute.micrograph import remove_gradients
 from cryoflow.compute.search import Search
-from cryoflow.compute.templates import TemplateSums, template_sums
+from cryoflow.compute.templates import TemplateSums, number_type, template_sums
 from cryoflow.compute.work_grid import WorkGrid, sampled_transform
 
 _LEAST_VARIANCE = 1e-10
@@ -227,7 +227,7 @@ def _best_over_psi(search: Search, pairs: Callable[[int, int], Tensor], block: T
     half, batch = search.distinct_psis, _batch(search)
     inverse = PairInverse(search.band, search.grid, batch, block)
     best = block.real.new_full((*search.grid.inside, 2), -torch.inf)  # over half a turn, and the other half
-    index = torch.zeros_like(best, dtype=torch.int16)
+    index = torch.zeros_like(best, dtype=number_type(len(search.psi_deg)))
     better = torch.empty_like(index)
     for start in range(0, half, batch):
         for psi, values in enumerate(inverse.images(pairs(start, min(start + batch, half))), start):

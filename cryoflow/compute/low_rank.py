@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.band import Band, PairInverse, paired
-from cryoflow.compute.templates import FineTransform, rotated_templates, templates_at
+from cryoflow.compute.templates import FineTransform, number_type, rotated_templates, templates_at
 from cryoflow.compute.threads import single_threads
 from cryoflow.compute.work_grid import WorkGrid
 
@@ -242,8 +242,8 @@ def best_over_psi(
     Returns
     -------
     tuple of Tensor
-        ``(refs, h, w)`` and int16 ``(refs, h, w)``. Between angles that differ by less than the last bits
-        of a number, as many as the angles need, the choice is arbitrary.
+        ``(refs, h, w)``, and ``(refs, h, w)`` of `number_type`. Between angles that differ by less than the
+        last bits of a number, as many as the angles need, the choice is arbitrary.
     """
     batches = _CPU if block.device.type == "cpu" else _GPU
     maps = _maps(PairInverse(band, grid, batches.transforms, block / 2), basis, batches.transforms)
@@ -289,8 +289,8 @@ def _numbered(values: Tensor) -> Tensor:
 
 
 def _numbers(values: Tensor, count: int) -> Tensor:
-    """Which of so many `_numbered` ones they are, int16."""
-    return (values.view(_whole(values)) & _last_bits(count)).to(torch.int16)
+    """Which of so many `_numbered` ones they are."""
+    return (values.view(_whole(values)) & _last_bits(count)).to(number_type(count))
 
 
 def _whole(values: Tensor) -> torch.dtype:

@@ -49,6 +49,11 @@ def psi_angles(step_deg: float) -> Tensor:
     return torch.arange(count, dtype=torch.float64) * (360 / count)
 
 
+def number_type(psis: int) -> torch.dtype:
+    """The smallest type for the numbers of so many angles: maps hold one at each sample."""
+    return torch.int16 if psis <= 1 << 15 else torch.int32
+
+
 def fine_transform(images: Tensor, limit: float, size: int, at_once: int = 1) -> FineTransform:
     """Transform images for `rotated_templates`, 0 beyond the limit.
 

@@ -11,6 +11,7 @@ from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
 from cryoflow.compute.greyscale import reference_scale
 from cryoflow.compute.micrograph import gradients, normalise_micrograph, remove_gradients
 from cryoflow.compute.references import References, disc, mask_width, prepare_references
+from cryoflow.compute.rotate import padded_transform, rotated_images
 from cryoflow.compute.search import Search, prepare_search
 from cryoflow.errors import CryoflowError
 
@@ -57,6 +58,15 @@ def correlation(image: torch.Tensor, template: torch.Tensor, y: int, x: int) -> 
         for dx in range(-BOX // 2, BOX // 2):
             total += float(template[dy + BOX // 2, dx + BOX // 2]) * float(image[y + dy, x + dx])
     return total
+
+
+def test_angles_may_be_more_than_sixteen_bits_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cryoflow.compute.search._KEPT_BYTES", 0)  # turned a batch at a time instead
+    references, wanted = References(5 * reference()[None], RADIUS, 30.0), 200.0
+    image = 0.5 * torch.randn(48, 44, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    image[16:32, 14:30] += rotated_images(padded_transform(references.images), torch.tensor([wanted]))[0, 0]
+    maps = fom_maps(prepare_search(references, 48, 44, PIXEL, 8.0, 0.0, 0.005), image, None)
+    assert float(maps.psi_deg.flatten()[maps.fom.argmax()]) == pytest.approx(wanted, abs=3)
 
 
 @pytest.mark.parametrize("shape", [(64, 52), (52, 64), (64, 64)])
