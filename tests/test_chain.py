@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from launch_project import cryoflow, kept, make_project, select_spec
 
 from cryoflow.cli import main
+from cryoflow.files.mrc import write_mrc
+from cryoflow.files.star import write_star
 from cryoflow.launch.chain import is_chain, read_chain
 from cryoflow.launch.inputs import input_files, with_files
+from cryoflow.launch.memory import BASE_GB, expected_gb
 from cryoflow.project.record import read_record
 from cryoflow.spec import parse_spec
 
@@ -183,6 +188,22 @@ def test_dry_run_of_single_specs(project: Path, capsys: pytest.CaptureFixture[st
     assert cryoflow(project, "run", spec, "-n", "--multirun", "maximum_metadata_value=0.1,0.2") == 0
     assert "2 times" in capsys.readouterr().out
     assert not (project / "Select").exists()
+
+
+def test_memory_of_a_classification_that_goes_on_is_told(tmp_path: Path) -> None:
+    write_mrc(tmp_path / "a.mrcs", np.ones((2, 96, 96), np.float32), 3.5)
+    particles = pd.DataFrame({"rlnImageName": ["000001@a.mrcs", "000002@a.mrcs"]})
+    for name in ("particles.star", "run_it010_data.star"):
+        write_star(tmp_path / name, {"": particles})
+    classes = {"number_of_classes": 50}
+    new, again = (
+        expected_gb(parse_spec({"job": "Class2D", "optimization": classes, "io": io}), tmp_path)
+        for io in (
+            {"input_images_star_file": "particles.star"},
+            {"continue_from_here": "run_it010_optimiser.star"},
+        )
+    )
+    assert new == again is not None and new > BASE_GB
 
 
 def test_step_that_fails_stops_the_chain_and_is_continued(

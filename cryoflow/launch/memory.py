@@ -43,7 +43,8 @@ def _classifying(spec: Any, project: Path) -> float:
     from cryoflow.files.mrc import read_header, split_image_name
     from cryoflow.files.tables import read_particles
 
-    rows = read_particles(project / spec.io.input_images_star_file).rows
+    earlier = str(spec.io.continue_from_here).replace("_optimiser.star", "_data.star")
+    rows = read_particles(project / (spec.io.input_images_star_file or earlier)).rows
     box = read_header(project / split_image_name(str(rows["rlnImageName"].iloc[0]))[1]).nx
     threads = spec.compute.threads or os.cpu_count() or 1
     return expected_need(class2d_size(spec, len(rows), box, threads)).total
