@@ -206,6 +206,18 @@ def test_memory_of_a_classification_that_goes_on_is_told(tmp_path: Path) -> None
     assert new == again is not None and new > BASE_GB
 
 
+def test_workers_share_the_threads_when_memory_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    write_mrc(tmp_path / "a.mrc", np.ones((2000, 1000), np.float32), 1.0)
+    write_star(tmp_path / "mics.star", {"": pd.DataFrame({"rlnMicrographName": ["a.mrc"]})})
+    io = {"input_micrographs_for_autopick": "mics.star", "use_laplacian_of_gaussian": True}
+    for compute, lanes in (({}, 8), ({"workers": 4}, 8), ({"workers": 4, "threads": 1}, 4)):
+        spec = parse_spec({"job": "AutoPick", "io": io, "compute": compute})
+        assert expected_gb(spec, tmp_path) == round(BASE_GB + lanes * 25 * 2e6 / 1e9, 1)
+
+
 def test_step_that_fails_stops_the_chain_and_is_continued(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

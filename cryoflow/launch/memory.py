@@ -29,7 +29,8 @@ def expected_gb(spec: JobSpec, project: Path) -> float | None:
 
 
 def _picking(spec: Any, project: Path) -> float:
-    lanes = spec.compute.workers * (spec.compute.threads or os.cpu_count() or 1)
+    workers = spec.compute.workers
+    lanes = workers * (spec.compute.threads or max(1, (os.cpu_count() or 1) // workers))
     pixels = _micrograph_pixels(spec.io.input_micrographs_for_autopick, project)
     return float(_PICKING * pixels * min(lanes, 16))
 
