@@ -11,12 +11,12 @@ import pandas as pd
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import read_bytes
+from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.star import read_star
 from cryoflow.files.tables import read_micrographs, require
 
 CoordinateList = list[tuple[str, Path]]
 
-_JOB = re.compile(r"^[^/]+/job\d{3,}/")
 _SUFFIX_FILE = re.compile(r"^coords_suffix_(.+)\.star$")
 
 
@@ -75,7 +75,10 @@ def _from_suffix(path: Path, project: Path, suffix: str) -> CoordinateList:
         raise FileError(path, "expected one line that names a STAR file of micrographs")
     table = read_micrographs(project / lines[0])
     require(table, "rlnMicrographName")
-    pairs = [(name, path.parent / f"{_stem(name)}_{suffix}.star") for name in table.rows["rlnMicrographName"]]
+    pairs = [
+        (name, path.parent / f"{stem_below_job(name)}_{suffix}.star")
+        for name in table.rows["rlnMicrographName"]
+    ]
     return [(name, file) for name, file in pairs if file.exists()]
 
 
@@ -113,13 +116,8 @@ def _longest_stem(name: str, stems: set[str]) -> str | None:
 
 
 def _choose(folder: Path, micrograph: str, files: list[Path]) -> Path | None:
-    beside = Path(_stem(micrograph)).parent
+    beside = Path(stem_below_job(micrograph)).parent
     files = [file for file in files if file.relative_to(folder).parent == beside] or files
     if len(files) > 1:
         raise FileError(folder, f"two coordinate files for {micrograph}: {files[0].name}, {files[1].name}")
     return files[0] if files else None
-
-
-def _stem(micrograph: str) -> str:
-    """Strip the job folder in front and the extension: MotionCorr/job002/Movies/a.mrc is Movies/a."""
-    return str(Path(_JOB.sub("", micrograph)).with_suffix(""))

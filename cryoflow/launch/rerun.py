@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryoflow.errors import CryoflowError
+from cryoflow.files.job_paths import below_job
 from cryoflow.project.compare import TOLERANCE, Comparison, compare_files
 from cryoflow.project.names import name_of
-from cryoflow.project.paths import below_job
 from cryoflow.project.record import read_record
 from cryoflow.project.verify import Changed, changed_files
 from cryoflow.spec import JobSpec, parse_spec

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cryoflow.errors import SpecError
-from cryoflow.project.paths import below_job
+from cryoflow.files.job_paths import below_job
 from cryoflow.spec import parse_spec, spec_dump
 
 #: Fields of a spec that do not change what is computed.

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from os import PathLike
 from pathlib import Path
 
 from cryoflow.errors import FileError
-
-_JOB = re.compile(r"^(?:\./)*[^/]+/job\d{3,}/")
-
-
-def below_job(name: str | PathLike[str]) -> str:
-    """Return a path without its leading ``Type/jobNNN/``.
-
-    ``MotionCorr/job002/Micrographs/a.mrc`` becomes ``Micrographs/a.mrc``; other paths stay as they are.
-    A job repeats the rest below its own directory, so that outputs of two inputs never collide.
-    """
-    return _JOB.sub("", Path(name).as_posix(), count=1)
 
 
 def relative_to_project(project: Path, path: str | PathLike[str]) -> str:

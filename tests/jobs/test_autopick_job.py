@@ -480,6 +480,24 @@ def test_a_3d_reference_is_projected(project: Path) -> None:
         pick(project, "job012", **{**options, "io__reference_3d": "refs.mrcs"})
 
 
+def test_micrographs_outside_the_project_leave_nothing_there(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    raw = tmp_path_factory.mktemp("raw")
+    names = [str(raw / "a.mrc"), f"../{raw.name}/b.mrc"]
+    for name in names:
+        shutil.copy(project / "Movies/a.mrc", project / name)
+    write_star(project / "mics.star", {"": pd.DataFrame({"rlnMicrographName": names, **CTF})})
+    pick(project)
+    assert sorted(path.name for path in raw.iterdir()) == ["a.mrc", "b.mrc"]
+    inside = project / "AutoPick/job010"
+    for listing in ("autopick.star", "coords_suffix_autopick.star"):
+        assert read_coordinate_list(inside / listing, project) == [
+            (names[0], inside / f"{raw.as_posix()[1:]}/a_autopick.star"),
+            (names[1], inside / f"{raw.name}/b_autopick.star"),
+        ]
+
+
 def test_tables_that_lack_something_are_refused(project: Path) -> None:
     rows = pd.DataFrame({"rlnMicrographName": ["Movies/a.mrc"], **CTF})
     write_star(project / "mics.star", {"": rows.drop(columns="rlnVoltage")})

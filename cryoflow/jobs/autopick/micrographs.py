@@ -12,12 +12,12 @@ from torch import Tensor
 
 from cryoflow.compute.ctf import CtfParameters
 from cryoflow.errors import FileError
+from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.mrc import read_header, read_image
 from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
 from cryoflow.jobs.ctf_columns import CTF_NEEDED, ctf_parameters
 from cryoflow.project.context import JobContext
-from cryoflow.project.paths import below_job
 from cryoflow.spec import AutoPick
 
 SAME_SIZE = 1e-2
@@ -61,7 +61,7 @@ def list_micrographs(spec: AutoPick, context: JobContext) -> MicrographList:
     names = table.rows["rlnMicrographName"].astype(str).tolist()
     sizes = _pixel_sizes(spec, context, table, names)
     ctfs = _ctfs(table.rows) if with_ctf else [None] * len(names)
-    stems = [Path(below_job(name)).with_suffix("").as_posix() for name in names]
+    stems = [stem_below_job(name) for name in names]
     _check_distinct(table.path, names, stems)
     rows = zip(names, stems, sizes, ctfs, strict=True)
     style = table.style if spec.star_style == "input" else spec.star_style

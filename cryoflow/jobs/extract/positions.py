@@ -11,10 +11,10 @@ import pandas as pd
 
 from cryoflow.errors import FileError
 from cryoflow.files.coordinates import read_coordinate_list
+from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.tables import Table, pixel_size, read_particles, require, require_finite
 from cryoflow.jobs.extract import offsets
 from cryoflow.project.context import JobContext
-from cryoflow.project.paths import below_job
 from cryoflow.spec import Extract
 
 _MOVES = ("rlnOriginX", "rlnOriginY", "rlnOriginZ", "rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
@@ -54,11 +54,6 @@ def find_positions(
     if spec.io.re_extract_refined_particles:
         return _refined(spec, context, micrographs, names, pixels)
     return _picked(spec, context, micrographs.path, names)
-
-
-def stem_below_job(micrograph: str) -> str:
-    """``MotionCorr/job002/Movies/a.mrc`` is ``Movies/a``: its name in whatever job it passes."""
-    return Path(below_job(micrograph)).with_suffix("").as_posix()
 
 
 def _picked(spec: Extract, context: JobContext, table: Path, names: list[str]) -> Positions:

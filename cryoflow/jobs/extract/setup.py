@@ -5,10 +5,11 @@ from __future__ import annotations
 from cryoflow.compute.extract import ExtractSettings
 from cryoflow.compute.normalize import background_mask
 from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
 from cryoflow.jobs.ctf_columns import CTF_NEEDED
-from cryoflow.jobs.extract.positions import Positions, stem_below_job
+from cryoflow.jobs.extract.positions import Positions
 from cryoflow.jobs.extract.rows import Frame
 from cryoflow.jobs.extract.stack import Task
 from cryoflow.project.context import JobContext
