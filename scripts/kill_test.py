@@ -29,9 +29,9 @@ from typing import Any, NamedTuple, TypeAlias
 from small_project import SMALL, VALUES
 
 from cryoflow.cli import main as cryoflow
+from cryoflow.files.job_paths import below_job
 from cryoflow.jobs import RUNNERS, runner
 from cryoflow.project.names import TRASH
-from cryoflow.project.paths import below_job
 from cryoflow.project.record import read_record
 from cryoflow.simulate.project import simulate_project
 

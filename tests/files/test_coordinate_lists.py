@@ -32,6 +32,15 @@ def test_suffix_files_name_the_micrographs(project: Path) -> None:
     assert found == [(MICROGRAPHS[0], files[0]), (MICROGRAPHS[2], files[1])]
 
 
+def test_names_may_begin_with_a_dot(project: Path) -> None:
+    """Picking writes below the folder of its job what this looks for there."""
+    name = f"./{MICROGRAPHS[0]}"
+    write_star(project / "mics.star", {"": pd.DataFrame({"rlnMicrographName": [name]})})
+    file = put(project / "AutoPick/job010/Movies/mic1_autopick.star")
+    (project / "AutoPick/job010/coords_suffix_autopick.star").write_text("mics.star\n")
+    assert read_coordinate_list(file.parent.parent / "coords_suffix_autopick.star", project) == [(name, file)]
+
+
 def test_tables_of_relion_4(project: Path) -> None:
     block = pd.DataFrame(
         {"rlnMicrographName": MICROGRAPHS[:1], "rlnMicrographCoordinates": ["AutoPick/job010/a.star"]}
