@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cryoflow.errors import FileError
-from cryoflow.files.atomic import read_bytes
+from cryoflow.files.atomic import read_bytes, write_bytes
 from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.star import read_star
 from cryoflow.files.tables import read_micrographs, require
@@ -69,11 +69,27 @@ def read_coordinate_list(
     return _from_table(path, project)
 
 
-def _from_suffix(path: Path, project: Path, suffix: str) -> CoordinateList:
-    lines = read_bytes(path).decode("utf-8", "surrogateescape").split()
+def write_suffix_file(path: str | PathLike[str], table: str) -> None:
+    """Write a ``coords_suffix_<suffix>.star`` beside coordinates of the micrographs of a project's table."""
+    write_bytes(path, f"{table}\n".encode("utf-8", "surrogateescape"))
+
+
+def read_suffix_file(path: str | PathLike[str]) -> str:
+    """Return the name of the table of micrographs that a ``coords_suffix_<suffix>.star`` holds.
+
+    Raises
+    ------
+    FileError
+        When the file cannot be read or has not just one line.
+    """
+    lines = read_bytes(path).decode("utf-8", "surrogateescape").strip().splitlines()
     if len(lines) != 1:
         raise FileError(path, "expected one line that names a STAR file of micrographs")
-    table = read_micrographs(project / lines[0])
+    return lines[0]
+
+
+def _from_suffix(path: Path, project: Path, suffix: str) -> CoordinateList:
+    table = read_micrographs(project / read_suffix_file(path))
     require(table, "rlnMicrographName")
     pairs = [
         (name, path.parent / f"{stem_below_job(name)}_{suffix}.star")

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from cryoflow.errors import FileError
-from cryoflow.files.coordinates import read_coordinate_list, read_coordinates
+from cryoflow.files.coordinates import (
+    read_coordinate_list,
+    read_coordinates,
+    read_suffix_file,
+    write_suffix_file,
+)
 from cryoflow.files.star import write_star
 
 MICROGRAPHS = ["MotionCorr/job002/Movies/mic1.mrc", "MotionCorr/job002/Movies/mic1_2.mrc", "Other/mic3.mrc"]
@@ -30,6 +35,15 @@ def test_suffix_files_name_the_micrographs(project: Path) -> None:
     (job / "coords_suffix_autopick.star").write_text("CtfFind/job003/mics.star\n")
     found = read_coordinate_list(job / "coords_suffix_autopick.star", project)
     assert found == [(MICROGRAPHS[0], files[0]), (MICROGRAPHS[2], files[1])]
+
+
+def test_suffix_files_name_tables_with_blanks(project: Path) -> None:
+    table = "my micrographs/ctf.star"
+    write_star(project / table, {"": pd.DataFrame({"rlnMicrographName": MICROGRAPHS})})
+    file, suffix = put(project / "job010/Other/mic3_pick.star"), project / "job010/coords_suffix_pick.star"
+    write_suffix_file(suffix, table)
+    assert suffix.read_bytes() == b"my micrographs/ctf.star\n" and read_suffix_file(suffix) == table
+    assert read_coordinate_list(suffix, project) == [(MICROGRAPHS[2], file)]
 
 
 def test_names_may_begin_with_a_dot(project: Path) -> None:
@@ -78,7 +92,7 @@ def test_what_is_wrong_is_told(project: Path) -> None:
     ):
         read_coordinate_list(folder, project)
     suffix = folder / "coords_suffix_autopick.star"
-    suffix.write_text("two words\n")
+    suffix.write_text("two\nlines\n")
     with pytest.raises(
         FileError, match=r"autopick.star: expected one line that names a STAR file of micrographs$"
     ):

@@ -12,8 +12,7 @@ import pandas as pd
 
 from cryoflow.compute.peaks import Picks
 from cryoflow.errors import FileError
-from cryoflow.files.atomic import write_bytes
-from cryoflow.files.coordinates import read_coordinates
+from cryoflow.files.coordinates import read_coordinates, write_suffix_file
 from cryoflow.files.star import StarStyle, write_star
 from cryoflow.files.star_format import as_written
 from cryoflow.jobs.autopick.decoys import Judged
@@ -91,7 +90,7 @@ def write_lists(
     suffix, listed, summary = (
         context.directory / name for name in ("coords_suffix_autopick.star", "autopick.star", "summary.star")
     )
-    write_bytes(suffix, f"{micrograph_star}\n".encode("utf-8", "surrogateescape"))
+    write_suffix_file(suffix, micrograph_star)
     names = [one.name for one in picked]
     files = {"rlnMicrographName": names, "rlnMicrographCoordinates": [one.outputs[0] for one in picked]}
     write_star(listed, {"coordinate_files": pd.DataFrame(files)}, style)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cryoflow.compute.threads import one_thread_each, single_threads
 from cryoflow.errors import CryoflowError
-from cryoflow.files.atomic import write_bytes
+from cryoflow.files.coordinates import write_suffix_file
 from cryoflow.files.tables import Table, write_table
 from cryoflow.jobs.extract.positions import find_positions
 from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of
@@ -96,7 +96,7 @@ def _written(task: Task, context: JobContext) -> tuple[str, str]:
 def _write_suffix(spec: Extract, context: JobContext) -> str:
     """The new coordinates can be displayed and extracted from again, as those of a picking job."""
     target = context.directory / "coords_suffix_extract.star"
-    write_bytes(target, f"{spec.io.micrograph_star_file}\n".encode())
+    write_suffix_file(target, spec.io.micrograph_star_file)
     return context.relative(target)
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cryoflow.errors import FileError
-from cryoflow.files.atomic import read_bytes
-from cryoflow.files.coordinates import read_coordinate_list, read_coordinates
+from cryoflow.files.coordinates import read_coordinate_list, read_coordinates, read_suffix_file
 from cryoflow.files.tables import Table, read_micrographs
 from cryoflow.jobs.select.conditions import Source, combine, row_conditions, tell
 from cryoflow.jobs.select.named import add_named
@@ -46,6 +45,6 @@ def _micrographs(
 ) -> tuple[Table, tuple[str, ...]]:
     """The table that a coords_suffix file names; RELION 4's list names the micrographs only."""
     if path.name.startswith("coords_suffix_"):
-        name = read_bytes(path).decode().strip()
+        name = read_suffix_file(path)
         return read_micrographs(context.resolve(name)), (name,)
     return Table(pd.DataFrame({"rlnMicrographName": names}), "3.0", Path(given), "micrographs"), ()
