@@ -24,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: all fine; 1: a job failed; 2: refused, or some items of a job failed.
+        0: all fine; 1: a job failed, files are not what they were (``verify``, ``rerun``), or no project can
+        be made (``simulate``, ``demo``); 2: refused, or some items of a job failed.
     """
     gc.set_threshold(10_000)  # importing torch alone sets off 600 searches for cycles, in vain
     atexit.register(gc.freeze)  # else the exit looks through all of torch for cycles, half a second

@@ -16,7 +16,7 @@ OUTLIER_SD = 8.0
 
 
 def normalise_micrograph(image: Tensor) -> Tensor:
-    """Mean 0 and sd 1 over all pixels; pixels further than 8 sd from the mean are first set to the mean.
+    """Mean 0 and sd 1 over all pixels, of which those beyond 8 sd are then put at the mean.
 
     Parameters
     ----------

@@ -25,8 +25,8 @@ def write_mrc(
 ) -> None:
     """Write an image (ny, nx), a stack or a volume (nz, ny, nx); the file appears whole or not at all.
 
-    A name that ends in ``.mrcs`` makes a stack of images (space group 0), any other a volume. No time stamp:
-    the same array gives the same bytes.
+    An image, and what is called ``.mrcs``, is a stack of images (space group 0), anything else a volume. No
+    time stamp: the same array gives the same bytes.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class Row(NamedTuple):
     Attributes
     ----------
     part : str
-        ``setting``, ``input``, ``count``, ``version``, ``run`` or ``output``.
+        ``setting``, ``input``, ``run``, ``version``, ``count``, ``failure`` or ``output``.
     name : str
         E.g. ``autopicking.picking_threshold``.
     one, other : str

@@ -244,7 +244,7 @@ class Autopicking(Section):
         "Template error",
         None,
         high=0.3,
-        help="0.1: fewer templates find peaks among many references, faster; peaks' FOMs stay exact.",
+        help="0.1: fewer templates find peaks among many references, faster; picks have FOMs good to 0.2 %.",
     )
     candidate_floor: float = own_field(
         "Candidate floor",

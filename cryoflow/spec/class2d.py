@@ -173,22 +173,22 @@ class Class2DCompute(Compute):
         "Use parallel disc I/O?",
         "do_parallel_discio",
         True,
-        fixed="every cryoflow process reads its own particles",
-        help="Only RELION's default; every process reads its own particles.",
+        fixed="every thread of cryoflow reads its own particles",
+        help="Only RELION's default; every thread reads its own particles.",
     )
     pre_read_all_particles_into_ram: bool = field(
         "Pre-read all particles into RAM?",
         "do_preread_images",
         False,
-        fixed="cryoflow maps particle stacks into memory, which needs no switch",
-        help="Only RELION's default; stacks are mapped into memory.",
+        fixed="cryoflow keeps up to half a gigabyte of particles in memory, which needs no switch",
+        help="Only RELION's default; up to half a gigabyte of particles is kept in memory.",
     )
     copy_particles_to_scratch_directory: str | None = field(
         "Copy particles to scratch directory:",
         "scratch_dir",
         None,
-        fixed="cryoflow maps particle stacks into memory and needs no copy",
-        help="Only RELION's default; no copy is needed.",
+        fixed="cryoflow reads particle stacks where they lie",
+        help="Only RELION's default; stacks are read where they lie.",
     )
     combine_iterations_through_disc: bool = field(
         "Combine iterations through disc?",

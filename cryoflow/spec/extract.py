@@ -19,7 +19,7 @@ class Io(Section):
         "Input coordinates:",
         "coords_suffix",
         None,
-        help="The coords_suffix file of a picking job; its coordinate files lie beside it.",
+        help="coords_suffix file or autopick.star of a picking job, or a folder with coordinate files.",
     )
     re_extract_refined_particles: bool = field(
         "OR re-extract refined particles?",

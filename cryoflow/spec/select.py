@@ -29,7 +29,7 @@ class Io(Section):
         "OR select from picked coords:",
         "fn_coords",
         None,
-        help="The coords_suffix file of a picking job; its micrographs are chosen from.",
+        help="coords_suffix file or autopick.star of a picking job; its micrographs are chosen from.",
     )
 
 

@@ -39,7 +39,7 @@ class Reference(Section):
         "angpix_ref",
         unit="A",
         high=100,
-        help="Pixel size of the references; off: the same as that of the particles.",
+        help="Off: that of the particles; where boxes differ, what the file of the references says.",
     )
     are_references_ctf_corrected: bool = field(
         "Are References CTF corrected?",

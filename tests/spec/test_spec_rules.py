@@ -237,12 +237,12 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "Class2D",
         {"compute.use_parallel_disc_io": "No"},
-        "compute > use_parallel_disc_io: No is refused: every cryoflow process reads its own particles",
+        "compute > use_parallel_disc_io: No is refused: every thread of cryoflow reads its own particles",
     ),
     (
         "Class2D",
         {"compute.copy_particles_to_scratch_directory": "/ssd"},
-        "compute > copy_particles_to_scratch_directory: /ssd is refused: cryoflow maps particle stacks",
+        "compute > copy_particles_to_scratch_directory: /ssd is refused: cryoflow reads particle stacks",
     ),
 ]
 

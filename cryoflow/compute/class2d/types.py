@@ -56,7 +56,8 @@ class Model(NamedTuple):
     share: Tensor
     """``(K,)``, class distribution; sums to 1."""
     class_offset: Tensor
-    """``(K, 2)``, mean offset (y, x) of a class in pixels, the centre of its offset prior."""
+    """``(K, 2)``, centre of a class's offset prior (y, x), pixels: the sum of its offsets over the number of
+    all particles, as RELION has it."""
     ssnr: Tensor
     """``(K, S)``, data over prior."""
     tau2: Tensor
@@ -126,7 +127,7 @@ class Changes(NamedTuple):
     """How much the poses moved in an iteration."""
 
     psi_deg: float
-    """Mean absolute change."""
+    """Mean absolute change; from 359 to 1 degree is 358, as RELION counts."""
     offset_px: float
     """Root mean square per axis."""
     classes: float

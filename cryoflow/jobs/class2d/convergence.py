@@ -6,7 +6,8 @@ rlnLogLikelihood
 rlnChangesOptimalClasses
     Share of the particles whose best pose is in another class than before.
 rlnChangesOptimalOrientations, rlnChangesOptimalOffsets
-    Mean change of psi in degrees, and root mean square change of the offsets in pixels.
+    Mean change of psi in degrees (from 359 to 1 is 358, as RELION counts), and root mean square change of
+    the offsets in pixels.
 rlnCurrentResolution, rlnCurrentImageSize
     A, and pixels of the transforms.
 rlnAveragePmax
