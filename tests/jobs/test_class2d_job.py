@@ -1,5 +1,7 @@
 """Class2D as a job: files in, files out, and what it says to bad input."""
 
+import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +207,22 @@ def test_goes_on_where_it_was_left(project: Path, inside: bool) -> None:
     table = read_star(project / f"Class2D/{root}_convergence.star")["convergence"]
     assert isinstance(table, pd.DataFrame)
     assert table["rlnCurrentIteration"].tolist() == ([1, 2, 3, 4] if inside else [3, 4])
+
+
+def test_completeness_is_over_the_components_of_a_sphere(project: Path) -> None:
+    classify(project, spec())
+    model = read_star(project / "Class2D/job015/run_it002_model.star")
+    classes = model["model_classes"]
+    assert isinstance(classes, pd.DataFrame)
+    for k, written in enumerate(classes["rlnOverallFourierCompleteness"], 1):
+        spectra = model[f"model_class_{k}"]
+        assert isinstance(spectra, pd.DataFrame)
+        last = int((spectra["rlnSsnrMap"] >= 1).cumprod().sum()) - 1
+        assert last > 2
+        axis = range(-last - 1, last + 2)
+        shells = [int(math.hypot(*point)) for point in itertools.product(axis, repeat=3)]
+        inside = spectra["rlnFourierCompleteness"][[shell for shell in shells if shell <= last]]
+        assert written == pytest.approx(inside.mean(), abs=1e-5)
 
 
 def test_convergence_has_a_row_for_every_iteration(project: Path) -> None:

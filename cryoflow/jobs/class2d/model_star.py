@@ -51,8 +51,12 @@ def model_blocks(
 
 def estimated_resolution(ssnr: Tensor, options: Options) -> Tensor:
     """Resolution of each class in A, ``(K,)``: the last of the first shells where data outweigh the prior."""
-    shell = (ssnr >= 1).long().cumprod(1).sum(1) - 1
-    return options.box * options.pixel_size_a / shell.clamp_min(0).double()
+    return options.box * options.pixel_size_a / _resolved(ssnr).double()
+
+
+def _resolved(ssnr: Tensor) -> Tensor:
+    """Last of the first shells of each class where data outweigh the prior, int64 ``(K,)``; 0 without any."""
+    return ((ssnr >= 1).long().cumprod(1).sum(1) - 1).clamp_min(0)
 
 
 def _general(state: State, options: Options, groups: int) -> dict[str, Scalar]:
@@ -92,23 +96,23 @@ def _classes(model: Model, options: Options, images: Sequence[str]) -> pd.DataFr
             "rlnAccuracyRotations": model.accuracy_deg.numpy(),
             "rlnAccuracyTranslations": model.accuracy_px.numpy(),
             "rlnEstimatedResolution": resolution.numpy(),
-            "rlnOverallFourierCompleteness": _total_coverage(model, options),
+            "rlnOverallFourierCompleteness": _total_coverage(model).numpy(),
             "rlnClassPriorOffsetX": model.class_offset[:, 1].numpy(),
             "rlnClassPriorOffsetY": model.class_offset[:, 0].numpy(),
         }
     )
 
 
-def _total_coverage(model: Model, options: Options) -> list[float]:
-    """Share of Fourier components, in a sphere up to the class's resolution, where data outweigh the
-    prior."""
-    out = []
-    resolved = (model.ssnr >= 1).long().cumprod(1).sum(1) - 1
-    for shell, coverage in zip(resolved.clamp_min(0).tolist(), model.coverage, strict=True):
-        axis = torch.arange(-shell - 1, shell + 2)
-        radius = (axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2).double().sqrt().floor().long()
-        out.append(float(coverage[radius[radius <= shell]].mean()))
-    return out
+def _total_coverage(model: Model) -> Tensor:
+    """Share of Fourier components, in a sphere up to the class's resolution, where data outweigh the prior,
+    ``(K,)``."""
+    last = _resolved(model.ssnr)
+    reach = int(last.max())
+    axis = torch.arange(-reach - 1, reach + 2)
+    shell = (axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2).double().sqrt().long()
+    components = torch.bincount(shell.flatten())[: reach + 1]
+    share = (model.coverage[:, : reach + 1] * components).cumsum(1) / components.cumsum(0)
+    return share.gather(1, last[:, None])[:, 0]
 
 
 def _shells(options: Options) -> pd.DataFrame:
