@@ -59,8 +59,8 @@ def class_features(images: Tensor, radius: float) -> ClassFeatures:
     ClassFeatures
         Finite also for flat images (contrast 0, edge energy 1).
     """
-    images = images.double()
-    disc = _disc(images.shape[-1], min(radius, images.shape[-1] / 2 - 1), images.device)
+    images, radius = images.double(), min(radius, images.shape[-1] / 2 - 1)
+    disc = _disc(images.shape[-1], radius, images.device)
     level = images - _mean(images, disc.ring)[:, None, None]
     power = _mean(level**2, disc.inside)
     noise = _mean(level**2, disc.ring)
@@ -71,7 +71,7 @@ def class_features(images: Tensor, radius: float) -> ClassFeatures:
         contrast.clamp(-WIDEST_CONTRAST, WIDEST_CONTRAST),
         torch.where(flat, 1.0, noise / power.clamp_min(TINY)),
         axis,
-        offset / min(radius, images.shape[-1] / 2 - 1),
+        offset / radius,
         _frequency(images, disc) * 2 * radius,
         (images - _mean(images, disc.inside)[:, None, None])[:, disc.inside].pow(2).mean(1).sqrt(),
     )

@@ -48,6 +48,12 @@ def test_contrast_counts_the_backgrounds_deviations() -> None:
     np.testing.assert_allclose(found.strength[1:], 2, rtol=0.02)
 
 
+def test_masks_larger_than_the_box_count_as_the_largest_that_fits() -> None:
+    images = torch.from_numpy(np.random.default_rng(3).normal(size=(2, 32, 32)))
+    for found, fitting in zip(class_features(images, 40), class_features(images, 15), strict=True):
+        assert torch.equal(found, fitting)
+
+
 def test_sharpness_is_the_frequency_of_a_wave() -> None:
     size, radius, wave = 128, 50, 8
     image = np.cos(2 * np.pi * grid(size)[1] / wave)
