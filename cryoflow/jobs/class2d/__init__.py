@@ -26,7 +26,6 @@ HALVES_EVERY = 5
 
 def run(spec: Class2D, context: JobContext) -> JobResult:
     """Classify, writing every iteration; go on from an earlier iteration where asked to."""
-    torch.set_num_threads(spec.compute.threads or torch.get_num_threads())
     begin = find_begin(spec, context)
     given = prepare_input(spec, context, begin.table)
     files = _files(spec, context, given, begin)
