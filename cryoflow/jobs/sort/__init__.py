@@ -18,7 +18,8 @@ from cryoflow.jobs.beside import stacks_of
 from cryoflow.jobs.references import read_references
 from cryoflow.jobs.sort.particles import Particles, ctf_options, poses_of, read
 from cryoflow.jobs.sort.references import prepare
-from cryoflow.jobs.sort.scores import plan_scores, write_scores
+from cryoflow.jobs.sort.score_plan import plan_scores
+from cryoflow.jobs.sort.scores import write_scores
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Sort
 

@@ -32,11 +32,9 @@ from cryoflow.jobs.sort.learning import learn_scores
 from cryoflow.jobs.sort.model_file import StoredModel, write_model
 from cryoflow.jobs.sort.report import write_report
 from cryoflow.jobs.sort.score_micrograph import PEAK_REACH, Evidence, Round, evidence, together
-from cryoflow.jobs.sort.score_plan import Plan, plan_scores
+from cryoflow.jobs.sort.score_plan import Plan
 from cryoflow.learn.score.fdr import hidden_objects, local_fdr, picked_share, q_values
 from cryoflow.project.context import Failure, JobContext, JobResult
-
-__all__ = ["PREFIX", "camel", "plan_scores", "write_scores"]
 
 FILE, REPORT, MODEL = "particles_scores.star", "scores_report.star", "particles_model.json"
 PREFIX = "cryoflow"
