@@ -179,7 +179,7 @@ def _side(images: npt.NDArray[np.float32], least: int) -> int:
 def read_settings(directory: Path) -> dict[str, str]:
     """The job's fields by their label, from ``run.job``; empty where there is none."""
     path = directory / "run.job"
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return {label.strip(): value.strip() for label, _, value in (line.partition(" == ") for line in lines)}
 
 
