@@ -204,7 +204,7 @@ class Select(JobSpec):
         cuts = (self.selection.q_value_max, self.selection.probability_min)
         if self.selection.scores is not None and cuts == (None, None):
             yield Broken(("selection.scores",), "has no effect without q_value_max or probability_min")
-        if self.selection.invert and not self.selection.conditions():
+        if self.selection.invert and not self.selection.has_conditions():
             yield Broken(("selection.invert",), "has no effect without a condition to turn round")
         elsewhere = io.select_classes_from_model_star or io.select_from_picked_coords
         for name, asked in self._tasks().items():

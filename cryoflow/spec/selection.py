@@ -120,10 +120,10 @@ class Selection(Section):
     )
     invert: bool = own_field("Invert", False, help="Yes keeps what would be dropped, and drops the rest.")
 
-    def conditions(self) -> list[str]:
-        """Names of the conditions that are given."""
+    def has_conditions(self) -> bool:
+        """Whether anything but how to look is given."""
         names = self.declarations().keys() - {"scores", "sort_by", "ascending", "invert"}
-        return [name for name in names if getattr(self, name) is not None]
+        return any(getattr(self, name) is not None for name in names)
 
     @field_validator("classes", mode="before")
     @classmethod
