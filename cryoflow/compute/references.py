@@ -77,10 +77,12 @@ def prepare_references(
     Raises
     ------
     CryoflowError
-        For an empty reference, or a mask that does not fit.
+        For a reference that is empty or not finite, or a mask that does not fit.
     """
     for number, image in enumerate(images, 1):
-        if not bool(torch.isfinite(image).all()) or float(image.std()) == 0:
+        if not bool(torch.isfinite(image).all()):
+            raise CryoflowError(f"reference {number} has pixels that are not finite numbers")
+        if float(image.std()) == 0:
             raise CryoflowError(f"reference {number} is empty: every pixel is {float(image[0, 0]):g}")
     if diameter_a is None:
         diameter_a = sum(mask_width(image) for image in images) / len(images) * reference_pixel_a
