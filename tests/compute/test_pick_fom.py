@@ -223,6 +223,7 @@ def test_references_are_enlarged_inverted_and_masked() -> None:
     ("images", "diameter", "message"),
     [
         (torch.zeros(1, 16, 16), None, "reference 1 is empty: every pixel is 0"),
+        (torch.full((1, 16, 16), 0.1), None, "reference 1 is empty: every pixel is 0.1"),
         (torch.eye(16)[None].log(), None, "reference 1 has pixels that are not finite numbers"),
         (
             torch.rand(1, 16, 16),
