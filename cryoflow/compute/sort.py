@@ -157,5 +157,7 @@ def z_scores(values: Tensor, manual: Tensor) -> Tensor:
     number = counted.sum().clamp(min=1)
     centred = values - (values * counted).sum(0) / number
     sd = ((centred**2 * counted).sum(0) / number).sqrt()
-    z = centred / torch.where(sd > 0, sd, torch.inf)
+    known = values[~manual]
+    varies = (known != known[:1]).any(0)  # where nothing does, rounding makes a sd all the same
+    z = centred / torch.where(varies, sd, torch.inf)
     return torch.where(manual, -1.0, z.clamp(min=0).mean(1))

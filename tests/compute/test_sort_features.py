@@ -62,6 +62,16 @@ def test_scores_average_the_positive_z_scores() -> None:
     assert (got[manual] == -1).all()
 
 
+@pytest.mark.parametrize("number", [3, 49, 100])
+def test_what_is_the_same_in_all_particles_adds_nothing(number: int) -> None:
+    values = torch.full((number, 6), 0.1, dtype=torch.float64)
+    values[:, 0] = torch.arange(number)
+    manual = torch.arange(number) == 1
+    values[1] = 7.0
+    alone = z_scores(values[:, :1], manual)
+    assert torch.allclose(z_scores(values, manual)[~manual], alone[~manual] / 6)
+
+
 def test_one_particle_or_none_scores_without_fuss() -> None:
     values = torch.randn(1, 6, dtype=torch.float64)
     assert z_scores(values, torch.tensor([False])).tolist() == [0.0]
