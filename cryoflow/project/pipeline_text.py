@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryoflow.errors import FileError
-from cryoflow.files.atomic import replacing
+from cryoflow.files.atomic import write_bytes
 
 
 @dataclass
@@ -53,7 +53,8 @@ def read_words(path: Path) -> WordFile:
         If it is anything else than blocks of unquoted words; such a file is left alone.
     """
     result, block = WordFile(), None
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    text = path.read_text(encoding="utf-8", errors="surrogateescape")  # names of files need not be UTF-8
+    for number, line in enumerate(text.splitlines(), start=1):
         words = line.split()
         if line.startswith("# version"):
             result.version = line.strip()
@@ -85,8 +86,8 @@ def _take(block: dict[str, str] | Loop, words: list[str], path: Path, number: in
 
 def write_words(path: Path, content: WordFile) -> None:
     """Write a STAR file of words, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text("".join(_block_text(content, name) for name in content.blocks), encoding="utf-8")
+    text = "".join(_block_text(content, name) for name in content.blocks)
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def _block_text(content: WordFile, name: str) -> str:

@@ -130,6 +130,15 @@ def test_register_in_relion_30(tmp_path: Path) -> None:
     assert _rows(own, "pipeline_processes") == _rows(path, "pipeline_processes")[-1:]
 
 
+def test_names_that_are_not_utf_8_come_back_as_they_were(tmp_path: Path) -> None:
+    path, name = tmp_path / "default_pipeline.star", b"CtfFind/caf\xe9/"
+    path.write_bytes(V30.encode().replace(b"CtfFind/ctffind/", name))
+    assert job_counter(tmp_path) == 10
+    (tmp_path / "Sort" / "job013").mkdir(parents=True)
+    register_job(tmp_path, JobEntry("Sort", "Sort/job013", None, "Running"))
+    assert name in path.read_bytes() and job_counter(tmp_path) == 14
+
+
 def test_register_in_relion_50(tmp_path: Path) -> None:
     path = _project(tmp_path, V50, "Class2D/job015")
     data = Node("Class2D/job015/run_it025_data.star", "ParticleGroupMetadata.star.relion.class2d")
