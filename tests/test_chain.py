@@ -99,6 +99,15 @@ def test_a_job_named_outside_the_first_tab_means_its_file(
     assert input_files(with_files(tmp_path, spec)) == ("a.star", f"Sort/job013/{there}")
 
 
+def test_a_classification_means_its_last_iteration(tmp_path: Path) -> None:
+    """RELION goes on in the same directory, under another name."""
+    (tmp_path / "Class2D/job015").mkdir(parents=True)
+    for name in ("run_it019", "run_it020", "run_ct20_it021", "run_ct20_it025"):
+        (tmp_path / f"Class2D/job015/{name}_model.star").touch()
+    spec = parse_spec({"job": "Select", "io": {"select_classes_from_model_star": "Class2D/job015"}})
+    assert input_files(with_files(tmp_path, spec)) == ("Class2D/job015/run_ct20_it025_model.star",)
+
+
 def test_changed_threshold_runs_only_what_depends_on_it(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

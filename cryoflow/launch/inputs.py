@@ -31,7 +31,7 @@ _TAKES = {
     "score_model": "score model",
 }
 
-#: What is taken -> names that jobs give it; of several that are there the last one by name is meant.
+#: What is taken -> names that jobs give it; of several that are there the last iteration is meant.
 _NAMES = {
     "micrographs": ("micrographs_ctf.star", "micrographs_selected.star", "micrographs.star"),
     "averages": ("class_averages.star",),
@@ -99,11 +99,14 @@ def _file(project: Path, value: str, field: str, find: Numbered) -> str:
     if not is_job_name(job.partition("/")[2]):
         return value
     patterns = _NAMES[_TAKES.get(field, "particles")]
-    found = (sorted((project / job).glob(pattern)) for pattern in patterns)
-    there = next((files for files in found if files), None)
-    if there:
-        return f"{job}/{there[-1].name}"
-    return job
+    found = ([path.name for path in (project / job).glob(pattern)] for pattern in patterns)
+    there = next((names for names in found if names), None)
+    return f"{job}/{max(there, key=_iteration)}" if there else job
+
+
+def _iteration(name: str) -> tuple[str, str]:
+    """Order names by iteration: ``run_ct20_it025`` comes behind ``run_it020``, from which it went on."""
+    return name.rpartition("_it")[2], name
 
 
 def _is_file(value: str) -> bool:
