@@ -24,8 +24,8 @@ def rotated_each(transform: PaddedTransform, reference: Tensor, psi_deg: Tensor)
     Returns
     -------
     Tensor
-        Complex ``(n, box, box // 2 + 1)``, as `rotated_transforms` gives for the same reference and angle:
-        image centre at the origin, zero beyond ``max_shell``.
+        Complex ``(n, box, box // 2 + 1)``, unnormalised as by `torch.fft.rfft2`, image centre at the origin;
+        zero beyond ``max_shell``.
     """
     box = transform.box
     real = transform.values.real.dtype

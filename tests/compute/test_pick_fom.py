@@ -5,13 +5,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from rotated import rotated_images
 
 from cryoflow.compute.correlate import fom_maps
 from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
 from cryoflow.compute.greyscale import reference_scale
 from cryoflow.compute.micrograph import gradients, normalise_micrograph, remove_gradients
 from cryoflow.compute.references import References, disc, mask_width, prepare_references
-from cryoflow.compute.rotate import padded_transform, rotated_images
+from cryoflow.compute.rotate import padded_transform
 from cryoflow.compute.search import Search, prepare_search
 from cryoflow.errors import CryoflowError
 

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from rotated import rotated_images
 
 from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
 from cryoflow.compute.residual import CtfOptions, MatchedReferences, Poses, residuals, shift_integer
-from cryoflow.compute.rotate import PaddedTransform, padded_transform, rotated_images
+from cryoflow.compute.rotate import PaddedTransform, padded_transform
 
 
 def blob(box: int, y0: float, x0: float, width: float) -> torch.Tensor:

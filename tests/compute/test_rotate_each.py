@@ -1,7 +1,8 @@
 import pytest
 import torch
+from rotated import rotated_transforms
 
-from cryoflow.compute.rotate import padded_transform, rotated_transforms
+from cryoflow.compute.rotate import padded_transform
 from cryoflow.compute.rotate_each import rotated_each
 
 

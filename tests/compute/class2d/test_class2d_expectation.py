@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from class2d_problem import data, model, options, particles, phantom
+from rotated import rotated_transforms
 
 from cryoflow.compute.class2d.expectation import expectation
 from cryoflow.compute.class2d.grid import ImageSizes, make_sampling
@@ -17,7 +18,7 @@ from cryoflow.compute.class2d.search import make_search
 from cryoflow.compute.class2d.search_grids import ERROR
 from cryoflow.compute.class2d.types import Data, Model, Options, Particles
 from cryoflow.compute.ctf import CtfParameters, ctf_at
-from cryoflow.compute.rotate import padded_transform, rotated_transforms
+from cryoflow.compute.rotate import padded_transform
 
 BOX, NUMBER = 16, 3
 SIZE = 12

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from class2d_problem import PIXEL, data, model, options, phantom
+from rotated import rotated_images
 
 from cryoflow.compute.class2d.grid import ImageSizes, points_within
 from cryoflow.compute.class2d.mask import mask_with_mean, mask_with_noise, noise_image, outside_weight
@@ -18,7 +19,7 @@ from cryoflow.compute.class2d.reconstruct import kaiser_bessel_transform, recons
 from cryoflow.compute.class2d.search import make_search
 from cryoflow.compute.class2d.start import shell_means
 from cryoflow.compute.class2d.sums import Sums
-from cryoflow.compute.rotate import padded_transform, rotated_images
+from cryoflow.compute.rotate import padded_transform
 
 BOX = 32
 
