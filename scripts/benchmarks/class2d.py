@@ -22,9 +22,9 @@ from pathlib import Path
 import torch
 from class2d_benchmark.measure import Case, Measured, measure
 from class2d_benchmark.particles import TABLE, Sample, make_particles
+from class2d_benchmark.partitions import adjusted_rand_index, matched_agreement
 from relion_parity.particles import extract_again
 
-from cryoflow.compute.partitions import adjusted_rand_index, matched_agreement
 from cryoflow.files.tables import read_particles
 
 MASK_A = {"reference": 200.0, "simulated": 170.0}

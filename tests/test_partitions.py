@@ -3,8 +3,7 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 import torch
-
-from cryoflow.compute.partitions import adjusted_rand_index, matched_agreement
+from class2d_benchmark.partitions import adjusted_rand_index, matched_agreement
 
 
 @pytest.mark.parametrize("seed", range(4))
