@@ -9,7 +9,7 @@ from particle_project import Listener
 
 from cryoflow.compute.score.features import Features
 from cryoflow.errors import CryoflowError, FileError
-from cryoflow.files.mrc import write_mrc
+from cryoflow.files.mrc import read_image, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
 from cryoflow.jobs.extract import run as extract
@@ -294,6 +294,19 @@ def test_a_bad_micrograph_does_not_stop_the_rest(project: Path) -> None:
     write_star(project / "all.star", {"": rows[gone]})
     with pytest.raises(CryoflowError, match=r"no micrograph could be scored; Micrographs/gone.mrc"):
         score(project, "Sort/job017", "all.star")
+
+
+def test_a_header_that_nobody_set_is_no_pixel_size(project: Path) -> None:
+    write_mrc(project / "Micrographs/unset.mrc", read_image(project / "Micrographs/mic002.mrc"), 1.0)
+    rows = read_particles(project / PARTICLES).rows
+    here = rows["rlnMicrographName"] == "Micrographs/mic002.mrc"
+    rows.loc[here, "rlnMicrographName"] = "Micrographs/unset.mrc"
+    write_star(project / "unset.star", {"": rows})
+    _, result = score(project, "Sort/job031", "unset.star")
+    assert [failure.item for failure in result.failures] == ["Micrographs/unset.mrc"]
+    assert "1 A a pixel, as where nobody has set it" in result.failures[0].message
+    same, result = score(project, "Sort/job032", "unset.star", micrograph_pixel_size=OPTIONS.pixel_size)
+    assert not result.failures and same.loc[here, "cryoflowNcc"].notna().all()
 
 
 def test_what_is_missing_is_told_before_anything_is_done(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import pandas as pd
@@ -15,10 +16,10 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import require
 from cryoflow.jobs.ctf_columns import ctf_parameters
-from cryoflow.jobs.references import Stack
+from cryoflow.jobs.references import UNSET, Stack
 from cryoflow.jobs.sort.labels import Labels, read_labels
 from cryoflow.jobs.sort.model_file import StoredModel, read_model
-from cryoflow.jobs.sort.particles import Particles
+from cryoflow.jobs.sort.particles import PIXEL_TOLERANCE, Particles
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Sort
 
@@ -107,11 +108,17 @@ def micrograph_pixel(plan: Plan, header_a: float) -> float:
     Raises
     ------
     CryoflowError
-        When neither says.
+        When neither says; a header's 1 A, which many programs write for want of a pixel size, counts only
+        where the particles have the same.
     """
     given = plan.spec.scores.micrograph_pixel_size
     if given is not None:
         return float(given)
     if header_a <= 0:
         raise CryoflowError("no pixel size in the header; give scores.micrograph_pixel_size")
+    if header_a in UNSET and not math.isclose(header_a, plan.particle_pixel_a, rel_tol=PIXEL_TOLERANCE):
+        raise CryoflowError(
+            f"the header says {header_a:g} A a pixel, as where nobody has set it, the particles have "
+            f"{plan.particle_pixel_a:g} A; give scores.micrograph_pixel_size"
+        )
     return header_a
