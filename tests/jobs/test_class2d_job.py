@@ -12,7 +12,7 @@ import torch
 from particle_project import Listener
 
 from cryoflow.compute.class2d import Options, State
-from cryoflow.errors import CryoflowError
+from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_stack, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
@@ -183,6 +183,25 @@ def test_what_is_written_is_read_back(project: Path) -> None:
     assert saved.options.psi_step_deg == 40 and saved.options.offset_range_px == 2
     assert saved.group_names == ("Movies/mic1.mrc", "Movies/mic2.mrc")
     assert saved.state.model.noise.shape == (2, BOX // 2 + 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "message"),
+    [
+        ("optimiser", "rlnParticleDiameter", "it001_optimiser.star: lacks rlnParticleDiameter"),
+        ("model", "rlnTau2FudgeFactor", "it001_model.star: lacks rlnTau2FudgeFactor"),
+        ("model", "rlnClassDistribution", "it001_model.star: data_model_classes lacks rlnClassDistribution"),
+        ("model", "rlnSigma2Noise", "it001_model.star: data_model_group_1 lacks rlnSigma2Noise"),
+    ],
+)
+def test_saved_files_that_lack_something_say_which_and_what(
+    project: Path, kind: str, label: str, message: str
+) -> None:
+    classify(project, spec(1))
+    path = project / f"Class2D/job015/run_it001_{kind}.star"
+    path.write_text(path.read_text().replace(f"_{label}", "_rlnSomethingElse"))
+    with pytest.raises(FileError, match=message):
+        read_saved(project / "Class2D/job015/run_it001_optimiser.star", project)
 
 
 @pytest.mark.parametrize("inside", [True, False])

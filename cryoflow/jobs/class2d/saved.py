@@ -27,6 +27,9 @@ SPECTRA = {
     "coverage": "rlnFourierCompleteness",
 }
 
+CLASS_COLUMNS = ("rlnReferenceImage", "rlnClassDistribution", "rlnClassPriorOffsetX", "rlnClassPriorOffsetY")
+NOISE_COLUMNS = ("rlnSpectralIndex", "rlnSigma2Noise")
+
 LATER = "rlnSigmaOffsetsAngst"
 """Stands in the models of RELION 3.1 and later, which count offsets in A."""
 
@@ -42,6 +45,17 @@ class Saved(NamedTuple):
     state: State
     options: Options
     paths: tuple[Path, ...]
+
+
+class _Block(dict[str, Any]):
+    """Values of a block that say which file lacks one that is asked for."""
+
+    def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise FileError(self._path, f"lacks {name}; give the files of a Class2D run")
 
 
 def read_saved(path: Path, project: Path) -> Saved:
@@ -61,17 +75,17 @@ def read_saved(path: Path, project: Path) -> Saved:
     """
     optimiser = _simple(path, "optimiser_general")
     names = {
-        key: _find(str(_value(optimiser, key, path)), path, project)
+        key: _find(str(optimiser[key]), path, project)
         for key in ("rlnModelStarFile", "rlnExperimentalDataStarFile")
     }
     model_path = names["rlnModelStarFile"]
     table = read_particles(names["rlnExperimentalDataStarFile"])
     blocks = read_star(model_path)
     general = _block(blocks, "model_general", model_path)
-    iteration = int(_value(optimiser, "rlnCurrentIteration", path))
-    sampling_path = _find(str(_value(optimiser, "rlnOrientSamplingStarFile", path)), path, project)
+    iteration = int(optimiser["rlnCurrentIteration"])
+    sampling_path = _find(str(optimiser["rlnOrientSamplingStarFile"]), path, project)
     sampling = _simple(sampling_path, "sampling_general") if sampling_path.exists() else {}
-    options = read_options(optimiser, general, sampling, float(pixel_size(table)[0]), path)
+    options = read_options(optimiser, general, sampling, float(pixel_size(table)[0]))
     model = _model(blocks, general, iteration, options, model_path, project)
     state = State(
         iteration, model, read_poses(table.rows), float(sampling.get("rlnSamplingPerturbInstance", 0.0)),
@@ -79,7 +93,7 @@ def read_saved(path: Path, project: Path) -> Saved:
         Changes(*(float(optimiser[f"rlnChangesOptimal{what}"]) for what in ("Orientations", "Offsets",
         "Classes"))),
     )  # fmt: skip
-    groups = tuple(str(name) for name in _loop(blocks, "model_groups", model_path)["rlnGroupName"])
+    groups = tuple(_loop(blocks, "model_groups", model_path, "rlnGroupName")["rlnGroupName"].astype(str))
     paths = (path, model_path, table.path, *([sampling_path] if sampling else []))
     return Saved(optimiser, general, sampling, table, groups, state, options, paths)
 
@@ -89,7 +103,6 @@ def read_options(
     general: Mapping[str, Any],
     sampling: Mapping[str, Any],
     pixel_size_a: float,
-    path: Path,
 ) -> Options:
     """What stays fixed in the run that was saved."""
     unit = pixel_size_a if LATER in general else 1.0
@@ -97,7 +110,7 @@ def read_options(
     return Options(
         box=int(general["rlnOriginalImageSize"]),
         pixel_size_a=pixel_size_a,
-        mask_diameter_a=float(_value(optimiser, "rlnParticleDiameter", path)),
+        mask_diameter_a=float(optimiser["rlnParticleDiameter"]),
         tau_fudge=float(general["rlnTau2FudgeFactor"]),
         correct_ctf=bool(optimiser["rlnDoCorrectCtf"]),
         phase_flipped=bool(optimiser["rlnCtfDataArePhaseFlipped"]),
@@ -139,15 +152,15 @@ def _model(
     path: Path,
     project: Path,
 ) -> Model:
-    classes = _loop(blocks, "model_classes", path)
-    groups = _loop(blocks, "model_groups", path)
-    tables = [_loop(blocks, f"model_class_{k + 1}", path) for k in range(len(classes))]
+    unit, suffix = (options.pixel_size_a, "Angst") if LATER in general else (1.0, "")
+    accuracy = ("rlnAccuracyRotations", f"rlnAccuracyTranslations{suffix}")
+    classes = _loop(blocks, "model_classes", path, *CLASS_COLUMNS, *accuracy)
+    groups = _loop(blocks, "model_groups", path, "rlnGroupScaleCorrection")
+    tables = [_loop(blocks, f"model_class_{k + 1}", path, *SPECTRA.values()) for k in range(len(classes))]
     spectra = {
         key: torch.stack([_column(table, label) for table in tables]) for key, label in SPECTRA.items()
     }
     start = round_away(START_FREQUENCY * options.box)
-    later = LATER in general
-    unit, suffix = (options.pixel_size_a, "Angst") if later else (1.0, "")
     sigma_offset = float(general[f"rlnSigmaOffsets{suffix}"]) / unit
     return Model(
         references=_references(classes, path, project),
@@ -161,8 +174,8 @@ def _model(
         shell=resolution_shell(spectra["ssnr"], options) if iteration > 0 else start,
         log_likelihood=float(general["rlnLogLikelihood"]),
         mean_pmax=float(general["rlnAveragePmax"]),
-        accuracy_deg=_column(classes, "rlnAccuracyRotations"),
-        accuracy_px=_column(classes, f"rlnAccuracyTranslations{suffix}") / unit,
+        accuracy_deg=_column(classes, accuracy[0]),
+        accuracy_px=_column(classes, accuracy[1]) / unit,
         orientability=torch.zeros_like(spectra["ssnr"]),
     )
 
@@ -179,7 +192,7 @@ def _references(classes: pd.DataFrame, path: Path, project: Path) -> Tensor:
 
 def _noise(blocks: Mapping[str, Any], group: int, options: Options, path: Path) -> Tensor:
     own = f"model_group_{group}"  # later versions have one spectrum for all groups of an optics group
-    table = _loop(blocks, own if own in blocks else "model_optics_group_1", path)
+    table = _loop(blocks, own if own in blocks else "model_optics_group_1", path, *NOISE_COLUMNS)
     out = torch.full((options.shells,), 1e-12, dtype=torch.float64)
     out[torch.as_tensor(table["rlnSpectralIndex"].to_numpy(dtype=int, copy=True))] = _column(
         table, "rlnSigma2Noise"
@@ -204,19 +217,16 @@ def _block(blocks: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any
     block = blocks.get(name)
     if not isinstance(block, dict):
         raise FileError(path, f"has no block data_{name}; give the files of a Class2D run")
-    return block
+    return _Block(path, block)
 
 
-def _loop(blocks: Mapping[str, Any], name: str, path: Path) -> pd.DataFrame:
+def _loop(blocks: Mapping[str, Any], name: str, path: Path, *columns: str) -> pd.DataFrame:
     block = blocks.get(name)
     if isinstance(block, dict):  # a table of one row may stand as a list
-        return pd.DataFrame([block])
+        block = pd.DataFrame([block])
     if not isinstance(block, pd.DataFrame):
         raise FileError(path, f"has no table data_{name}; give the files of a Class2D run")
+    missing = next((column for column in columns if column not in block.columns), None)
+    if missing is not None:
+        raise FileError(path, f"data_{name} lacks {missing}; give the files of a Class2D run")
     return block
-
-
-def _value(block: Mapping[str, Any], name: str, path: Path) -> Any:
-    if name not in block:
-        raise FileError(path, f"lacks {name}; give the optimiser file of a Class2D run")
-    return block[name]
