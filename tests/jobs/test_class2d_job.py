@@ -397,6 +397,21 @@ def test_classes_grow_in_number_without_warnings(project: Path) -> None:
     assert shares(project, "job016", 0) == pytest.approx([1 / 6] * 6, abs=1e-6)
 
 
+@pytest.mark.parametrize("kept", [b"", b"no state", {"iteration": 1}, {"model": {"no": 1}}])
+def test_a_state_of_another_version_is_told(project: Path, kept: bytes | dict[str, Any]) -> None:
+    classify(project, spec(1))
+    path = project / "Class2D/job015/.run_it001_state.pt"
+    if isinstance(kept, bytes):
+        path.write_bytes(kept)
+    else:
+        torch.save(kept, path)
+    with pytest.raises(FileError, match=r"\.run_it001_state\.pt: holds no state of this version; remove it"):
+        classify(project, spec(2), continuing=True)
+    path.unlink()
+    classify(project, spec(2), continuing=True)
+    assert (project / "Class2D/job015/run_it002_optimiser.star").exists()
+
+
 class Killed(Exception):
     """Stands for a signal."""
 

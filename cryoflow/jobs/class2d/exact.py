@@ -6,12 +6,14 @@ RELION's files hold six or seven digits of it: enough to go on from, but not to 
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d import Changes, Model, Particles, State
+from cryoflow.errors import FileError
 from cryoflow.files.atomic import replacing
 
 
@@ -31,12 +33,22 @@ def forget_states(directory: Path, root: str, but: int | None = None) -> None:
 
 
 def exact_state(directory: Path, root: str, rounded: State) -> State:
-    """Return the state that was kept for an iteration; where there is none, the one from RELION's files."""
+    """Return the state that was kept for an iteration; where there is none, the one from RELION's files.
+
+    Raises
+    ------
+    FileError
+        When what was kept is no state, or one of another version.
+    """
     path = _path(directory, root, rounded.iteration)
     if not path.exists():
         return rounded
-    plain: dict[str, Any] = torch.load(path, weights_only=True)
-    found = State(**plain | {name: part(**plain[name]) for name, part in _PARTS.items()})
+    try:
+        plain: dict[str, Any] = torch.load(path, weights_only=True)
+        found = State(**plain | {name: part(**plain[name]) for name, part in _PARTS.items()})
+    except (EOFError, KeyError, RuntimeError, TypeError, UnpicklingError) as error:
+        what = "holds no state of this version; remove it to go on from the iteration's STAR files"
+        raise FileError(path, what) from error
     return found if _agree(found, rounded) else rounded
 
 
