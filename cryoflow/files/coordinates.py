@@ -23,13 +23,16 @@ _SUFFIX_FILE = re.compile(r"^coords_suffix_(.+)\.star$")
 def read_coordinates(path: str | PathLike[str]) -> pd.DataFrame:
     """Read the coordinates of one micrograph, ``rlnCoordinateX`` and ``rlnCoordinateY`` in pixels.
 
+    A file without blocks, as RELION 3.0 leaves it where it finds nothing, has none.
+
     Raises
     ------
     FileError
         As `read_star`, and when the file has no such table.
     """
-    for block in read_star(path).values():
-        if isinstance(block, pd.DataFrame) and {"rlnCoordinateX", "rlnCoordinateY"} <= set(block.columns):
+    columns, blocks = ["rlnCoordinateX", "rlnCoordinateY"], read_star(path)
+    for block in blocks.values() if blocks else [pd.DataFrame(columns=columns, dtype=float)]:
+        if isinstance(block, pd.DataFrame) and set(columns) <= set(block.columns):
             return block
     raise FileError(path, "holds no coordinates: no table with rlnCoordinateX and rlnCoordinateY")
 

@@ -15,8 +15,9 @@ def read_star(path: str | PathLike[str]) -> dict[str, Block]:
     """Read all blocks of a STAR file, as RELION 2 to 5 and their companions write it.
 
     A loop becomes a table, a list of keys and values a dictionary, a block with neither an empty dictionary.
-    Names come without ``data_`` and without the leading underscore. Columns that hold names
-    (``rlnMicrographName`` ...) are text, even if they look like numbers; numbers are int64 or float64.
+    A file of comments alone, as RELION 3.0 writes a table without rows, has no blocks. Names come without
+    ``data_`` and without the leading underscore. Columns that hold names (``rlnMicrographName`` ...) are
+    text, even if they look like numbers; numbers are int64 or float64.
 
     Raises
     ------
@@ -27,6 +28,8 @@ def read_star(path: str | PathLike[str]) -> dict[str, Block]:
     lines = Lines(path)
     starts = [index for index, line in enumerate(lines.lines) if "data_" in line and _is_block(line)]
     if not starts:
+        if lines.skip_blank(0, len(lines)) == len(lines):
+            return {}
         raise _not_star(lines)
     first = lines.skip_blank(0, starts[0])
     if first < starts[0]:

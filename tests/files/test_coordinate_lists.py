@@ -113,3 +113,10 @@ def test_coordinates_of_one_micrograph(project: Path) -> None:
         FileError, match=r"mics.star: holds no coordinates: no table with rlnCoordinateX and rlnC"
     ):
         read_coordinates(project / "CtfFind/job003/mics.star")
+
+
+def test_relion_leaves_a_comment_where_it_finds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mic001_autopick.star"
+    path.write_text("# RELION; version 3.0.8\n")
+    table = read_coordinates(path)
+    assert len(table) == 0 and list(table.columns) == ["rlnCoordinateX", "rlnCoordinateY"]

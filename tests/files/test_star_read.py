@@ -151,7 +151,6 @@ LOOP = "\ndata_\n\nloop_\n_rlnImageName #1\n_rlnDefocusU #2\n_x #3\n"
         ("", ": the file is empty"),
         (" \n\n", ": the file is empty"),
         ("a,b\n1,2\n", ": not a STAR file: it has no line that begins with data_"),
-        ("# RELION\n", ": not a STAR file: it has no line that begins with data_"),
         (b"MAP \0\0", ": not a STAR file: it is binary"),
         (
             "CtfFind/job003/micrographs_ctf.star\n",
