@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d.prepare import Prepared
-from cryoflow.compute.class2d.project import Rows
+from cryoflow.compute.class2d.project import Rows, for_both_turns
 from cryoflow.compute.class2d.shifts import moved
 from cryoflow.compute.class2d.weights import heaviest
 
@@ -59,6 +59,5 @@ def _log_weights(grid: CoarseGrid, images: Prepared, prior: Tensor) -> Tensor:
     real.addmm_(masked.real.flatten(0, 1), rows.real.T)
     imag = masked.imag.flatten(0, 1) @ rows.imag.T
     out = real.new_empty(len(real), grid.turns, real.shape[1])
-    for turn, combine in enumerate((torch.add, torch.sub)[: grid.turns]):
-        combine(real, imag, out=out[:, turn])
+    for_both_turns(real, imag, out)
     return out.view(count, offsets, *out.shape[1:])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cryoflow.compute.class2d.fine_grid import Chunk, FineGrid, pick
 from cryoflow.compute.class2d.plan import Machine
-from cryoflow.compute.class2d.project import Rows
+from cryoflow.compute.class2d.project import Rows, for_both_turns
 
 MOST = 0.5
 """Share of the particles of a chunk from which on all of them look at a row: that saves picking it out."""
@@ -100,8 +100,7 @@ def _log_weights(grid: FineGrid, real: Tensor, imag: Tensor, norm: Tensor, prior
     """``(r, H, 2, b, T)`` from products with the functions ``(r, 2, b, s)`` and norms ``(r, 2, b)``."""
     turns, offsets = len(grid.psi_deg), len(grid.amplitude)
     mixed = real.new_empty(len(real), turns, *real.shape[1:3], real.shape[3] + 1)
-    for turn, combine in enumerate((torch.add, torch.sub)[:turns]):
-        combine(real, imag, out=mixed[:, turn, ..., :-1])
+    for_both_turns(real, imag, mixed[..., :-1])
     mixed[..., -1] = norm[:, None] * -0.5
     spread = grid.folding[:, : mixed.shape[-1]]  # the amplitude, and ones
     logs = (mixed.flatten(0, 3) @ spread.T).view(*mixed.shape[:4], offsets)

@@ -32,6 +32,13 @@ class Rows(NamedTuple):
     """``(R, P)``, squared modulus."""
 
 
+def for_both_turns(real: Tensor, imag: Tensor, out: Tensor) -> None:
+    """Write the products for each angle and, where ``out`` has two along its second dimension, for its turn
+    by 180 degrees, from those of real and of imaginary parts."""
+    for turn, combine in enumerate((torch.add, torch.sub)[: out.shape[1]]):
+        combine(real, imag, out=out[:, turn])
+
+
 def reference_transform(references: Tensor, radius: int) -> PaddedTransform:
     """Padded transforms of references ``(K, n, n)``, divided by n^2, up to ``radius`` Fourier pixels."""
     padded = padded_transform(references, radius)
