@@ -83,6 +83,30 @@ def test_rerun_of_a_project_that_was_moved(project: Path, capsys: pytest.Capture
     assert (moved / "Select" / "good").readlink() == Path("job014")
 
 
+def test_rerun_of_several_takes_the_files_of_their_records(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cryoflow(project, "rerun", "Select/good", "--tolerance", "0.03", "Select/job015") == 0
+    assert [line for line in _lines(capsys) if " against " in line] == [
+        "Select/job016 against Select/job014: 1 identical of 1 files",
+        "Select/job017 against Select/job015: 1 identical of 1 files",
+    ]
+    inputs = read_record(project / "Select" / "job017")["inputs"]
+    assert [entry["path"] for entry in inputs] == ["Select/job014/particles.star"]
+
+
+def test_rerun_of_several_checks_all_before_the_first(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_record(project / "Select/job015", read_record(project / "Select/job015") | {"status": "failed"})
+    assert cryoflow(project, "rerun", "Select/job014", "Select/job015", "Select/job099") == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("Select/job015: did not end well")
+    assert told[1].startswith("Select/job099: no such job directory")
+    assert len(told) == 2
+    assert not (project / "Select" / "job016").exists()
+
+
 def test_rerun_says_what_differs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = project / "Select" / "job014"
     record = read_record(directory)

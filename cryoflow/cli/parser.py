@@ -19,7 +19,7 @@ _COMMANDS = {
     "show": "show one job: what it was to do, took, made, and how it ended",
     "diff": "show two jobs side by side, where they differ",
     "verify": "check that the files of jobs are still what their records say",
-    "rerun": "run a job again from its record and compare what comes out",
+    "rerun": "run jobs again from their records and compare what comes out",
     "fields": "list the fields of the job types",
     "schema": "print the JSON schema of a job type's specs",
     "simulate": "make a synthetic project with known truth",

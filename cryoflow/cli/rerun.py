@@ -6,29 +6,43 @@ import argparse
 import shlex
 from collections import Counter
 
-from cryoflow.cli.place import add_project, job_place
+from cryoflow.cli.place import Place, add_project, job_place
 from cryoflow.cli.text import say_table
+from cryoflow.errors import Problems
 from cryoflow.screen import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``rerun``."""
-    parser.add_argument("job", metavar="JOB_DIR", help="e.g. AutoPick/job010, or an alias")
+    parser.add_argument("jobs", nargs="+", metavar="JOB_DIR", help="e.g. AutoPick/job010, or an alias")
     text = "part of the largest value of a column or image by which numbers may differ (0.0001)"
     parser.add_argument("--tolerance", type=float, default=1e-4, metavar="T", help=text)
     add_project(parser)
-    parser.set_defaults(call=rerun)
+    parser.set_defaults(call=rerun, extras="jobs")
 
 
 def rerun(options: argparse.Namespace) -> int:
-    """Run a job again from its record under the next free number, and compare every output with the old one.
+    """Run jobs again from their records under the next free numbers, and compare every output with the old.
 
-    0 if all are identical or within the tolerance, 1 if not.
+    Each takes the files that its record names, so that what one job makes differently shows there alone.
+    0 if all are identical or within the tolerance, 1 if not or if one failed, 2 if one was refused.
     """
+    from cryoflow.launch.rerun import read_ended
+
+    places, problems = [], Problems()
+    for given in options.jobs:
+        with problems:
+            places.append(job_place(options, given))
+            read_ended(places[-1].directory)
+    problems.refuse()
+    codes = [_rerun_one(place, options) for place in places]
+    return next((code for code in (1, 2) if code in codes), 0)
+
+
+def _rerun_one(place: Place, options: argparse.Namespace) -> int:
     from cryoflow.launch.rerun import rerun_job
     from cryoflow.project.compare import VERDICTS
 
-    place = job_place(options, options.job)
     command = shlex.join(["cryoflow", *options.arguments])
     done = rerun_job(place.project, place.directory, command, options.tolerance)
     for change in done.changed:

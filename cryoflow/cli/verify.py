@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "read every byte again, even of files that have kept size, time and inode since they were hashed"
     parser.add_argument("--full", action="store_true", help=text)
     add_project(parser)
-    parser.set_defaults(call=verify)
+    parser.set_defaults(call=verify, extras="jobs")
 
 
 def verify(options: argparse.Namespace) -> int:

@@ -39,6 +39,22 @@ class Rerun(NamedTuple):
     files: list[tuple[str, Comparison]]
 
 
+def read_ended(directory: Path) -> dict[str, Any]:
+    """Return the record of a job that has ended well.
+
+    Raises
+    ------
+    CryoflowError
+        If there is none.
+    """
+    record = read_record(directory)
+    if record.get("status") not in {"succeeded", "partial"}:
+        raise CryoflowError(
+            f"{name_of(directory)}: did not end well, so there is nothing to compare with; use --continue"
+        )
+    return record
+
+
 def rerun_job(project: Path, directory: Path, command: str, tolerance: float = TOLERANCE) -> Rerun:
     """Run the job of a record again, under the next free number, and compare every output.
 
@@ -56,13 +72,11 @@ def rerun_job(project: Path, directory: Path, command: str, tolerance: float = T
     Raises
     ------
     CryoflowError
-        If there is no record of a job that has ended well.
+        See `read_ended`.
     """
     from cryoflow.launch.job import Request, run_job
 
-    record, old = read_record(directory), name_of(directory)
-    if record.get("status") not in {"succeeded", "partial"}:
-        raise CryoflowError(f"{old}: did not end well, so there is nothing to compare with; use --continue")
+    record, old = read_ended(directory), name_of(directory)
     changed = changed_files(project, record)
     outcome = run_job(_spec_again(record, old), Request(str(project), command))
     if not outcome.directory or outcome.code == 1:
