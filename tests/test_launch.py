@@ -51,6 +51,8 @@ def _select(spec: Select, context: JobContext) -> JobResult:
         raise KeyboardInterrupt
     if what != 5:
         (context.project / name).write_text(f"{what} {context.device} {context.continuing}\n")
+    if what == 7:
+        raise CryoflowError("no more paper")
     failures = (Failure("a.mrc", "truncated"),) if what == 6 else ()
     node = (name, "ParticleGroupMetadata.star.relion")
     return JobResult((source,), (name,), {"particles": 7}, failures, "7 particles", (node,))
@@ -225,6 +227,48 @@ def test_continue_with_the_recorded_spec(project: Path) -> None:
     assert "is_continue == true\n" in (directory / "run.job").read_text()
     assert (directory / "note.txt").read_text().count("Executing new job") == 2
     assert _listing(project / "Select") == {"job014", "after_sort"}
+
+
+@pytest.mark.parametrize("what", [1, 2])
+def test_a_start_that_fails_leaves_the_job_as_it_was(
+    project: Path, capsys: pytest.CaptureFixture[str], what: int
+) -> None:
+    """The settings that it failed with would otherwise be taken up by the next ``--continue``."""
+    _run(project)
+    directory = project / "Select" / "job014"
+    before = {path: path.read_bytes() for path in directory.iterdir() if path.suffix not in {".txt", ".err"}}
+    capsys.readouterr()
+    given = (f"minimum_metadata_value={what}", "maximum_metadata_value=99")
+    assert _run(project, *given, spec=None, continued="Select/job014") == 1
+    assert capsys.readouterr().err.startswith("Select/job014: not continued, and left as it was: ")
+    now = {path: path.read_bytes() for path in directory.iterdir() if path.suffix not in {".txt", ".err"}}
+    assert now == before
+    assert _run(project, "seed=3", spec=None, continued="Select/job014") == 0
+    subsets = read_record(directory)["spec"]["subsets"]
+    assert (subsets["minimum_metadata_value"], subsets["maximum_metadata_value"]) == (-9999, 1.0)
+
+
+def test_settings_stay_where_the_job_got_going_or_was_stopped(project: Path) -> None:
+    assert _run(project) == 0
+    directory = project / "Select" / "job014"
+    given: dict[str, object] = {"spec": None, "continued": "Select/job014"}
+    with pytest.raises(KeyboardInterrupt):
+        _run(project, "minimum_metadata_value=4", "maximum_metadata_value=99", **given)
+    assert read_record(directory)["spec"]["subsets"]["minimum_metadata_value"] == 4
+    assert _run(project, "minimum_metadata_value=7", **given) == 1
+    assert "no more paper" in read_record(directory)["error"]
+    assert read_record(directory)["spec"]["subsets"]["minimum_metadata_value"] == 7
+
+
+def test_a_job_of_relion_that_cannot_be_continued_is_left_alone(project: Path) -> None:
+    directory = project / "Select" / "job014"
+    directory.mkdir(parents=True)
+    (directory / "run.job").write_text("job_type == 7\n")
+    assert (
+        _run(project, "minimum_metadata_value=2", "maximum_metadata_value=99", continued=str(directory)) == 1
+    )
+    assert _listing(directory) == {"run.job", "run.out", "run.err", "note.txt"}
+    assert (directory / "run.job").read_text() == "job_type == 7\n"
 
 
 def test_continue_with_a_spec_of_another_type(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from cryoflow.errors import CryoflowError, Problems
 from cryoflow.jobs import runner
 from cryoflow.launch.device import resolve_device, torch_threads
 from cryoflow.launch.inputs import input_files, with_files
+from cryoflow.launch.put_back import AsItWas, before_other_settings
 from cryoflow.launch.recording import Record, first_record, full_record
 from cryoflow.launch.signals import Terminated, stoppable
 from cryoflow.project.context import Failure, JobContext, JobResult
@@ -34,7 +35,7 @@ from cryoflow.project.pipeline_nodes import Node, guess_node
 from cryoflow.project.record import write_record
 from cryoflow.project.relion_job import write_output_nodes, write_run_job
 from cryoflow.project.report import JobReporter
-from cryoflow.spec import JobSpec
+from cryoflow.spec import JobSpec, spec_dump
 from cryoflow.spec.gpu import wanted_device
 from cryoflow.spec.relion import relion_job_options
 
@@ -140,6 +141,7 @@ class _Job:
         self.threads = 0
         self.started = datetime.now().astimezone()
         self.seconds: dict[str, float] = {}
+        self.before: AsItWas | None = None
 
     def run(self, inputs: tuple[str, ...]) -> Outcome:
         """Run, and whatever happens leave logs, record and marker."""
@@ -149,7 +151,7 @@ class _Job:
             self._draw()
             self._end(inputs)
         except CryoflowError as error:
-            return self._failed(str(error))
+            return self._put_back(str(error)) or self._failed(str(error))
         except KeyboardInterrupt as stop:
             why = "told to stop (SIGTERM)" if isinstance(stop, Terminated) else "interrupted"
             outcome = self._failed(why)
@@ -159,11 +161,14 @@ class _Job:
         except Exception as error:
             self.report.trace(traceback.format_exc())
             what = " ".join(f"{type(error).__name__}: {error}".split())
-            return self._failed(f"stopped by {what}; the traceback is in {self.name}/run.err")
+            why = f"stopped by {what}; the traceback is in {self.name}/run.err"
+            return self._put_back(why) or self._failed(why)
         return Outcome(self.name, 2 if self.result.failures else 0, self.result.summary)
 
     def _begin(self, inputs: tuple[str, ...]) -> None:
         directory = self.context.directory
+        if self.context.continuing:
+            self.before = before_other_settings(directory, spec_dump(self.spec))
         clear_markers(directory)
         if self.context.continuing:
             write_record(directory, self._first_record(inputs))
@@ -208,6 +213,18 @@ class _Job:
             self.report.warn(f"left out {failure.item}: {failure.message}")
         if len(failures) > _SHOWN:
             self.report.warn(f"left out {len(failures) - _SHOWN} more; job_record.yaml has them all")
+
+    def _put_back(self, message: str) -> Outcome | None:
+        """Undo the start of a job that was continued with settings it cannot begin with.
+
+        The next one would otherwise take these up from the record. Who stops a job has no quarrel with them.
+        """
+        if self.before is None or not self.before.nothing_made():
+            return None
+        self.report.error(f"{self.name}: not continued, and left as it was: {message}")
+        self._register("Succeeded" if self.before.had_succeeded else "Failed", ())
+        self.before.put_back()
+        return Outcome(self.name, 1, message)
 
     def _failed(self, message: str) -> Outcome:
         self.report.error(f"{self.name}: failed: {message}")
