@@ -251,6 +251,51 @@ def test_problems_are_told_before_anything_starts(project: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
+    ("name", "note", "why"),
+    [
+        (
+            "Select/job021",
+            None,
+            "Select/job021: there, but not made by cryoflow; give the step another number",
+        ),
+        ("Sort/job021", None, "Sort/job021: this job directory exists already; give another number"),
+        ("Trash/Select/job020", None, "Trash/Select/job020: is in the way of Select/job020, and not made by"),
+        ("Select/job020", "`which relion_star_handler` --i a.star", "Select/job020: RELION has run in it as"),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--force"], ["-n", "--force"]])
+def test_jobs_of_relion_are_neither_moved_nor_removed(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    note: str | None,
+    why: str,
+    options: list[str],
+) -> None:
+    assert _chain(project, "--to", "20") == 0
+    directory = project / name
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "particles.star").touch()
+    if note:
+        (directory / "note.txt").write_text(f" ++++ with the following command(s): \n{note}\n ++++ \n")
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    assert _chain(project, "--to", "21", "20:maximum_metadata_value=0.7", *options) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith(why)
+    assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
+
+
+def test_a_job_of_another_alias_is_not_replaced(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = select_spec(project.parent / "mine.yaml", 0.1, number=20, alias="mine")
+    assert cryoflow(project, "run", mine, "device=cpu") == 0
+    assert _chain(project) == 2
+    told = "Select/job020: is 'mine', not Select/first, so it is not replaced; give the step another number"
+    assert told in capsys.readouterr().err
+    assert kept(project, "Select/mine") == 1
+    assert not (project / "Trash").exists()
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("chain: x\nsteps: []\n", "steps: expected a list of spec files"),

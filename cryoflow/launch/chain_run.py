@@ -3,7 +3,7 @@
 A step keeps its number: when it has to run again, its directory is moved to RELION's ``Trash`` (in place of
 what that holds of the same job) and made anew, so that every path that names the job goes on to mean its
 latest result. RELION itself would give a new number and move the alias; a chain is one set of results with
-fixed names, and ``Trash`` keeps the one before.
+fixed names, and ``Trash`` keeps the one before. What this program has not made is neither moved nor removed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from cryoflow.launch.chain import Step, feeds, find_step, with_numbers
 from cryoflow.launch.fresh import Verdict, judge
 from cryoflow.launch.inputs import input_files
 from cryoflow.launch.job import Outcome, Request, run_job
+from cryoflow.project.markers import ran_in_relion
 from cryoflow.project.names import TRASH, job_number
+from cryoflow.project.record import RECORD, read_record
 from cryoflow.spec import JobSpec
 
 
@@ -83,8 +85,27 @@ def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planne
             if above and plan.verdict.action == "skip":
                 plan = plan._replace(verdict=Verdict("again", f"takes files of {above[0].title}"))
             plans.append(plan)
+            _check_own(plan, project)
     problems.refuse()
     return plans
+
+
+def _check_own(plan: Planned, project: Path) -> None:
+    """Refuse to run a step again where that would cost the user another job."""
+    if plan.verdict.action != "again":
+        return
+    name, mend = plan.directory, "give the step another number or move it away"
+    if ran_in_relion(project / name):
+        raise CryoflowError(f"{name}: RELION has run in it as well, so it is not replaced; {mend}")
+    alias = read_record(project / name)["spec"].get("alias")
+    if alias != plan.spec.alias:
+        other = f"'{alias}'" if alias else "a job without an alias"
+        raise CryoflowError(f"{name}: is {other}, not {plan.step.title}, so it is not replaced; {mend}")
+    old = project / TRASH / name
+    if old.exists() and (ran_in_relion(old) or not (old / RECORD).exists()):
+        raise CryoflowError(
+            f"{TRASH}/{name}: is in the way of {name}, and not made by cryoflow; move it away"
+        )
 
 
 def _missing(plan: Planned, steps: Sequence[Step], project: Path) -> list[str]:
@@ -102,6 +123,7 @@ def run_planned(plan: Planned, project: Path, command: str) -> Outcome:
     continued = plan.directory if plan.verdict.action == "continue" else ""
     spec = plan.spec
     if plan.verdict.action == "again":
+        _check_own(plan, project)
         _discard(project, plan.directory)
         spec = spec.model_copy(update={"number": job_number(plan.directory)})
     return run_job(spec, Request(str(project), command, continued))

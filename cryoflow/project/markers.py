@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -31,3 +32,11 @@ def add_note(directory: Path, command: str, now: datetime) -> None:
     with (directory / "note.txt").open("a", encoding="utf-8") as note:
         note.write(f"\n ++++ Executing new job on {now:%a %b %e %H:%M:%S %Y}\n")
         note.write(f" ++++ with the following command(s): \n{command}\n ++++ \n")
+
+
+def ran_in_relion(directory: Path) -> bool:
+    """Return whether one of RELION's programs has run in a job directory, by its note."""
+    with suppress(OSError):
+        note = (directory / "note.txt").read_text(encoding="utf-8", errors="replace")
+        return any(line.startswith(("`which relion_", "relion_")) for line in note.splitlines())
+    return False
