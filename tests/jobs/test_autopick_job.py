@@ -391,6 +391,29 @@ def test_points_of_a_sweep_share_maps_of_fewer_templates_where_peaks_are_exact(p
     assert len(list((project / ".cryoflow/maps").glob("*.mrcs"))) == 6  # 0.3 and 0.6 look down to 0.2
 
 
+@pytest.mark.parametrize("blobs", [False, True])
+def test_picks_in_double_do_not_depend_on_where_maps_lay(project: Path, blobs: bool) -> None:
+    """Worked out, kept in memory or on disk for a sweep, written and read, or left as candidates."""
+    double: dict[str, Any] = {"compute__precision": "double", "autopicking__picking_threshold": 0}
+    double |= {"autopicking__minimum_inter_particle_distance": 20}
+    if blobs:
+        double |= {"io__use_laplacian_of_gaussian": True, "io__reference_2d": None}
+        double |= {"laplacian__min_diameter_for_log_filter": 40, "laplacian__max_diameter_for_log_filter": 80}
+    pick(project, autopicking__write_fom_maps=True, **double)
+    alone = coordinates(project)
+    kept: dict[str, Any] = {}
+    for number, memory in enumerate((kept, kept, {})):
+        directory = project / f"AutoPick/job02{number}"
+        directory.mkdir()
+        run(spec(**double), JobContext(project, directory, kept=memory))
+        assert coordinates(project, directory.name) == alone
+    pick(project, autopicking__read_fom_maps=True, **double)
+    assert coordinates(project) == alone
+    pick(project, "job011", **double | {"autopicking__picking_threshold": 0.6})
+    pick(project, "job011", **double)
+    assert coordinates(project, "job011") == alone
+
+
 def test_statistics_and_a_wrong_greyscale_are_told(project: Path) -> None:
     result, lines = pick(project)
     assert not any("the references are too" in line for line in lines)
