@@ -416,13 +416,10 @@ class Killed(Exception):
     """Stands for a signal."""
 
 
-@pytest.mark.parametrize("last", [2, 3, 6])
-def test_a_run_killed_while_growing_comes_to_the_same_bytes(
-    project: Path, monkeypatch: pytest.MonkeyPatch, last: int
+def classify_until(
+    project: Path, given: Class2D, job: str, last: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After an iteration written whole: in the middle of growing, and when small classes are filled."""
-    given = spec(8, classes=6)
-    classify(project, given)
+    """Classify, and be killed after an iteration written whole."""
 
     def killed(files: Run, state: State) -> list[Path]:
         paths = write_iteration(files, state)
@@ -433,11 +430,40 @@ def test_a_run_killed_while_growing_comes_to_the_same_bytes(
     with monkeypatch.context() as patch:
         patch.setattr("cryoflow.jobs.class2d.write_iteration", killed)
         with pytest.raises(Killed):
-            classify(project, given, "job016")
+            classify(project, given, job)
+
+
+@pytest.mark.parametrize("last", [2, 3, 6])
+def test_a_run_killed_while_growing_comes_to_the_same_bytes(
+    project: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    """In the middle of growing, and when small classes are filled."""
+    given = spec(8, classes=6)
+    classify(project, given)
+    classify_until(project, given, "job016", last, monkeypatch)
     classify(project, given, "job016", continuing=True)
     for name in ("run_it008_classes.mrcs", "run_it008_classes.star"):
         one, other = (project / f"Class2D/{job}/{name}" for job in ("job015", "job016"))
         assert one.read_bytes().replace(b"job015", b"job016") == other.read_bytes()
+
+
+@pytest.mark.parametrize("iterations", [5, 6])
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_run_killed_while_growing_uses_all_classes_when_it_is_cut_short(
+    project: Path, monkeypatch: pytest.MonkeyPatch, iterations: int, inside: bool
+) -> None:
+    """Where growth is over by then, and so is the filling of small classes."""
+    classify_until(project, spec(20, classes=6), "job015", 4, monkeypatch)
+    assert (shares(project, "job015", 4) > 0).sum() == 4
+    if inside:
+        classify(project, spec(iterations, classes=6), continuing=True)
+    else:
+        io = {"input_images_star_file": None, "continue_from_here": "Class2D/job015/run_it004_optimiser.star"}
+        classify(project, spec(iterations, classes=6, io=io), "job016")
+    name = "job015/run_it005" if inside else "job016/run_ct4_it005"
+    model = read_star(project / f"Class2D/{name}_model.star")["model_classes"]
+    assert isinstance(model, pd.DataFrame)
+    assert (model["rlnClassDistribution"] > 0).all()
 
 
 BAD = {

@@ -74,7 +74,7 @@ def _files(spec: Class2D, context: JobContext, given: Input, begin: Begin) -> Ru
 def _first_state(spec: Class2D, begin: Begin, given: Input, files: Run) -> tuple[State, list[str]]:
     """The state to go on from, or that of a new start, which is written."""
     if begin.state is not None:
-        return begin.state, _written_before(files, begin.state.iteration)
+        return _grown(spec, given, begin.state, begin.planned), _written_before(files, begin.state.iteration)
     seeds, poses = _seeds(spec, given), read_poses(given.table.rows)
     nowhere = torch.full_like(poses.class_index, -1)  # picks come with the number of their reference
     poses = poses._replace(class_index=nowhere)
@@ -83,6 +83,19 @@ def _first_state(spec: Class2D, begin: Begin, given: Input, files: Run) -> tuple
     first = classes_in_use(classes, 0, iterations) if grow else classes
     state = start(given.data, classes, seeds, given.options, poses, first)
     return state, [f"{files.relative}/{path.name}" for path in write_iteration(files, state)]
+
+
+def _grown(spec: Class2D, given: Input, state: State, planned: int) -> State:
+    """A state to go on from, with the classes that a run of as many iterations as now would have in use.
+
+    In one planned longer fewer were, and growth may be over before the first iteration is done.
+    """
+    asked = spec.optimization
+    classes, iterations = asked.number_of_classes, asked.number_of_iterations
+    had, wanted = (classes_in_use(classes, state.iteration, whole) for whole in (planned, iterations))
+    if not asked.grow_classes or wanted <= had or state.iteration == iterations:
+        return state
+    return _filled(spec, given, state, Fill(wanted, 0.0))
 
 
 def _written_before(files: Run, last: int) -> list[str]:

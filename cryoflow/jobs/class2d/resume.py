@@ -26,6 +26,8 @@ class Begin(NamedTuple):
     """First part of the names of the output."""
     inputs: tuple[str, ...]
     """Project-relative."""
+    planned: int = 0
+    """Iterations that the run of the state was to have."""
 
 
 def find_begin(spec: Class2D, context: JobContext) -> Begin:
@@ -70,7 +72,8 @@ def _go_on(spec: Class2D, context: JobContext, path: Path, root: str, own: bool 
             f"{name}: iteration {state.iteration} is done already; ask for more than "
             f"{spec.optimization.number_of_iterations} iterations"
         )
-    return Begin(saved.table, state, root, tuple(context.relative(file) for file in saved.paths))
+    paths = tuple(context.relative(file) for file in saved.paths)
+    return Begin(saved.table, state, root, paths, int(saved.optimiser.get("rlnNumberOfIterations", last)))
 
 
 def _first_inputs(spec: Class2D, context: JobContext) -> tuple[str, ...]:
