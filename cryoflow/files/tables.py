@@ -111,13 +111,17 @@ def require(table: Table, *columns: str, why: str = "") -> None:
     Raises
     ------
     FileError
-        Naming the file and every column that is missing.
+        Naming the file and every column that is missing, or the first row without a name.
     """
     missing = [name for name in columns if name not in table.rows.columns]
     if missing:
         have = ", ".join(map(str, table.rows.columns))
         s = "s" if len(missing) > 1 else ""
         raise FileError(table.path, f"lacks the column{s} {', '.join(missing)}{why}; it has {have}")
+    for name in (name for name in columns if name.endswith("Name")):
+        empty = np.flatnonzero(table.rows[name].to_numpy(object) == "")
+        if empty.size:
+            raise FileError(table.path, f"{name} of row {empty[0] + 1} is empty; take the row out")
 
 
 def require_finite(table: Table, *columns: str) -> None:

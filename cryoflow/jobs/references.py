@@ -61,7 +61,10 @@ def _image_names(path: Path) -> list[str]:
             if isinstance(table, pd.DataFrame) and column in table.columns:
                 if len(table) == 0:
                     raise FileError(path, "holds no references")
-                return table[column].astype(str).tolist()
+                names: list[str] = table[column].astype(str).tolist()
+                if "" in names:
+                    raise FileError(path, f"{column} of row {names.index('') + 1} is empty; take the row out")
+                return names
     raise FileError(path, f"holds no references: no table with {' or '.join(columns)}")
 
 

@@ -317,11 +317,17 @@ def test_no_picks_are_a_result_with_a_hint(project: Path) -> None:
         ({"io__reference_2d": "cube.mrc"}, "is a volume"),
         ({"io__reference_2d": "mics.star"}, "holds no references"),
         ({"io__reference_2d": "empty.mrcs"}, "reference 2 is empty: every pixel is 0"),
+        ({"io__reference_2d": "nan.mrcs"}, "reference 2 has pixels that are not finite numbers"),
+        ({"io__reference_2d": "unnamed.star"}, "unnamed.star: rlnReferenceImage of row 2 is empty"),
     ],
 )
 def test_references_that_do_not_fit_are_refused(project: Path, changes: dict[str, Any], message: str) -> None:
     write_mrc(project / "cube.mrc", np.ones((8, 8, 8), np.float32), PIXEL)
     write_mrc(project / "empty.mrcs", np.stack([particle(), 0 * particle()]).astype(np.float32), PIXEL)
+    broken = np.stack([particle(), np.where(particle() > 0.5, np.nan, 0)]).astype(np.float32)
+    write_mrc(project / "nan.mrcs", broken, PIXEL)
+    unnamed = pd.DataFrame({"rlnReferenceImage": ["000001@refs.mrcs", ""]})
+    write_star(project / "unnamed.star", {"": unnamed})
     with pytest.raises(CryoflowError, match=message):
         pick(project, **changes)
     assert not list((project / "AutoPick/job010").rglob("*_autopick.star"))
@@ -523,6 +529,9 @@ def test_micrographs_outside_the_project_leave_nothing_there(
 
 def test_tables_that_lack_something_are_refused(project: Path) -> None:
     rows = pd.DataFrame({"rlnMicrographName": ["Movies/a.mrc"], **CTF})
+    write_star(project / "mics.star", {"": rows.assign(rlnMicrographName="")})
+    with pytest.raises(CryoflowError, match="rlnMicrographName of row 1 is empty"):
+        pick(project)
     write_star(project / "mics.star", {"": rows.drop(columns="rlnVoltage")})
     with pytest.raises(CryoflowError, match="lacks the column rlnVoltage"):
         pick(project)
