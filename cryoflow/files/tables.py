@@ -7,6 +7,7 @@ that a table came in is kept beside it, and writing goes back to it.
 
 from __future__ import annotations
 
+import re
 from os import PathLike
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -21,6 +22,8 @@ from cryoflow.files.star import Block, StarStyle, read_star, table_block, write_
 from cryoflow.files.vocabulary import find_pixel_size, to_flat, to_optics_style, to_relion_30
 
 _OLD_NAME = {"particles": "images", "micrographs": ""}  # RELION 3.0 calls classified particles images
+
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 TableName = Literal["micrographs", "particles", ""]
 
@@ -111,7 +114,7 @@ def require(table: Table, *columns: str, why: str = "") -> None:
     Raises
     ------
     FileError
-        Naming the file and every column that is missing, or the first row without a name.
+        Naming the file and every column that is missing, or the first row without a name that can be written.
     """
     missing = [name for name in columns if name not in table.rows.columns]
     if missing:
@@ -119,9 +122,11 @@ def require(table: Table, *columns: str, why: str = "") -> None:
         s = "s" if len(missing) > 1 else ""
         raise FileError(table.path, f"lacks the column{s} {', '.join(missing)}{why}; it has {have}")
     for name in (name for name in columns if name.endswith("Name")):
-        empty = np.flatnonzero(table.rows[name].to_numpy(object) == "")
-        if empty.size:
-            raise FileError(table.path, f"{name} of row {empty[0] + 1} is empty; take the row out")
+        for row, value in enumerate(map(str, table.rows[name]), 1):
+            if not value:
+                raise FileError(table.path, f"{name} of row {row} is empty; take the row out")
+            if not value.isascii() and _NOT_UTF8.search(value):
+                raise FileError(table.path, f"{name} of row {row} is not in UTF-8; rename the file")
 
 
 def require_finite(table: Table, *columns: str) -> None:

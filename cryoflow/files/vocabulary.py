@@ -9,6 +9,9 @@ import pandas as pd
 from cryoflow.errors import CryoflowError
 from cryoflow.files.optics import LATER_LABELS
 
+PIXELS_A = (0.01, 100.0)
+"""Pixel sizes that can be meant; others come from columns in the wrong unit, and make images without end."""
+
 _NOMINAL = 10000.0  # magnification at which rlnDetectorPixelSize in micrometres is the pixel size in Angstrom
 _ORIGINS = {
     f"rlnOrigin{axis}{prior}": f"rlnOrigin{axis}{prior}Angst" for axis in "XYZ" for prior in ("", "Prior")
@@ -89,8 +92,10 @@ def to_relion_30(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _positive(size: npt.NDArray[np.float64], source: str) -> npt.NDArray[np.float64]:
-    wrong = np.flatnonzero(~(np.isfinite(size) & (size > 0)))
+    least, most = PIXELS_A
+    wrong = np.flatnonzero(~((size >= least) & (size <= most)))
     if wrong.size:
         row = int(wrong[0])
-        raise CryoflowError(f"the pixel size of row {row + 1} is {size[row]:g} A, by {source}")
+        told = f"the pixel size of row {row + 1} is {size[row]:g} A, by {source}"
+        raise CryoflowError(f"{told}; it must be {least:g} to {most:g} A")
     return size

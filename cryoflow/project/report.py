@@ -31,8 +31,10 @@ class JobReporter(Reporter):
     """
 
     def __init__(self, directory: Path, prefix: str = "", bars: bool = True) -> None:
-        self._out = (directory / "run.out").open("a", encoding="utf-8", buffering=1)
-        self._err = (directory / "run.err").open("a", encoding="utf-8", buffering=1)
+        self._out, self._err = (
+            (directory / name).open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+            for name in ("run.out", "run.err")
+        )
         self._prefix = prefix
         self._bars = bars and sys.stderr.isatty()
 

@@ -231,6 +231,10 @@ def test_a_missing_or_senseless_pixel_size_is_told(tmp_path: Path) -> None:
         CryoflowError, match=r"^the pixel size of row 1 is 0 A, by rlnMagnification and rlnDetectorP"
     ):
         pixel_size(zero)
+    with pytest.raises(
+        CryoflowError, match=r"^the pixel size of row 1 is 1e\+12 A, .*must be 0.01 to 100 A$"
+    ):
+        pixel_size(rows.assign(rlnDetectorPixelSize=1e12, rlnMagnification=1e4))
 
 
 def test_missing_columns_are_all_named(tmp_path: Path) -> None:
@@ -242,6 +246,18 @@ def test_missing_columns_are_all_named(tmp_path: Path) -> None:
         require(table, "rlnImageName", "rlnDefocusU")
     with pytest.raises(FileError, match=r"a.star: lacks the columns rlnDefocusU, rlnDefocusV; it has"):
         require(table, "rlnDefocusU", "rlnDefocusV")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("", "is empty; take the row out"), ("a\udce9.mrc", "is not in UTF-8; rename the file")],
+)
+def test_names_that_cannot_be_used_are_told(tmp_path: Path, name: str, message: str) -> None:
+    rows = pd.DataFrame({"rlnMicrographName": ["\u00e9.mrc", name]}, dtype=object)
+    table = Table(rows, "3.0", tmp_path / "a.star", "")
+    with pytest.raises(FileError, match=f"a.star: rlnMicrographName of row 2 {message}"):
+        require(table, "rlnMicrographName")
+    require(table._replace(rows=rows[:1]), "rlnMicrographName")
 
 
 @pytest.mark.parametrize(

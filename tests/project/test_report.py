@@ -41,6 +41,12 @@ def test_everything_said_stands_in_the_logs(tmp_path: Path, capsys: pytest.Captu
     assert (tmp_path / "run.err").read_text() == "warning: one is dark\nTraceback ...\n"
 
 
+def test_names_that_are_no_text_do_not_stop_a_job(tmp_path: Path) -> None:
+    with JobReporter(tmp_path) as reporter:
+        reporter.warn("a\udce9.mrc: no such file")
+    assert (tmp_path / "run.err").read_text() == "warning: a\\udce9.mrc: no such file\n"
+
+
 def test_lines_come_at_their_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 1000, 4))  # four seconds an item
     monkeypatch.setattr(report.time, "monotonic", lambda: float(next(clock)))
