@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
-from cryoflow.compute.ctf import CtfParameters
+from cryoflow.compute.ctf import CtfParameters, ctf_at
 
 #: Columns without which there is no CTF.
 CTF_NEEDED = ("rlnDefocusU", "rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
@@ -37,3 +38,13 @@ def ctf_parameters(rows: pd.DataFrame, device: str = "cpu") -> CtfParameters:
     )
     arrays = (np.broadcast_to(np.asarray(field, dtype=np.float64), (len(rows),)).copy() for field in fields)
     return CtfParameters(*(torch.from_numpy(array).to(device) for array in arrays))
+
+
+def usable(ctf: CtfParameters) -> Tensor:
+    """Whether parameters make a CTF at all, bool ``(n,)``.
+
+    They do not if one is no finite number, without a voltage, with an amplitude contrast above 1, or with a
+    B-factor that lets the CTF grow without end; looked at where a pixel of 1 A ends.
+    """
+    finest = torch.full_like(ctf.voltage_kv, 0.5)
+    return ctf_at(ctf, finest, finest).isfinite() & (ctf.voltage_kv > 0)

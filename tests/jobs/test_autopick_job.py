@@ -66,7 +66,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def table(project: Path, names: list[str], **columns: Any) -> None:
-    rows = pd.DataFrame({"rlnMicrographName": [f"Movies/{name}.mrc" for name in names], **CTF, **columns})
+    rows = pd.DataFrame({"rlnMicrographName": [f"Movies/{name}.mrc" for name in names], **CTF | columns})
     write_star(project / "mics.star", {"": rows})
 
 
@@ -268,12 +268,19 @@ def test_one_bad_micrograph_leaves_the_others_alone(
 
 
 def test_a_micrograph_without_ctf_values_is_a_failure(project: Path) -> None:
-    table(project, list(SHAPES), rlnDefocusU=[11000.0, math.nan, 11000.0])
+    unusable = {"rlnDefocusU": [11000.0, math.nan, 11000.0], "rlnAmplitudeContrast": [0.1, 0.1, 7.0]}
+    table(project, list(SHAPES), **unusable)
     result, _ = pick(project)
-    assert [one.item for one in result.failures] == ["Movies/b.mrc"]
-    assert "no usable CTF values" in result.failures[0].message
+    assert [one.item for one in result.failures] == ["Movies/b.mrc", "Movies/c.mrc"]
+    assert all("no usable CTF values" in one.message for one in result.failures)
     result, _ = pick(project, "job011", references__are_references_ctf_corrected=False)
     assert not result.failures
+
+
+def test_figures_of_merit_beyond_all_numbers_are_told(project: Path) -> None:
+    write_mrc(project / "refs.mrcs", np.stack([1e38 * particle()] * 2).astype(np.float32), PIXEL)
+    with pytest.raises(CryoflowError, match=r"no micrograph .* its figures of merit are no finite numbers"):
+        pick(project)
 
 
 def test_nothing_that_can_be_picked_from_is_an_error(project: Path) -> None:

@@ -309,6 +309,10 @@ def test_particle_without_defocus_is_set_aside(project: Path) -> None:
     (failure,) = result.failures
     assert failure.item == "000006@Extract/job012/Movies/mic2.mrcs" and "CTF columns" in failure.message
     assert len(read_particles(project / "Class2D/job015/run_it001_data.star").rows) == 2 * EACH - 1
+    values = {"rlnDefocusU": 1e4, "rlnVoltage": [0.0, -2000.0, *[200.0] * 22]}
+    change(project, **values, rlnAmplitudeContrast=[*[0.1] * 23, 10.0])
+    result, _ = classify(project, spec(1))
+    assert [failure.item.partition("@")[0] for failure in result.failures] == ["000001", "000002", "000012"]
     change(project, rlnDefocusU=np.nan)
     result, _ = classify(project, spec(1, ctf={"do_ctf_correction": False}), "job016")
     assert not result.failures
@@ -477,7 +481,7 @@ BAD = {
     "oblong": r"mic1.mrcs: images of 20 x 24 px; classification needs square, even boxes",
     "one particle": "there is only one; give several particles",
     "all the same": "all images are the same",
-    "no numbers": r"000001@Extract/job012/Movies/mic2.mrcs: its CTF columns hold values that are no numbers",
+    "no numbers": r"000001@Extract/job012/Movies/mic2.mrcs: its CTF columns hold values that make no CTF",
     "no such image": "holds 12 images; there is no number 99",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,7 @@ from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.mrc import read_header, read_image
 from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
-from cryoflow.jobs.ctf_columns import CTF_NEEDED, ctf_parameters
+from cryoflow.jobs.ctf_columns import CTF_NEEDED, ctf_parameters, usable
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
 
@@ -114,11 +113,7 @@ def _header_pixel_size(context: JobContext, table: Path, names: list[str]) -> fl
 def _ctfs(rows: pd.DataFrame) -> list[CtfParameters | None]:
     everything = ctf_parameters(rows)
     each = [CtfParameters(*values) for values in zip(*(field.unbind() for field in everything), strict=True)]
-    return [ctf if _usable(ctf) else None for ctf in each]
-
-
-def _usable(ctf: CtfParameters) -> bool:
-    return all(math.isfinite(float(value)) for value in ctf) and float(ctf.voltage_kv) > 0
+    return [ctf if good else None for ctf, good in zip(each, usable(everything).tolist(), strict=True)]
 
 
 def _check_distinct(table: Path, names: list[str], stems: list[str]) -> None:

@@ -114,7 +114,12 @@ class ReferencePicker:
         search = self._search(int(image.shape[0]), int(image.shape[1]), pixel)
         merit = self.spec.autopicking.figure_of_merit
         first_peak = tab.ignore_ctfs_until_first_peak
-        return fom_maps(search, normal, micrograph.ctf, first_peak, merit == "ncc", self.floor)
+        maps = fom_maps(search, normal, micrograph.ctf, first_peak, merit == "ncc", self.floor)
+        if not bool(maps.fom.sum().isfinite()):
+            raise CryoflowError(
+                "its figures of merit are no finite numbers; are pixels, its own or references', huge?"
+            )
+        return maps
 
     def pick(self, micrograph: Micrograph, maps: Maps) -> Picks:
         """See `Picker`."""

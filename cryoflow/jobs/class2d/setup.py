@@ -16,7 +16,7 @@ from cryoflow.files.tables import Table, pixel_size, require
 from cryoflow.jobs.class2d.memory import tell_memory
 from cryoflow.jobs.class2d.source import group_names, make_ctf, make_data
 from cryoflow.jobs.class2d_memory import CACHE_BYTES
-from cryoflow.jobs.ctf_columns import CTF_NEEDED
+from cryoflow.jobs.ctf_columns import CTF_NEEDED, usable
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import Class2D
 
@@ -26,7 +26,7 @@ SMALL_GROUP = 10
 """Particles below which a group's noise is poorly known."""
 SCAN = 512
 IMAGE_BROKEN = "its image holds values that are no numbers (NaN or infinite)"
-CTF_BROKEN = "its CTF columns hold values that are no numbers (NaN or infinite)"
+CTF_BROKEN = "its CTF columns hold values that make no CTF (NaN, or out of range)"
 
 
 class Input(NamedTuple):
@@ -156,7 +156,7 @@ def _scan(context: JobContext, table: Table, options: Options) -> Scan:
 def _broken(table: Table, scan: Scan, needs_ctf: bool) -> list[str]:
     """Why each particle cannot be used; empty for those that can."""
     pixels = torch.isnan(scan.mean).tolist()
-    ctf = ~torch.stack(list(make_ctf(table.rows, needs_ctf))).isfinite().all(0)
+    ctf = ~usable(make_ctf(table.rows, True)) if needs_ctf else torch.zeros_like(scan.mean, dtype=torch.bool)
     return [
         IMAGE_BROKEN if image else CTF_BROKEN if value else ""
         for image, value in zip(pixels, ctf.tolist(), strict=True)

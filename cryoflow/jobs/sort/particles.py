@@ -13,7 +13,7 @@ from cryoflow.compute.residual import CtfOptions, Poses
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, split_image_name
 from cryoflow.files.tables import Table, pixel_size, read_particles, require
-from cryoflow.jobs.ctf_columns import CTF_NEEDED, ctf_parameters
+from cryoflow.jobs.ctf_columns import CTF_NEEDED, ctf_parameters, usable
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Sort
 
@@ -65,6 +65,8 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
     wanted += CTF_NEEDED if spec.reference.are_references_ctf_corrected else []
     require(table, *wanted)
     _check_numbers(table, [*wanted[1:], "rlnOriginX", "rlnOriginY"])
+    if spec.reference.are_references_ctf_corrected:
+        _check_ctf(table)
     pixels = pixel_size(table)
     if np.ptp(pixels) > PIXEL_TOLERANCE * pixels[0]:
         raise FileError(name, f"particles of several pixel sizes ({pixels.min():g} to {pixels.max():g} A)")
@@ -93,13 +95,23 @@ def _classes(table: Table, references: int) -> npt.NDArray[np.int64]:
 
 
 def _check_numbers(table: Table, columns: list[str]) -> None:
-    """Refuse what is not finite, and a voltage that is none: all scores would be lost to one such row."""
+    """Refuse what is not finite: all scores would be lost to one such row."""
     for column in columns:
         values = table.rows.get(column, pd.Series(0.0, index=table.rows.index)).to_numpy(np.float64)
-        bad = ~np.isfinite(values) if column != "rlnVoltage" else ~((values > 0) & np.isfinite(values))
+        bad = ~np.isfinite(values)
         if bad.any():
             row = int(bad.argmax())
             raise FileError(table.path, f"{column} of row {row + 1} is {values[row]:g}; leave the row out")
+
+
+def _check_ctf(table: Table) -> None:
+    bad = ~usable(ctf_parameters(table.rows)).numpy()
+    if bad.any():
+        row = int(bad.argmax())
+        values = ", ".join(f"{name} {table.rows[name].iloc[row]:g}" for name in CTF_NEEDED[1:])
+        raise FileError(
+            table.path, f"the CTF columns of row {row + 1} make no CTF ({values}); leave the row out"
+        )
 
 
 def poses_of(rows: pd.DataFrame, classes: npt.NDArray[np.int64], device: str) -> Poses:
