@@ -24,8 +24,10 @@ def smooth(image: Floats, resolution: float) -> Floats:
 
 
 def stretch(image: Floats, low: float = 0.5, high: float = 99.5) -> Grey:
-    """Map the range between two percentiles to 0 .. 255; a flat image becomes black."""
-    bottom, top = np.percentile(image, (low, high))
+    """Map the range between two percentiles to 0 .. 255; a flat image becomes black, and so does NaN."""
+    finite = image[np.isfinite(image)].astype(np.float64)
+    bottom, top = np.percentile(finite, (low, high)) if finite.size else (0, 0)
     if not top > bottom:
         return np.zeros(image.shape, np.uint8)
-    return np.asarray(np.rint(np.clip((image - bottom) / (top - bottom), 0, 1) * 255).astype(np.uint8))
+    scaled = (np.nan_to_num(image, nan=bottom, posinf=np.inf, neginf=-np.inf) - bottom) / (top - bottom)
+    return np.asarray(np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8))

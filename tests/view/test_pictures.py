@@ -45,6 +45,16 @@ def test_stretching_spans_the_range() -> None:
     assert not stretch(np.full((4, 5), 7, np.float32)).any()
 
 
+def test_stretching_leaves_out_what_is_no_number() -> None:
+    image = np.linspace(-3, 5, 201, dtype=np.float32).reshape(3, 67)
+    grey = stretch(image, 0, 100)
+    image[1, 5:9] = np.nan, np.inf, -np.inf, 3e38
+    broken = stretch(image, 0, 99)
+    assert broken[1, 5:9].tolist() == [0, 255, 0, 255]
+    assert np.abs(broken[2, :60].astype(int) - grey[2, :60]).max() <= 5
+    assert not stretch(np.full((4, 5), np.nan, np.float32)).any()
+
+
 def test_values_run_from_red_to_blue_and_stop_there() -> None:
     colours = value_colours(np.array([-1, 0, 0.5, 1, 7]), blue=1, red=0)
     assert colours[0] == colours[1] == RED and colours[3] == colours[4] == BLUE
