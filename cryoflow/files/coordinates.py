@@ -86,7 +86,7 @@ def read_suffix_file(path: str | PathLike[str]) -> str:
         When the file cannot be read or has not just one line.
     """
     lines = read_bytes(path).decode("utf-8", "surrogateescape").strip().splitlines()
-    if len(lines) != 1:
+    if len(lines) != 1 or "\0" in lines[0]:
         raise FileError(path, "expected one line that names a STAR file of micrographs")
     return lines[0]
 

@@ -92,11 +92,12 @@ def test_what_is_wrong_is_told(project: Path) -> None:
     ):
         read_coordinate_list(folder, project)
     suffix = folder / "coords_suffix_autopick.star"
-    suffix.write_text("two\nlines\n")
-    with pytest.raises(
-        FileError, match=r"autopick.star: expected one line that names a STAR file of micrographs$"
-    ):
-        read_coordinate_list(suffix, project)
+    for text in ("two\nlines\n", "compr\0ssed"):
+        suffix.write_text(text)
+        with pytest.raises(
+            FileError, match=r"autopick.star: expected one line that names a STAR file of micrographs$"
+        ):
+            read_coordinate_list(suffix, project)
     suffix.write_text("gone.star\n")
     with pytest.raises(FileError, match=r"gone.star: no such file$"):
         read_coordinate_list(suffix, project)
