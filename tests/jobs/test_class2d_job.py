@@ -303,6 +303,43 @@ def test_nan_image_is_set_aside(project: Path) -> None:
     assert "000004@Extract/job012/Movies/mic1.mrcs" not in set(data["rlnImageName"])
 
 
+@pytest.mark.parametrize("how", ["missing", "cut", "folder", "fewer"])
+def test_particles_of_a_stack_that_cannot_be_read_are_set_aside(project: Path, how: str) -> None:
+    stack = project / "Extract/job012/Movies/mic1.mrcs"
+    content, images = stack.read_bytes(), read_stack(stack)
+    stack.unlink()
+    if how == "cut":
+        stack.write_bytes(content[:-1])
+    elif how == "folder":
+        stack.mkdir()
+    elif how == "fewer":
+        write_mrc(stack, images[:-1], PIXEL)
+    result, _ = classify(project, spec(1))
+    lost = [f"{number:06d}@Extract/job012/Movies/mic1.mrcs" for number in range(1, EACH + 1)]
+    assert [failure.item for failure in result.failures] == (lost[-1:] if how == "fewer" else lost)
+    why = {
+        "missing": "no such file",
+        "cut": "truncated: ",
+        "folder": "cannot be read",
+        "fewer": "its stack holds",
+    }
+    assert all(failure.message.startswith(why[how]) for failure in result.failures)
+    kept = read_particles(project / "Class2D/job015/run_it001_data.star").rows
+    assert len(kept) == 2 * EACH - len(result.failures)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_run_does_not_go_on_without_particles_it_began_with(project: Path, inside: bool) -> None:
+    classify(project, spec(1))
+    stack = project / "Extract/job012/Movies/mic1.mrcs"
+    images = read_stack(stack)
+    images[3, 4, 5] = np.nan
+    write_mrc(stack, images, PIXEL)
+    io = {"input_images_star_file": None, "continue_from_here": "Class2D/job015/run_it001_optimiser.star"}
+    with pytest.raises(CryoflowError, match=r"^000004@.*mic1.mrcs: its image holds .* began with"):
+        classify(project, spec(2) if inside else spec(2, io=io), "job015" if inside else "job016", inside)
+
+
 def test_particle_without_defocus_is_set_aside(project: Path) -> None:
     change(project, rlnDefocusU=[1e4] * 5 + [np.nan] + [1e4] * 18)
     result, _ = classify(project, spec(1))
@@ -475,14 +512,13 @@ BAD = {
     "too many classes": r"fewer particles \(24\) than the 25 classes",
     "wide mask": r"boxes of 24 px are 96 A wide, less than the mask diameter of 100 A",
     "no ctf": "lacks the column rlnVoltage",
-    "no stack": "mic9.mrcs",
+    "no stack": r"no2.mrcs: no such file in the project .*, and no other particle can be used",
     "two pixel sizes": r"several pixel sizes \(4 to 5 A\)",
     "two boxes": "boxes of 20 px where Extract/job012/Movies/mic2.mrcs has 24 px",
     "oblong": r"mic1.mrcs: images of 20 x 24 px; classification needs square, even boxes",
     "one particle": "there is only one; give several particles",
     "all the same": "all images are the same",
     "no numbers": r"000001@Extract/job012/Movies/mic2.mrcs: its CTF columns hold values that make no CTF",
-    "no such image": "holds 12 images; there is no number 99",
 }
 
 
@@ -500,7 +536,7 @@ def test_bad_input_gets_one_clear_line(project: Path, case: str) -> None:
     elif case == "no ctf":
         write_star(path, {"": table.drop(columns="rlnVoltage")})
     elif case == "no stack":
-        write_star(path, {"": table.assign(rlnImageName=table["rlnImageName"].str.replace("mic1", "mic9"))})
+        write_star(path, {"": table.assign(rlnImageName=table["rlnImageName"].str.replace("mic", "no"))})
     elif case == "two pixel sizes":
         write_star(path, {"": table.assign(rlnDetectorPixelSize=[4.0] * 12 + [5.0] * 12)})
     elif case in ("two boxes", "oblong"):
@@ -512,11 +548,8 @@ def test_bad_input_gets_one_clear_line(project: Path, case: str) -> None:
     elif case == "all the same":
         for mic in ("mic1", "mic2"):
             write_mrc(project / f"Extract/job012/Movies/{mic}.mrcs", np.ones((EACH, BOX, BOX)), PIXEL)
-    elif case == "no numbers":
-        write_star(path, {"": table.assign(rlnDefocusU=np.nan)})
     else:
-        names = table["rlnImageName"].str.replace("000004", "000099")
-        write_star(path, {"": table.assign(rlnImageName=names)})
+        write_star(path, {"": table.assign(rlnDefocusU=np.nan)})
     with pytest.raises(CryoflowError, match=BAD[case]) as error:
         classify(project, given)
     assert "\n" not in str(error.value)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cryoflow.compute.class2d import Fill, State, classes_in_use, iterate, reseed_empty, start, to_fill
 from cryoflow.compute.class2d.grid import next_perturbation
+from cryoflow.errors import CryoflowError
 from cryoflow.files.seeds import seed_for
 from cryoflow.jobs.class2d.exact import forget_states
 from cryoflow.jobs.class2d.output import Run, convergence_path, iteration_path, write_iteration
@@ -28,6 +29,9 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
     """Classify, writing every iteration; go on from an earlier iteration where asked to."""
     begin = find_begin(spec, context)
     given = prepare_input(spec, context, begin.table)
+    if begin.state is not None and given.failures:
+        item, why = given.failures[0]
+        raise CryoflowError(f"{item}: {why}; a run cannot go on without particles that it began with")
     files = _files(spec, context, given, begin)
     state, written = _first_state(spec, begin, given, files)
     teller = Teller(context.report, given.options, spec.optimization.number_of_iterations - state.iteration)

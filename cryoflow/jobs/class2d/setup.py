@@ -48,7 +48,7 @@ class Scan(NamedTuple):
 
 
 def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
-    """Check the table and all images; set broken images aside.
+    """Check the table and all images; set broken and unreadable images aside.
 
     Raises
     ------
@@ -59,6 +59,7 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
     if len(table.rows) == 0:
         raise FileError(name, "holds no particles to classify")
     require(table, "rlnImageName", *(CTF_NEEDED if spec.ctf.do_ctf_correction else ()))
+    table, unreadable = _without_broken(table, _unreadable(context, table))
     options = _options(spec, name, _pixel_size(table, name), _box(context, table))
     tell_memory(spec, context, len(table.rows), options.box)
     scan = _scan(context, table, options)
@@ -80,7 +81,7 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
         options,
     )
     _warn_groups(context, data, groups)
-    return Input(table, groups, data, options, failures)
+    return Input(table, groups, data, options, unreadable + failures)
 
 
 def _options(spec: Class2D, name: str, pixel_size_a: float, box: int) -> Options:
@@ -117,6 +118,21 @@ def _pixel_size(table: Table, name: str) -> float:
             f"particles of several pixel sizes ({sizes.min():g} to {sizes.max():g} A); rescale them to one",
         )
     return float(sizes[0])
+
+
+def _unreadable(context: JobContext, table: Table) -> list[str]:
+    """Why each image cannot be read, by the headers of all stacks; empty for those that can."""
+    stacks: dict[str, tuple[int, str]] = {}
+    found = []
+    for index, stack in map(split_image_name, table.rows["rlnImageName"].astype(str)):
+        if stack not in stacks:
+            try:
+                stacks[stack] = read_header(context.resolve(stack)).nz, ""
+            except FileError as error:
+                stacks[stack] = 0, error.message
+        images, why = stacks[stack]
+        found.append(why or ("" if index < images else f"its stack holds {images} images"))
+    return found
 
 
 def _box(context: JobContext, table: Table) -> int:
