@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
 from cryoflow.errors import CryoflowError, SpecError
@@ -51,6 +53,10 @@ def _select(spec: Select, context: JobContext) -> JobResult:
         raise KeyboardInterrupt
     if what != 5:
         (context.project / name).write_text(f"{what} {context.device} {context.continuing}\n")
+    if what == 8:
+        torch.empty(1 << 60)
+    if what == 9:
+        np.empty(1 << 50)
     if what == 7:
         raise CryoflowError("no more paper")
     failures = (Failure("a.mrc", "truncated"),) if what == 6 else ()
@@ -137,6 +143,8 @@ def test_same_job_twice_differs_in_timings_only(project: Path) -> None:
     [
         (1, "stopped by ValueError: a mistake of ours; the traceback is in Select/job014/run.err", True),
         (2, "Extract/job012/particles.star: no column rlnImageName; extract first", False),
+        (8, "too little memory for these settings; coarser ones, or fewer workers, need less (Runtime", True),
+        (9, "too little memory for these settings; coarser ones, or fewer workers, need less (Memory", True),
         (5, "Select/job014/particles.star: no such file in the project", False),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 import traceback
@@ -160,8 +161,7 @@ class _Job:
             raise
         except Exception as error:
             self.report.trace(traceback.format_exc())
-            what = " ".join(f"{type(error).__name__}: {error}".split())
-            why = f"stopped by {what}; the traceback is in {self.name}/run.err"
+            why = f"{_cause(error)}; the traceback is in {self.name}/run.err"
             return self._put_back(why) or self._failed(why)
         return Outcome(self.name, 2 if self.result.failures else 0, self.result.summary)
 
@@ -275,6 +275,14 @@ def _directory(project: Path, spec: JobSpec, request: Request, device: str, held
     if spec.alias and not (directory.parent / spec.alias).exists():
         link_alias(directory, spec.alias)  # a run that was killed between the two
     return directory
+
+
+def _cause(error: Exception) -> str:
+    """What to tell about an error that nobody foresaw."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, MemoryError) or re.search("allocate|out of memory|bad_alloc", str(error), re.I):
+        return f"too little memory for these settings; coarser ones, or fewer workers, need less ({what})"
+    return f"stopped by {what}"
 
 
 def _check_inputs(project: Path, names: Iterable[str]) -> None:
