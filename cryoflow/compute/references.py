@@ -107,5 +107,22 @@ def _at_pixel_size(images: Tensor, old_a: float, new_a: float) -> Tensor:
     if abs(old_a - new_a) <= 1e-3:
         return images
     old = images.shape[-1]
-    new = 2 * math.floor(old // 2 * (old_a / new_a) + 0.5)
+    new = resized_box(old, old_a, new_a)
     return resize(images, new, new) * min(1.0, old / new)
+
+
+def resized_box(old: int, old_a: float, new_a: float) -> int:
+    """Side of references of ``old`` pixels at another pixel size: ``2 round(old / 2 * old_a / new_a)``.
+
+    Raises
+    ------
+    CryoflowError
+        When nothing would be left of them.
+    """
+    new = 2 * math.floor(old // 2 * (old_a / new_a) + 0.5)
+    if new < 2:
+        raise CryoflowError(
+            f"references of {old} pixels of {old_a:g} A are less than 2 pixels of {new_a:g} A; "
+            "is one of the pixel sizes wrong?"
+        )
+    return new

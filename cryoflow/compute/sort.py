@@ -15,6 +15,7 @@ from torch.nn.functional import one_hot, pad
 
 from cryoflow.compute.extract import rescale
 from cryoflow.compute.fourier import shells
+from cryoflow.compute.references import resized_box
 
 SAME_PIXEL = 1e-3
 """Pixel sizes that differ by no more than this, in A, are taken as equal."""
@@ -47,13 +48,13 @@ def sorting_radius_squared(references: Tensor) -> float:
 def at_pixel_size(references: Tensor, old_a: float, new_a: float) -> Tensor:
     """Fourier-resize ``(refs, n, n)`` references from ``old_a`` to ``new_a`` A per pixel.
 
-    The box becomes ``2 round(n / 2 * old_a / new_a)``. Enlarged references are divided by the factor:
+    The box becomes that of `resized_box`. Enlarged references are divided by the factor:
     averages of particles that were shrunk before normalisation have a smaller standard deviation.
     """
     if abs(old_a - new_a) <= SAME_PIXEL:
         return references
     old = references.shape[-1]
-    new = 2 * int(old // 2 * old_a / new_a + 0.5)
+    new = resized_box(old, old_a, new_a)
     return rescale(references, new) * min(1.0, old / new)
 
 

@@ -17,7 +17,10 @@ from torch import Tensor
 
 from cryoflow.compute.fourier import good_size
 from cryoflow.compute.partial_dft import FoldedBasis, folded_basis, forward, with_origin
+from cryoflow.errors import CryoflowError
 
+LEAST = 4
+"""Samples a side below which there is nothing left to search."""
 LARGEST_PRIME = 43
 """RELION's limit for the prime factors of a work size."""
 LARGEST_SQUARE = 1024
@@ -102,9 +105,19 @@ def work_grid(
         Resolution of the references in A; None for no low-pass.
     shrink : float
         RELION's shrink factor: 0 for the size that the low-pass asks for, else the fraction of the full size.
+
+    Raises
+    ------
+    CryoflowError
+        When next to nothing is left.
     """
     size = max(height, width)
     wanted = band_size(size, pixel_size_a, lowpass_a) if shrink == 0 else _even(shrink * size)
+    if wanted < LEAST:
+        raise CryoflowError(
+            f"{size} pixels of {pixel_size_a:g} A would be shrunk to {max(wanted, 0)}; give a finer low-pass "
+            "or resolution, or a larger shrink factor"
+        )
     work = min(relion_work_size(wanted, size), size)
     spacing = size / work
     if work <= LARGEST_SQUARE and min(height, width) >= NEARLY_SQUARE * size:

@@ -29,6 +29,7 @@ class Io(Section):
         "Pixel size in micrographs (A)",
         "angpix",
         unit="A",
+        low=0.01,
         high=100,
         help="Only for tables that do not tell it; off: as the STAR file says.",
     )
@@ -138,6 +139,7 @@ class References(Section):
         "Pixel size in references (A)",
         "angpix_ref",
         unit="A",
+        low=0.01,
         high=100,
         help="Class averages of rescaled particles have larger pixels than the micrographs; off: the same.",
     )
@@ -152,7 +154,7 @@ class References(Section):
         "psi_sampling_autopick",
         5.0,
         unit="deg",
-        above=0,
+        low=0.01,
         high=360,
         help="References are turned in steps of this angle; halving it doubles the time.",
     )
@@ -192,6 +194,7 @@ class Autopicking(Section):
         100.0,
         unit="A",
         low=0,
+        high=100_000,
         help="Of picks closer than this one is kept; somewhat less than the particle's diameter.",
     )
     maximum_stddev_noise: float | None = positive_or_off(

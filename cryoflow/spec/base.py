@@ -127,10 +127,18 @@ class Compute(Section):
         help="auto (a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU.",
     )
     threads: int | None = own_field(
-        "Threads", None, low=1, help="CPU threads per worker; none: all cores, shared out among the workers."
+        "Threads",
+        None,
+        low=1,
+        high=1024,
+        help="CPU threads per worker; none: all cores, shared out among the workers.",
     )
     workers: int = own_field(
-        "Workers", 1, low=1, help="AutoPick and Extract: how many share the micrographs between them."
+        "Workers",
+        1,
+        low=1,
+        high=1024,
+        help="AutoPick and Extract: how many share the micrographs between them.",
     )
     seed: int = own_field(
         "Seed", 0, low=0, help="Same seed, input, device and number of threads: the same bytes."

@@ -130,7 +130,7 @@ class Sampling(Section):
         "psi_sampling",
         6.0,
         unit="deg",
-        above=0,
+        low=0.01,
         high=180,
         help="Finest step of the in-plane angle; 5 to 6 degrees is usual.",
     )
@@ -140,6 +140,7 @@ class Sampling(Section):
         5.0,
         unit="pix",
         low=0,
+        high=1000,
         help="Largest shift tried, around the one found in the iteration before.",
     )
     offset_search_step: float = field(
@@ -147,7 +148,8 @@ class Sampling(Section):
         "offset_step",
         1.0,
         unit="pix",
-        above=0,
+        low=0.01,
+        high=20,
         help="Finest step of the shifts.",
     )
     fine_search: str = own_field(

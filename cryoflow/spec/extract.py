@@ -77,7 +77,7 @@ class Io(Section):
         "angpix",
         1.0,
         unit="A",
-        above=0,
+        low=0.01,
         high=100,
         help="Pixel size of the micrograph, before rescaling; used when it is set manually.",
     )
@@ -137,6 +137,7 @@ class ExtractTab(Section):
         128,
         unit="pixels",
         low=2,
+        high=4096,
         even=True,
         help="Side of the box after rescaling; the pixel size grows by box / this.",
     )

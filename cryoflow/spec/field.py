@@ -130,8 +130,10 @@ def own_field(label: str, default: Any = ..., **known: Any) -> Any:
 
 
 def positive_or_off(relion_label: str, key: str | None, default: float | None = None, **known: Any) -> Any:
-    """Declare a number above 0 that is switched off (None) by RELION's -1, by 0, or by none; see `field`."""
-    return field(relion_label, key, default, off=NOT_POSITIVE, above=0, **known)
+    """Declare a number above 0, or from ``low`` on, that is switched off (None) by RELION's -1, by 0, or by
+    none; see `field`."""
+    above = None if "low" in known else 0
+    return field(relion_label, key, default, off=NOT_POSITIVE, above=above, **known)
 
 
 def section(heading: str, tab: type, *, relion_heading: str = "") -> Any:

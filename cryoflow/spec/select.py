@@ -142,6 +142,7 @@ class Duplicates(Section):
         "Pixel size before extraction (A)",
         "image_angpix",
         unit="A",
+        low=0.01,
         high=100,
         help="Micrograph pixel size, when the particle table does not tell it; off: as the table says.",
     )

@@ -38,6 +38,7 @@ class Reference(Section):
         "Pixel size in references (A)",
         "angpix_ref",
         unit="A",
+        low=0.01,
         high=100,
         help="Off: that of the particles; where boxes differ, what the file of the references says.",
     )
@@ -85,12 +86,14 @@ class Scores(Section):
         "Particle diameter (A)",
         None,
         unit="A",
+        low=10,
         help="Largest diameter of the particle; off: that of the references' mask.",
     )
     micrograph_pixel_size: float | None = positive_or_off(
         "Pixel size of the micrographs (A)",
         None,
         unit="A",
+        low=0.01,
         high=100,
         help="Pixel size of the micrographs on disk; off: what their headers say.",
     )

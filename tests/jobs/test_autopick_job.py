@@ -324,6 +324,8 @@ def test_no_picks_are_a_result_with_a_hint(project: Path) -> None:
         ({"io__reference_2d": "cube.mrc"}, "is a volume"),
         ({"io__reference_2d": "mics.star"}, "holds no references"),
         ({"io__reference_2d": "empty.mrcs"}, "reference 2 is empty: every pixel is 0"),
+        ({"references__pixel_size_in_references": 0.01}, "pixels of 0.01 A are less than 2 pixels of 4 A"),
+        ({"references__lowpass_filter_references": 1e4}, "161 pixels of 4 A would be shrunk to 0|150 pixels"),
         ({"io__reference_2d": "nan.mrcs"}, "reference 2 has pixels that are not finite numbers"),
         ({"io__reference_2d": "unnamed.star"}, "unnamed.star: rlnReferenceImage of row 2 is empty"),
     ],

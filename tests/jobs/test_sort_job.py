@@ -9,7 +9,7 @@ from particle_project import context, extract_spec, make_project
 from scipy import stats
 
 from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
-from cryoflow.errors import FileError
+from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_images, read_stack, write_mrc
 from cryoflow.files.star import write_star
 from cryoflow.files.tables import Table, read_particles, write_table
@@ -136,6 +136,11 @@ def test_references_of_another_pixel_size_are_resized(project: Path, told: str) 
     given = {"pixel_size_in_references": pixel} if told == "field" else {}
     scores, _ = sort(project, reference=given)
     assert np.corrcoef(scores, expected)[0, 1] > 0.9
+
+
+def test_references_of_next_to_no_pixels_are_told(project: Path) -> None:
+    with pytest.raises(CryoflowError, match=r"pixels of 0.01 A are less than 2 pixels of 2 A; is one of the"):
+        sort(project, reference={"pixel_size_in_references": 0.01})
 
 
 def test_model_of_a_renamed_job_and_mrcs_stack_give_the_same(project: Path) -> None:

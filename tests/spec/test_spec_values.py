@@ -90,6 +90,9 @@ def test_whole_numbers() -> None:
         box(64.5)
     with pytest.raises(SpecError, match="129 is out of range; allowed: >= 2, even"):
         box(129)
+    io = {"micrograph_star_file": "m", "input_coordinates": "c"}
+    with pytest.raises(SpecError, match="is out of range; allowed: 2 to 4096, even"):
+        parse_spec({"job": "Extract", "io": io, "extract": {"re_scaled_size": 10**6}})
     assert pick(compute={"seed": str(2**53)}).compute.seed == 2**53
     assert pick_problem(compute={"seed": "1e18"}) == "spec: compute > seed: 1e+18 is too large"
 
