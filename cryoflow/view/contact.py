@@ -31,9 +31,9 @@ class Part(NamedTuple):
 
 
 def parts(rows: pd.DataFrame) -> list[Part]:
-    """The first, best and worst rows; none where no column tells good from bad."""
+    """The first, best and worst rows; none where no column tells good from bad, or there are no images."""
     column = next((name for name in SCORES if name in rows.columns), None)
-    if column is None or rows.empty:
+    if column is None or rows.empty or "rlnImageName" not in rows.columns:
         return []
     best_first = rows.sort_values(column, ascending=SCORES[column], kind="stable")
     return [

@@ -146,7 +146,7 @@ def _draw_particles(
     table: Path, project: Path, pictures: dict[str, Callable[[pd.DataFrame], pd.DataFrame]]
 ) -> list[Path]:
     rows = read_particles(table).rows
-    if rows.empty:
+    if rows.empty or "rlnImageName" not in rows.columns:
         return []
     drawn = []
     for name, choose in pictures.items():

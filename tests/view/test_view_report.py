@@ -211,6 +211,13 @@ def test_selected_particles_are_a_sheet(tmp_path: Path) -> None:
     assert path.name == "particles.png"
 
 
+def test_particles_without_images_have_no_sheet(tmp_path: Path) -> None:
+    table = tmp_path / "Select/job014/particles.star"
+    rows = particles(tmp_path, table, 3, rlnAutopickFigureOfMerit=[0.1, 0.2, 0.3])
+    write_star(table, {"": rows.drop(columns="rlnImageName")})
+    assert report("Select", table.parent, tmp_path) == []
+
+
 @pytest.mark.parametrize("job", ["Select", "Class2D", "Import"])
 def test_jobs_without_pictures_have_none(tmp_path: Path, job: str) -> None:
     assert report(job, tmp_path, tmp_path) == []
