@@ -29,6 +29,8 @@ class Thresholds(NamedTuple):
     least_mean: float | None = None
     between_samples: bool = False
     """Positions at the tops of parabolas, instead of at the samples."""
+    keep_best: bool = False
+    """Of picks closer than the distance the best stays; as RELION does, some drop each other."""
 
 
 class Picks(NamedTuple):
@@ -98,9 +100,12 @@ def pick_gated(gated: Gated, thresholds: Thresholds) -> Picks:
     """Pick particles from candidates that have passed the gates of these thresholds."""
     spacing = gated.candidates.sampling.spacing
     radius, distance = thresholds.cluster_radius / spacing, thresholds.least_distance / spacing
-    chosen = gated.apart.keep(distance).nonzero()[0]
-    chosen = chosen[Pruning(gated.points.take(chosen, 1), radius).keep(distance)]
-    chosen = chosen[keep_lonely(gated.points.take(chosen, 1), distance)]
+    if thresholds.keep_best:
+        chosen = Pruning(gated.points, math.inf).keep(distance).nonzero()[0]
+    else:
+        chosen = gated.apart.keep(distance).nonzero()[0]
+        chosen = chosen[Pruning(gated.points.take(chosen, 1), radius).keep(distance)]
+        chosen = chosen[keep_lonely(gated.points.take(chosen, 1), distance)]
     picked = torch.from_numpy(gated.passed[chosen]).to(gated.candidates.row.device)
     return _picks(gated.candidates.where(picked), thresholds.between_samples)
 

@@ -110,6 +110,21 @@ def test_pruning_is_that_of_plain_loops(count: int, distance: float, radius: flo
     assert Pruning(np.stack((y, x)), radius).keep(distance).nonzero()[0].tolist() == expected
 
 
+@pytest.mark.parametrize("distance", [0, 4, 9])
+def test_the_best_of_picks_too_close_stays_whatever_the_clusters(distance: int) -> None:
+    maps = random_maps(2, 2.0)
+    t = Thresholds(0.1, 2 * distance, 5, 8, keep_best=True)
+    kept: list[Peak] = []
+    for peak in sorted((peak for peaks in slow_peaks(maps, t) for peak in peaks), reverse=True):
+        if all(squared(peak, other) >= distance**2 for other in kept):
+            kept.append(peak)
+    picks = find_peaks(maps, t)
+    assert picks.fom.tolist() == [fom for fom, *_ in kept]
+    assert picks.y.tolist() == [2.0 * y for _, _, y, _ in kept]
+    # RELION's way loses some of the best where they are many
+    assert len(kept) > len(find_peaks(maps, t._replace(keep_best=False)).fom) or distance == 0
+
+
 def test_equal_neighbours_are_both_dropped_or_both_kept() -> None:
     points = np.array([[0, 0, 0], [0, 5, 20]])
     assert keep_lonely(points, 5).tolist() == [False, False, True]

@@ -222,6 +222,7 @@ class ReferencePicker:
             tab.maximum_stddev_noise,
             tab.minimum_avg_noise,
             tab.subpixel_peaks,
+            keep_best=tab.figure_of_merit != "relion",
         )
 
     def _search(self, height: int, width: int, pixel_size_a: float) -> Search:
