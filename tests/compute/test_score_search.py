@@ -102,6 +102,9 @@ def test_features_do_not_tell_the_level_of_the_background() -> None:
     for before, after in zip(here, there, strict=True):
         torch.testing.assert_close(after, before, rtol=0, atol=1e-4)
     assert float(here.maximum.min()) > 1
+    none = torch.zeros(0, dtype=torch.float64)
+    nowhere = measure(views[0], views[0], middle, (none, none), 0.2 * DIAMETER).features
+    assert all(feature.shape == (0,) for feature in nowhere)
 
 
 def ring_power(image: torch.Tensor) -> np.ndarray:

@@ -18,6 +18,7 @@ from cryoflow.jobs.sort import run
 from cryoflow.jobs.sort.labels import read_labels
 from cryoflow.jobs.sort.score_micrograph import Round
 from cryoflow.jobs.sort.scores import unseen_chance
+from cryoflow.learn.score.score_model import self_taught
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import CTF_TABLE, REFERENCES, simulate_project
@@ -138,6 +139,31 @@ def test_too_few_particles_to_learn_from_are_told(project: Path) -> None:
     assert table["cryoflowProbability"].between(0, 1).all()
 
 
+def test_where_picks_hold_no_noise_unpicked_places_show_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = read_particles(project / PARTICLES).rows
+    picked = np.flatnonzero(truth(rows, project))[::2]
+    write_star(project / "half.star", {"": rows.iloc[picked]})
+    taught: dict[str, torch.Tensor] = {}
+
+    def spy(features: torch.Tensor, chance: torch.Tensor, fold: torch.Tensor, *rest: Any) -> Any:
+        taught.update(features=features, chance=chance, only=fold == -1)
+        return self_taught(features, chance, fold, *rest)
+
+    monkeypatch.setattr(module, "teaches", lambda chance: True)
+    monkeypatch.setattr(module, "self_taught", spy)
+    table, _ = score(project, "Sort/job060", "half.star")
+    only, chance = taught["only"], taught["chance"]
+    assert (~only).sum() == len(picked) == len(table) and table["cryoflowLogOdds"].notna().all()
+    # none of the picks, all of the other particles, and noise
+    assert not set(taught["features"][only, 0].tolist()) & set(table["cryoflowNcc"])
+    left = OPTIONS.micrographs * OPTIONS.particles - len(picked)
+    other = OPTIONS.micrographs * (OPTIONS.broken + OPTIONS.contaminants)
+    assert left - 3 <= (chance[only] > 0.7).sum() <= left + other + 3
+    assert (chance[only] < 0.3).sum() >= 15
+
+
 def test_the_report_tells_counts_and_importances(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "teaches", lambda chance: True)
     table, result = score(project, "Sort/job027")
@@ -203,7 +229,7 @@ def test_folds_mix_micrographs_unless_labels_teach(project: Path, monkeypatch: p
         taught = getattr(module, name)
 
         def noted(features: Any, teacher: Any, fold: Any, *rest: Any, taught: Any = taught) -> Any:
-            folds.append(fold.numpy())
+            folds.append(fold[fold >= 0].numpy())
             return taught(features, teacher, fold, *rest)
 
         monkeypatch.setattr(module, name, noted)

@@ -6,7 +6,14 @@ from scipy import stats
 from cryoflow.learn.score.fdr import hidden_objects, local_fdr, picked_share, q_values
 from cryoflow.learn.score.logistic import fit_logistic
 from cryoflow.learn.score.mixture import FREEDOM, fit_mixture
-from cryoflow.learn.score.particle_score import particle_log_odds, teaches
+from cryoflow.learn.score.particle_score import (
+    TEACHES_ONLY,
+    Scale,
+    lacks_noise,
+    learn,
+    particle_log_odds,
+    teaches,
+)
 from cryoflow.learn.score.robust import Shape, log_t, robust_shape
 
 
@@ -173,7 +180,19 @@ def test_log_odds_are_calibrated_and_cross_fitted() -> None:
     assert torch.equal(log_odds, particle_log_odds(points, chance, fold, 6))
 
 
-def test_five_particles_a_feature_and_as_much_noise_teach() -> None:
-    assert teaches(torch.tensor([0.9] * 60 + [0.1] * 60 + [0.5] * 40))
+def test_five_particles_a_feature_teach_and_as_much_noise_is_enough() -> None:
+    assert teaches(torch.tensor([0.9] * 60 + [0.5] * 40))
     assert not teaches(torch.tensor([0.9] * 59 + [0.1] * 200 + [0.5] * 40))
-    assert not teaches(torch.tensor([0.9] * 200 + [0.1] * 59 + [0.5] * 40))
+    assert not lacks_noise(torch.tensor([0.9] * 60 + [0.1] * 60))
+    assert lacks_noise(torch.tensor([0.9] * 60 + [0.1] * 59 + [0.5] * 40))
+
+
+def test_noise_that_is_not_scored_teaches_as_any_other() -> None:
+    points, kind, chance = kinds(3)
+    noise = kind == 0
+    fold = torch.where(noise, TEACHES_ONLY, torch.arange(len(points)) % 4)
+    log_odds = particle_log_odds(points, chance, fold, 6)
+    assert torch.equal(log_odds.isnan(), noise)
+    scaled, own = Scale.of(points)(points), fold == 2
+    expected = learn(scaled[~own], chance[~own], 6).log_odds(scaled[own], 6)
+    assert torch.equal(log_odds[own], expected)

@@ -125,12 +125,17 @@ def _shape(scene: Scene, iy: Tensor, ix: Tensor) -> dict[str, Tensor]:
     boxes = _boxes(scene.image, iy, ix, size) - level[:, None, None]
     disc = boxes[:, radius < 0.5]
     centred = disc - disc.mean(1, keepdim=True)
-    sd = centred.std(1).clamp_min(1e-6)
+    sd = _sd(centred).clamp_min(1e-6)
     rings = [boxes[:, (radius >= RING * i) & (radius < RING * (i + 1))] for i in (0, 1)]
     moments = {"skewness": (centred**3).mean(1) / sd**3, "kurtosis": (centred**4).mean(1) / sd**4}
     extremes = {"maximum": disc.amax(1), "minimum": disc.amin(1)}
     means = {f"ring_mean_{i}": ring.mean(1) for i, ring in enumerate(rings)}
-    return moments | extremes | means | {f"ring_sd_{i}": ring.std(1) for i, ring in enumerate(rings)}
+    return moments | extremes | means | {f"ring_sd_{i}": _sd(ring) for i, ring in enumerate(rings)}
+
+
+def _sd(values: Tensor) -> Tensor:
+    """Of each row; torch warns where there are none."""
+    return values.std(1) if len(values) else values.new_zeros(0)
 
 
 def _boxes(image: Tensor, y: Tensor, x: Tensor, size: int) -> Tensor:

@@ -11,8 +11,9 @@ from torch import Tensor
 from cryoflow.compute.score.features import MIXTURE, Features
 from cryoflow.errors import CryoflowError
 from cryoflow.files.seeds import seed_for
+from cryoflow.jobs.sort.score_micrograph import Evidence
 from cryoflow.jobs.sort.score_plan import Plan
-from cryoflow.learn.score.particle_score import FOLDS, teaches
+from cryoflow.learn.score.particle_score import FOLDS, TEACHES_ONLY, lacks_noise, teaches
 from cryoflow.learn.score.score_model import ScoreModel, self_taught, taught_by_labels
 from cryoflow.project.context import JobContext
 
@@ -31,7 +32,7 @@ class Learnt(NamedTuple):
 
 
 def learn_scores(
-    plan: Plan, context: JobContext, row: Tensor, features: Tensor, chance: Tensor, unseen: float
+    plan: Plan, context: JobContext, whole: Evidence, chance: Tensor, unpicked: Tensor, unseen: float
 ) -> Learnt:
     """Score particles.
 
@@ -39,12 +40,10 @@ def learn_scores(
     ----------
     plan : Plan
     context : JobContext
-    row : Tensor
-        Numbers of the particles' rows, ``(n,)``.
-    features : Tensor
-        ``(n, p)``.
-    chance : Tensor
-        ``(n,)``, 1 less the local false-discovery rate.
+    whole : Evidence
+        Of all micrographs.
+    chance, unpicked : Tensor
+        1 less the local false-discovery rate, of the particles ``(n,)`` and of the unpicked peaks ``(m,)``.
     unseen : float
         Chance that any place lies on an object that was not seen.
 
@@ -58,18 +57,27 @@ def learn_scores(
         if seen:
             warning = f"the model has learnt from {len(seen)} of these micrographs: their scores flatter"
             context.report.warn(warning)
-        return Learnt(plan.stored.model.log_odds(features), plan.stored.model, "by the given model")
-    fold = _folds(plan, row)
+        return Learnt(plan.stored.model.log_odds(whole.features), plan.stored.model, "by the given model")
+    fold = _folds(plan, whole.row)
     if plan.labels is not None:
-        label = torch.from_numpy(plan.labels)[row]
+        label = torch.from_numpy(plan.labels)[whole.row]
         _check_labels(label, fold)
-        scored = taught_by_labels(features, label, fold)
+        scored = taught_by_labels(whole.features, label, fold)
         return Learnt(*scored, f"from {int((label == 1).sum())} good and {int((label == 0).sum())} bad ones")
     if teaches(chance):
-        return Learnt(*self_taught(features, chance, fold, len(MIXTURE), unseen), "without labels")
-    few = "too few clear particles, or too little noise, to learn from"
+        return _without_labels(whole, chance, unpicked, fold, unseen)
+    few = "too few clear particles to learn from"
     context.report.warn(f"{few}: the probability is 1 - local false-discovery rate")
     return Learnt(torch.logit(chance, 1e-6), None, "from the correlation alone")
+
+
+def _without_labels(whole: Evidence, chance: Tensor, unpicked: Tensor, fold: Tensor, unseen: float) -> Learnt:
+    """Learn from the particles; where they hold hardly any noise, what the picker has left out shows it."""
+    features = whole.features
+    if lacks_noise(chance):
+        features, chance = torch.cat((features, whole.unpicked)), torch.cat((chance, unpicked))
+        fold = torch.cat((fold, torch.full((len(unpicked),), TEACHES_ONLY)))
+    return Learnt(*self_taught(features, chance, fold, len(MIXTURE), unseen), "without labels")
 
 
 def _folds(plan: Plan, row: Tensor) -> Tensor:

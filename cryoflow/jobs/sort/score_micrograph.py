@@ -11,17 +11,18 @@ from torch import Tensor
 
 from cryoflow.compute.score.decoys import NULLS, Null
 from cryoflow.compute.score.features import View, measure, middle_band
-from cryoflow.compute.score.picks import RIVALS_STEP, compete, own_peaks, rivals
+from cryoflow.compute.score.picks import RIVALS_STEP, Competition, compete, own_peaks, rivals
 from cryoflow.compute.score.prepared import Prepared, prepare
-from cryoflow.compute.score.scene import COARSE, FINE, Level, whitened
+from cryoflow.compute.score.scene import COARSE, FINE, Level, Scene, whitened
 from cryoflow.compute.score.search import search
 from cryoflow.errors import CryoflowError
 from cryoflow.files.mrc import read_header, read_image
 from cryoflow.jobs.sort.score_plan import Plan, micrograph_pixel
 from cryoflow.project.context import Failure, JobContext
 
-REACH, PEAK_REACH = 0.25, 0.35
-"""Of the diameter: how far from its coordinate a particle's best correlation and its peak may lie."""
+REACH, PEAK_REACH, APART = 0.25, 0.35, 0.5
+"""Of the diameter: how far from its coordinate a particle's best correlation and its peak may lie, and from
+where on a peak is nothing of any particle's."""
 
 
 class Round(NamedTuple):
@@ -45,15 +46,19 @@ class Evidence(NamedTuple):
     """Numbers of its rows, ``(n,)``, in the order of their image names."""
     features: Tensor
     """``(n, features)``."""
+    unpicked: Tensor
+    """Features of the peaks that targets have won away from all particles, ``(m, features)``."""
     rounds: dict[Null, Round]
     """Against decoys of each null."""
 
 
 def together(found: Sequence[Evidence]) -> Evidence:
     """The evidence of all micrographs."""
-    row, features = (torch.cat([getattr(one, name) for one in found]) for name in ("row", "features"))
+    row, features, unpicked = (
+        torch.cat([getattr(one, name) for one in found]) for name in ("row", "features", "unpicked")
+    )
     parts = {null: zip(*(one.rounds[null] for one in found), strict=True) for null in NULLS}
-    return Evidence(row, features, {null: Round(*map(torch.cat, parts[null])) for null in NULLS})
+    return Evidence(row, features, unpicked, {null: Round(*map(torch.cat, parts[null])) for null in NULLS})
 
 
 def evidence(plan: Plan, context: JobContext, name: str, rows: pd.DataFrame) -> Evidence | Failure:
@@ -75,19 +80,46 @@ def _evidence(
     y_a, x_a = (axis.to(prepared.image.device) for axis in position_a)
     coarse, fine = (_view(plan, prepared, rows, level) for level in (COARSE, FINE))
     middle = middle_band(prepared, coarse.scene)
-    measured = measure(coarse, fine, middle, (y_a, x_a), REACH * plan.diameter_a)
     row = torch.tensor(rows.index.to_numpy(), dtype=torch.int64)
-    features = torch.stack(measured.features, 1).cpu()
-    return Evidence(row, features, {null: _round(plan, coarse, null, y_a, x_a) for null in NULLS})
+    contests = {null: _contest(plan, coarse, null) for null in NULLS}
+    places = ((y_a, x_a), _unpicked(plan, coarse.scene, contests["noise"].found, y_a, x_a))
+    features, unpicked = (
+        torch.stack(measure(coarse, fine, middle, place, REACH * plan.diameter_a).features, 1).cpu()
+        for place in places
+    )
+    rounds = {null: _round(plan, coarse.scene, contests[null], y_a, x_a) for null in NULLS}
+    return Evidence(row, features, unpicked, rounds)
 
 
-def _round(plan: Plan, view: View, null: Null, y_a: Tensor, x_a: Tensor) -> Round:
-    scene, diameter = view.scene, plan.diameter_a / view.scene.pixel_a
-    decoy = search(scene, plan.decoys[null].to(scene.image.device), plan.reference_pixel_a)
-    found = compete(view.match.ncc, decoy.ncc, diameter)
+class _Contest(NamedTuple):
+    """Of targets and decoys of one null."""
+
+    found: Competition
+    decoy: Tensor
+    """Correlation with the decoys, ``(h, w)``."""
+
+
+def _contest(plan: Plan, view: View, null: Null) -> _Contest:
+    scene = view.scene
+    decoy = search(scene, plan.decoys[null].to(scene.image.device), plan.reference_pixel_a).ncc
+    return _Contest(compete(view.match.ncc, decoy, plan.diameter_a / scene.pixel_a), decoy)
+
+
+def _unpicked(
+    plan: Plan, scene: Scene, found: Competition, y_a: Tensor, x_a: Tensor
+) -> tuple[Tensor, Tensor]:
+    """y and x in A of the peaks that targets have won away from all particles."""
+    y, x = found.peaks.y[found.target] * scene.pixel_y_a, found.peaks.x[found.target] * scene.pixel_x_a
+    gaps = torch.hypot(y[:, None] - y_a, x[:, None] - x_a)
+    free = (gaps >= APART * plan.diameter_a).all(1)
+    return y[free].double(), x[free].double()
+
+
+def _round(plan: Plan, scene: Scene, contest: _Contest, y_a: Tensor, x_a: Tensor) -> Round:
+    found, diameter = contest.found, plan.diameter_a / scene.pixel_a
     own = own_peaks(found, y_a / scene.pixel_y_a, x_a / scene.pixel_x_a, PEAK_REACH * diameter)
     values, won = found.peaks.value.double().cpu(), found.target.cpu()
-    best = rivals(decoy.ncc, diameter).double().cpu()
+    best = rivals(contest.decoy, diameter).double().cpu()
     area = torch.tensor([len(best) * (RIVALS_STEP / diameter) ** 2], dtype=torch.float64)
     return Round(own.cpu(), values[won], values[~won], best, area)
 

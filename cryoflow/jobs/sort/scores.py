@@ -62,8 +62,11 @@ def write_scores(plan: Plan, context: JobContext) -> JobResult:
         raise CryoflowError(f"no micrograph could be scored; {failures[0].item}: {failures[0].message}")
     whole = together(done)
     noise = whole.rounds["noise"]
-    chance = 1 - local_fdr(noise.targets, noise.decoys, whole.features[:, 0])
-    learnt = learn_scores(plan, context, whole.row, whole.features, chance, unseen_chance(noise))
+    chance, unpicked = (
+        1 - local_fdr(noise.targets, noise.decoys, places[:, 0])
+        for places in (whole.features, whole.unpicked)
+    )
+    learnt = learn_scores(plan, context, whole, chance, unpicked, unseen_chance(noise))
     table = _table(plan, whole, learnt.log_odds)
     written = [context.directory / FILE]
     write_star(written[0], {"": table})

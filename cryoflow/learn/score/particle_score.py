@@ -13,6 +13,8 @@ from cryoflow.learn.score.mixture import NOISE, SURE_OBJECT, Mixture, fit_mixtur
 FOLDS = 4
 LEAST = 60
 """Fewer sure objects, or less noise, than this teach too little: five for each feature of the densities."""
+TEACHES_ONLY = -1
+"""Fold of what is no particle to be scored."""
 CLIP = 12.0
 SURE = 15.0
 """Log-odds beyond this are not told apart."""
@@ -65,9 +67,13 @@ def learn_labels(features: Tensor, label: Tensor) -> Model:
 
 
 def teaches(object_chance: Tensor) -> bool:
-    """Whether there are enough sure objects and enough noise to learn from."""
-    kinds = (object_chance > SURE_OBJECT, object_chance < NOISE)
-    return all(int(kind.sum()) >= LEAST for kind in kinds)
+    """Whether there are enough sure objects to learn from."""
+    return int((object_chance > SURE_OBJECT).sum()) >= LEAST
+
+
+def lacks_noise(object_chance: Tensor) -> bool:
+    """Whether there is too little noise to learn from; the most doubtful objects then stand for it."""
+    return int((object_chance < NOISE).sum()) < LEAST
 
 
 def particle_log_odds(features: Tensor, object_chance: Tensor, fold: Tensor, mixed: int) -> Tensor:
@@ -80,13 +86,14 @@ def particle_log_odds(features: Tensor, object_chance: Tensor, fold: Tensor, mix
     object_chance : Tensor
         ``(n,)``: chance of being anything but noise, as the first feature alone tells it.
     fold : Tensor
-        Int64 ``(n,)``; folds alike, or their models give scores of different scales.
+        Int64 ``(n,)``; folds alike, or their models give scores of different scales. Those of
+        `TEACHES_ONLY` teach all the others and get nan.
     mixed : int
         How many of the first features the densities are of.
     """
     points = Scale.of(features)(features)
-    log_odds = torch.zeros(len(points), dtype=points.dtype)
-    for k in sorted(set(fold.tolist())):
+    log_odds = torch.full((len(points),), torch.nan, dtype=points.dtype)
+    for k in sorted(set(fold.tolist()) - {TEACHES_ONLY}):
         held = fold == k
         model = learn(points[~held], object_chance[~held], mixed)
         log_odds[held] = model.log_odds(points[held], mixed)

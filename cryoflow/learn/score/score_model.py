@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from cryoflow.learn.score.logistic import newton
-from cryoflow.learn.score.particle_score import Model, Scale, learn, learn_labels, particle_log_odds
+from cryoflow.learn.score.particle_score import (
+    TEACHES_ONLY,
+    Model,
+    Scale,
+    learn,
+    learn_labels,
+    particle_log_odds,
+)
 
 
 class Calibration(NamedTuple):
@@ -50,14 +57,15 @@ class Scored(NamedTuple):
 def self_taught(
     features: Tensor, object_chance: Tensor, fold: Tensor, mixed: int, unseen: float = 0.0
 ) -> Scored:
-    """Learn without labels, see `particle_log_odds`.
+    """Learn without labels, see `particle_log_odds`; what only teaches is not among the scores.
 
     ``unseen`` is the chance that any place lies on an object that was not seen; as many of these are taken
     for particles as of those that were.
     """
     scale = Scale.of(features)
-    log_odds = particle_log_odds(features, object_chance, fold, mixed)
-    particles = float(torch.sigmoid(log_odds).sum() / object_chance.sum())
+    scored = fold != TEACHES_ONLY
+    log_odds = particle_log_odds(features, object_chance, fold, mixed)[scored]
+    particles = float(torch.sigmoid(log_odds).sum() / object_chance[scored].sum())
     calibration = Calibration(unseen=unseen * min(1.0, particles))
     model = learn(scale(features), object_chance, mixed)
     return Scored(calibration(log_odds), ScoreModel(scale, model, calibration, mixed))
