@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from os import PathLike
 from pathlib import Path
 
 from cryoflow.errors import FileError
+
+_ITERATION = re.compile(r"_it\d+_")
 
 
 def relative_to_project(project: Path, path: str | PathLike[str]) -> str:
@@ -30,8 +33,14 @@ def resolve_in_project(project: Path, name: str | PathLike[str]) -> Path:
     """
     path = project / name
     if not path.exists():
-        raise FileError(
-            name,
-            f"no such file in the project {project}; check the path in the spec or in the table it is from",
-        )
+        latest = _latest_iteration(path)
+        where = "check the path in the spec or in the table it is from"
+        where = f"the last iteration there is {latest}" if latest else where
+        raise FileError(name, f"no such file in the project {project}; {where}")
     return path
+
+
+def _latest_iteration(path: Path) -> str | None:
+    """Name of the same file of the last iteration, as ``run_it010_model.star`` for ``run_it025_*``."""
+    names = path.parent.glob(_ITERATION.sub("_it[0-9]*_", path.name))
+    return max((found.name for found in names), default=None) if _ITERATION.search(path.name) else None
