@@ -511,7 +511,7 @@ BAD = {
     "no rows": "holds no particles to classify",
     "too many classes": r"fewer particles \(24\) than the 25 classes",
     "wide mask": r"boxes of 24 px are 96 A wide, less than the mask diameter of 100 A",
-    "no ctf": "lacks the column rlnVoltage",
+    "no ctf": "lacks the column rlnVoltage, and 'Do CTF-correction[?]' is Yes",
     "no stack": r"no2.mrcs: no such file in the project .*, and no other particle can be used",
     "two pixel sizes": r"several pixel sizes \(4 to 5 A\)",
     "two boxes": "boxes of 20 px where Extract/job012/Movies/mic2.mrcs has 24 px",

@@ -56,7 +56,7 @@ def list_micrographs(spec: AutoPick, context: JobContext) -> MicrographList:
         raise FileError(table.path, "holds no micrographs")
     with_ctf = spec.references.are_references_ctf_corrected and not spec.io.use_laplacian_of_gaussian
     if with_ctf:
-        require(table, *CTF_NEEDED)
+        require(table, *CTF_NEEDED, why=", and 'Are References CTF corrected?' is Yes")
     names = table.rows["rlnMicrographName"].astype(str).tolist()
     sizes = _pixel_sizes(spec, context, table, names)
     ctfs = _ctfs(table.rows) if with_ctf else [None] * len(names)

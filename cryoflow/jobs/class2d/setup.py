@@ -58,7 +58,9 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
     name = context.relative(table.path)
     if len(table.rows) == 0:
         raise FileError(name, "holds no particles to classify")
-    require(table, "rlnImageName", *(CTF_NEEDED if spec.ctf.do_ctf_correction else ()))
+    require(table, "rlnImageName")
+    if spec.ctf.do_ctf_correction:
+        require(table, *CTF_NEEDED, why=", and 'Do CTF-correction?' is Yes")
     table, unreadable = _without_broken(table, _unreadable(context, table))
     options = _options(spec, name, _pixel_size(table, name), _box(context, table))
     tell_memory(spec, context, len(table.rows), options.box)

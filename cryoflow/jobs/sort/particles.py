@@ -62,8 +62,10 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
         raise FileError(name, "holds no particles to sort")
     wanted = ["rlnImageName", "rlnAnglePsi"]
     wanted += ["rlnClassNumber"] if references > 1 else []
-    wanted += CTF_NEEDED if spec.reference.are_references_ctf_corrected else []
     require(table, *wanted)
+    if spec.reference.are_references_ctf_corrected:
+        wanted += CTF_NEEDED
+        require(table, *CTF_NEEDED, why=", and 'Are References CTF corrected?' is Yes")
     _check_numbers(table, [*wanted[1:], "rlnOriginX", "rlnOriginY"])
     if spec.reference.are_references_ctf_corrected:
         _check_ctf(table)
