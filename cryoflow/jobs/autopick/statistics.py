@@ -16,8 +16,9 @@ from cryoflow.files.star import write_star
 from cryoflow.jobs.autopick.decoys import SUFFIXES
 
 QUANTILES = (0.1, 0.5, 0.9)
-GREYSCALE = (0.3, 3.0)
-"""References within this are of RELION's absolute greyscale, as far as noise lets tell."""
+GREYSCALE = (0.5, 3.0)
+"""References within this are of RELION's absolute greyscale, as far as noise lets tell. Below, not even the
+best places have a figure of merit above 0."""
 
 
 class Statistics(NamedTuple):
@@ -71,9 +72,13 @@ def greyscale_warning(all_statistics: Sequence[Statistics]) -> str | None:
     scale = statistics.median(scales)
     if GREYSCALE[0] <= scale <= GREYSCALE[1]:
         return None
-    wrong = "strong" if scale < 1 else "weak"
+    wrong = (
+        "there are hardly any particles, or the references are too strong or of another CTF"
+        if scale < 1
+        else "the references are too weak"
+    )
     return (
-        f"the references are too {wrong}: they fit the best places of the micrographs when multiplied by "
-        f"{scale:.2g} (expected: 1 to 2.5), so that figures of merit mean little; use averages in RELION's "
-        "greyscale, or figure_of_merit: ncc"
+        f"{wrong}: they fit the best places of the micrographs when multiplied by {scale:.2g} "
+        "(expected: 1 to 2.5), so that figures of merit mean little; use averages in RELION's greyscale, or "
+        "figure_of_merit: ncc"
     )
