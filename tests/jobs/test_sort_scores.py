@@ -156,11 +156,9 @@ def test_where_picks_hold_no_noise_unpicked_places_show_it(
     table, _ = score(project, "Sort/job060", "half.star")
     only, chance = taught["only"], taught["chance"]
     assert (~only).sum() == len(picked) == len(table) and table["cryoflowLogOdds"].notna().all()
-    # none of the picks, all of the other particles, and noise
+    # none of the picks, none of the other particles, but noise
     assert not set(taught["features"][only, 0].tolist()) & set(table["cryoflowNcc"])
-    left = OPTIONS.micrographs * OPTIONS.particles - len(picked)
-    other = OPTIONS.micrographs * (OPTIONS.broken + OPTIONS.contaminants)
-    assert left - 3 <= (chance[only] > 0.7).sum() <= left + other + 3
+    assert chance[only].max() <= 0.7 and (chance[~only] > 0.7).sum() > 0.8 * len(picked)
     assert (chance[only] < 0.3).sum() >= 15
 
 

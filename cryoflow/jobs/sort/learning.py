@@ -13,6 +13,7 @@ from cryoflow.errors import CryoflowError
 from cryoflow.files.seeds import seed_for
 from cryoflow.jobs.sort.score_micrograph import Evidence
 from cryoflow.jobs.sort.score_plan import Plan
+from cryoflow.learn.score.mixture import SURE_OBJECT
 from cryoflow.learn.score.particle_score import FOLDS, TEACHES_ONLY, lacks_noise, teaches
 from cryoflow.learn.score.score_model import ScoreModel, self_taught, taught_by_labels
 from cryoflow.project.context import JobContext
@@ -72,11 +73,15 @@ def learn_scores(
 
 
 def _without_labels(whole: Evidence, chance: Tensor, unpicked: Tensor, fold: Tensor, unseen: float) -> Learnt:
-    """Learn from the particles; where they hold hardly any noise, what the picker has left out shows it."""
+    """Learn from the particles; where they hold hardly any noise, what the picker has left out shows it.
+
+    Sure objects that it left out are mostly parts of contaminants: they would pass for what particles are.
+    """
     features = whole.features
     if lacks_noise(chance):
-        features, chance = torch.cat((features, whole.unpicked)), torch.cat((chance, unpicked))
-        fold = torch.cat((fold, torch.full((len(unpicked),), TEACHES_ONLY)))
+        shown = unpicked <= SURE_OBJECT
+        features, chance = torch.cat((features, whole.unpicked[shown])), torch.cat((chance, unpicked[shown]))
+        fold = torch.cat((fold, torch.full((int(shown.sum()),), TEACHES_ONLY)))
     return Learnt(*self_taught(features, chance, fold, len(MIXTURE), unseen), "without labels")
 
 
