@@ -89,6 +89,16 @@ def test_shape_is_not_moved_by_outliers() -> None:
     np.testing.assert_allclose(shape.covariance.diagonal(), [1, 4, 0.25, 1], rtol=0.15)
 
 
+def test_other_points_lie_as_far_as_normal_ones_should() -> None:
+    generator = torch.Generator().manual_seed(4)
+    far = []
+    for _ in range(200):
+        points = torch.randn(80, 12, dtype=torch.float64, generator=generator)
+        others = torch.randn(50, 12, dtype=torch.float64, generator=generator)
+        far.append(robust_shape(points, 1.0).distances(others).mean())
+    assert float(torch.stack(far).mean()) == pytest.approx(12, rel=0.05)
+
+
 def test_log_t_is_that_of_scipy() -> None:
     covariance = torch.tensor([[2.0, 0.3], [0.3, 1.0]], dtype=torch.float64)
     points = normal(7, 2)

@@ -29,7 +29,7 @@ class Shape(NamedTuple):
 
 
 def robust_shape(points: Tensor, share: float) -> Shape:
-    """Reweighted minimum covariance determinant of ``(n, p)`` points, n several times p.
+    """Reweighted minimum covariance determinant of ``(n, p)`` points, n several times p, for other points.
 
     C-steps on the given share of the points from the start at median and MAD, which is deterministic, then
     one step on all points within the 97.5 % quantile (Rousseeuw and Van Driessen 1999, Technometrics
@@ -46,7 +46,18 @@ def robust_shape(points: Tensor, share: float) -> Shape:
             break
     shape = _scaled(shape, points, 0.5)
     inside = points[shape.distances(points) < _chi_square(TRUSTED, points.shape[1])]
-    return _scaled(_shape(inside), inside, 0.5 * TRUSTED)
+    return _for_others(_scaled(_shape(inside), inside, 0.5 * TRUSTED), len(inside))
+
+
+def _for_others(shape: Shape, count: int) -> Shape:
+    """Wider, as points that have not made the shape lie farther from it.
+
+    Of ``count`` normal points mean and covariance are made; the squared distance of another one is then
+    ``p (n + 1) (n - 1) / (n (n - p - 2))`` on the average (Hotelling 1931, Ann Math Stat 2:360), of their own
+    ``p (n - 1) / n``.
+    """
+    factor = (count + 1) / max(1, count - len(shape.centre) - 2)
+    return Shape(shape.centre, shape.covariance * factor)
 
 
 def _start(points: Tensor) -> Shape:
