@@ -77,6 +77,15 @@ def test_rescaled_particles_carry_their_pixel_size_and_a_clean_background(projec
     assert any("backgrounds as written" in line for line in listener(job).said)
 
 
+def test_several_pixel_sizes_are_told(project: Path) -> None:
+    rows = micrograph_rows().assign(rlnDetectorPixelSize=[2.0, 2.0, 1.5], rlnMagnification=1e4)
+    write_star(project / "mixed.star", {"": rows})
+    job = context(project, "Extract/job012")
+    run(extract_spec(io={"micrograph_star_file": "mixed.star"}), job)
+    assert [line for line in listener(job).warned if "several pixel sizes (1.5 to 2 A)" in line]
+    assert set(pixel_size(read_particles(job.directory / "particles.star"))) == {2.0, 1.5}
+
+
 def test_workers_write_the_same_bytes(project: Path) -> None:
     tab = {"stddev_for_white_dust_removal": 1.5, "rescale_particles": True, "re_scaled_size": 16}
     for job, workers in (("Extract/job001", 1), ("Extract/job002", 2)):

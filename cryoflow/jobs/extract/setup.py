@@ -21,6 +21,9 @@ FEWEST_BACKGROUND_PIXELS = 5
 FLOAT32, FLOAT16 = 2, 12
 """MRC modes of stacks."""
 
+PIXEL_TOLERANCE = 1e-3
+"""Relative difference of pixel sizes up to which they are one, as Sort and Class2D have it."""
+
 
 def settings_of(spec: Extract) -> ExtractSettings:
     """How particle images are made.
@@ -90,7 +93,14 @@ def pixel_sizes(spec: Extract, context: JobContext, micrographs: Table) -> dict[
     )
     needed = spec.io.re_extract_refined_particles or style_of(spec, micrographs) == "3.1"
     if told or needed:
-        return dict(zip(names, pixel_size(micrographs).tolist(), strict=True))
+        sizes = pixel_size(micrographs)
+        low, high = sizes.min(), sizes.max()
+        if high > low * (1 + PIXEL_TOLERANCE):
+            context.report.warn(
+                f"micrographs of several pixel sizes ({low:g} to {high:g} A): Sort and Class2D take "
+                "particles of one; extract each kind by itself, rescaled to the same"
+            )
+        return dict(zip(names, sizes.tolist(), strict=True))
     context.report.warn(
         f"{spec.io.micrograph_star_file} does not tell the pixel size, so neither will the particles; "
         "set 'Manually set pixel size?' to Yes and give it"

@@ -71,7 +71,8 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
         _check_ctf(table)
     pixels = pixel_size(table)
     if np.ptp(pixels) > PIXEL_TOLERANCE * pixels[0]:
-        raise FileError(name, f"particles of several pixel sizes ({pixels.min():g} to {pixels.max():g} A)")
+        sizes = f"{pixels.min():g} to {pixels.max():g} A"
+        raise FileError(name, f"particles of several pixel sizes ({sizes}); rescale them to one")
     names = table.rows["rlnImageName"].astype(str).tolist()
     header = read_header(context.resolve(split_image_name(names[0])[1]))
     if header.nx != header.ny or header.nx % 2:
