@@ -305,11 +305,17 @@ def test_fields_that_do_not_go_together(scores: dict[str, Any], message: str) ->
         parse_spec({"job": "Sort", "io": io, "scores": {"learnt_scores": True, **scores}})
 
 
-def test_a_bad_micrograph_does_not_stop_the_rest(project: Path) -> None:
+def second_renamed(project: Path, name: str) -> tuple[pd.DataFrame, pd.Series]:
+    """Write ``name.star``, with the second micrograph renamed to ``name.mrc``; its rows, and which."""
     rows = read_particles(project / PARTICLES).rows
-    gone = rows["rlnMicrographName"] == "Micrographs/mic002.mrc"
-    rows.loc[gone, "rlnMicrographName"] = "Micrographs/gone.mrc"
-    write_star(project / "gone.star", {"": rows})
+    second = rows["rlnMicrographName"] == "Micrographs/mic002.mrc"
+    rows.loc[second, "rlnMicrographName"] = f"Micrographs/{name}.mrc"
+    write_star(project / f"{name}.star", {"": rows})
+    return rows, second
+
+
+def test_a_bad_micrograph_does_not_stop_the_rest(project: Path) -> None:
+    rows, gone = second_renamed(project, "gone")
     table, result = score(project, "Sort/job016", "gone.star")
     assert [failure.item for failure in result.failures] == ["Micrographs/gone.mrc"]
     assert "its particles get no score" in result.failures[0].message
@@ -322,10 +328,7 @@ def test_a_bad_micrograph_does_not_stop_the_rest(project: Path) -> None:
 
 def test_a_header_that_nobody_set_is_no_pixel_size(project: Path) -> None:
     write_mrc(project / "Micrographs/unset.mrc", read_image(project / "Micrographs/mic002.mrc"), 1.0)
-    rows = read_particles(project / PARTICLES).rows
-    here = rows["rlnMicrographName"] == "Micrographs/mic002.mrc"
-    rows.loc[here, "rlnMicrographName"] = "Micrographs/unset.mrc"
-    write_star(project / "unset.star", {"": rows})
+    _, here = second_renamed(project, "unset")
     _, result = score(project, "Sort/job031", "unset.star")
     assert [failure.item for failure in result.failures] == ["Micrographs/unset.mrc"]
     assert "1 A a pixel, as where nobody has set it" in result.failures[0].message
