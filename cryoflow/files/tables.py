@@ -25,6 +25,9 @@ _OLD_NAME = {"particles": "images", "micrographs": ""}  # RELION 3.0 calls class
 
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
+PIXEL_TOLERANCE = 1e-3
+"""Relative difference up to which pixel sizes of particles are one."""
+
 TableName = Literal["micrographs", "particles", ""]
 
 
@@ -106,6 +109,21 @@ def pixel_size(table: Table | pd.DataFrame) -> npt.NDArray[np.float64]:
         return find_pixel_size(table.rows)
     except CryoflowError as error:
         raise FileError(table.path, str(error)) from error
+
+
+def one_pixel_size(table: Table, name: str) -> float:
+    """Return the pixel size of all particles in Angstrom; ``name`` is what messages call the table.
+
+    Raises
+    ------
+    FileError
+        As `pixel_size`, and when there are several.
+    """
+    sizes = pixel_size(table)
+    if np.ptp(sizes) > PIXEL_TOLERANCE * sizes[0]:
+        told = f"{sizes.min():g} to {sizes.max():g} A"
+        raise FileError(name, f"particles of several pixel sizes ({told}); rescale them to one")
+    return float(sizes[0])
 
 
 def require(table: Table, *columns: str, why: str = "") -> None:

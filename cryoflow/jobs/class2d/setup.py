@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d import Data, Options
 from cryoflow.compute.class2d.mask import outside_weight
 from cryoflow.errors import CryoflowError, FileError
-from cryoflow.files.mrc import read_header, read_images, split_image_name
-from cryoflow.files.tables import Table, pixel_size, require
+from cryoflow.files.mrc import MrcHeader, read_header, read_images, split_image_name
+from cryoflow.files.tables import Table, one_pixel_size, require
 from cryoflow.jobs.class2d.memory import tell_memory
 from cryoflow.jobs.class2d.source import group_names, make_ctf, make_data
 from cryoflow.jobs.class2d_memory import CACHE_BYTES
@@ -20,8 +20,6 @@ from cryoflow.jobs.ctf_columns import CTF_NEEDED, usable
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import Class2D
 
-PIXEL_TOLERANCE = 1e-3
-"""Relative difference of pixel sizes within one table that is let pass."""
 SMALL_GROUP = 10
 """Particles below which a group's noise is poorly known."""
 SCAN = 512
@@ -61,8 +59,9 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
     require(table, "rlnImageName")
     if spec.ctf.do_ctf_correction:
         require(table, *CTF_NEEDED, why=", and 'Do CTF-correction?' is Yes")
-    table, unreadable = _without_broken(table, _unreadable(context, table))
-    options = _options(spec, name, _pixel_size(table, name), _box(context, table))
+    headers = _headers(context, table)
+    table, unreadable = _without_broken(table, _unreadable(table, headers))
+    options = _options(spec, name, one_pixel_size(table, name), _box(table, headers))
     tell_memory(spec, context, len(table.rows), options.box)
     scan = _scan(context, table, options)
     broken = _broken(table, scan, spec.ctf.do_ctf_correction)
@@ -112,36 +111,36 @@ def _options(spec: Class2D, name: str, pixel_size_a: float, box: int) -> Options
     return options._replace(significant_fraction=1.0) if sampling.fine_search == "exhaustive" else options
 
 
-def _pixel_size(table: Table, name: str) -> float:
-    sizes = pixel_size(table)
-    if np.ptp(sizes) > PIXEL_TOLERANCE * sizes[0]:
-        raise FileError(
-            name,
-            f"particles of several pixel sizes ({sizes.min():g} to {sizes.max():g} A); rescale them to one",
-        )
-    return float(sizes[0])
-
-
-def _unreadable(context: JobContext, table: Table) -> list[str]:
-    """Why each image cannot be read, by the headers of all stacks; empty for those that can."""
-    stacks: dict[str, tuple[int, str]] = {}
-    found = []
-    for index, stack in map(split_image_name, table.rows["rlnImageName"].astype(str)):
-        if stack not in stacks:
-            try:
-                stacks[stack] = read_header(context.resolve(stack)).nz, ""
-            except FileError as error:
-                stacks[stack] = 0, error.message
-        images, why = stacks[stack]
-        found.append(why or ("" if index < images else f"its stack holds {images} images"))
+def _headers(context: JobContext, table: Table) -> dict[str, MrcHeader | FileError]:
+    """MrcHeader of every stack, or why there is none."""
+    found: dict[str, MrcHeader | FileError] = {}
+    for stack in dict.fromkeys(split_image_name(str(name))[1] for name in table.rows["rlnImageName"]):
+        try:
+            found[stack] = read_header(context.resolve(stack))
+        except FileError as error:
+            found[stack] = error
     return found
 
 
-def _box(context: JobContext, table: Table) -> int:
-    """Side of the images; looks at the header of every stack."""
+def _unreadable(table: Table, headers: Mapping[str, MrcHeader | FileError]) -> list[str]:
+    """Why each image cannot be read; empty for those that can."""
+
+    def why(name: str) -> str:
+        index, stack = split_image_name(name)
+        header = headers[stack]
+        if isinstance(header, FileError):
+            return header.message
+        return "" if index < header.nz else f"its stack holds {header.nz} images"
+
+    return [why(str(name)) for name in table.rows["rlnImageName"]]
+
+
+def _box(table: Table, headers: Mapping[str, MrcHeader | FileError]) -> int:
+    """Side of the images, of which all can be read."""
     boxes: dict[int, str] = {}
     for stack in dict.fromkeys(split_image_name(str(name))[1] for name in table.rows["rlnImageName"]):
-        header = read_header(context.resolve(stack))
+        header = headers[stack]
+        assert not isinstance(header, FileError)
         if header.nx != header.ny or header.nx % 2:
             raise FileError(
                 stack, f"images of {header.nx} x {header.ny} px; classification needs square, even boxes"

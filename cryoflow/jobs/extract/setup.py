@@ -7,7 +7,7 @@ from cryoflow.compute.normalize import background_mask
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.star import StarStyle
-from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
+from cryoflow.files.tables import PIXEL_TOLERANCE, Table, pixel_size, read_micrographs, require
 from cryoflow.jobs.ctf_columns import CTF_NEEDED
 from cryoflow.jobs.extract.positions import Positions
 from cryoflow.jobs.extract.rows import Frame
@@ -20,9 +20,6 @@ AUTOMATIC_CIRCLE = 0.75
 FEWEST_BACKGROUND_PIXELS = 5
 FLOAT32, FLOAT16 = 2, 12
 """MRC modes of stacks."""
-
-PIXEL_TOLERANCE = 1e-3
-"""Relative difference of pixel sizes up to which they are one, as Sort and Class2D have it."""
 
 
 def settings_of(spec: Extract) -> ExtractSettings:

@@ -12,15 +12,13 @@ import torch
 from cryoflow.compute.residual import CtfOptions, Poses
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, split_image_name
-from cryoflow.files.tables import Table, pixel_size, read_particles, require
+from cryoflow.files.tables import Table, one_pixel_size, read_particles, require
 from cryoflow.jobs.ctf_columns import CTF_NEEDED, ctf_parameters, usable
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Sort
 
 MANUAL = -999
 """Class number of particles that were picked by hand."""
-PIXEL_TOLERANCE = 1e-3
-"""Relative difference of pixel sizes within one table that is let pass."""
 
 
 class Particles(NamedTuple):
@@ -69,15 +67,12 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
     _check_numbers(table, [*wanted[1:], "rlnOriginX", "rlnOriginY"])
     if spec.reference.are_references_ctf_corrected:
         _check_ctf(table)
-    pixels = pixel_size(table)
-    if np.ptp(pixels) > PIXEL_TOLERANCE * pixels[0]:
-        sizes = f"{pixels.min():g} to {pixels.max():g} A"
-        raise FileError(name, f"particles of several pixel sizes ({sizes}); rescale them to one")
+    pixel_size_a = one_pixel_size(table, name)
     names = table.rows["rlnImageName"].astype(str).tolist()
     header = read_header(context.resolve(split_image_name(names[0])[1]))
     if header.nx != header.ny or header.nx % 2:
         raise FileError(name, f"particles of {header.nx} x {header.ny} px; sorting needs square, even boxes")
-    return Particles(table, float(pixels[0]), header.nx, _classes(table, references), names)
+    return Particles(table, pixel_size_a, header.nx, _classes(table, references), names)
 
 
 def _classes(table: Table, references: int) -> npt.NDArray[np.int64]:
