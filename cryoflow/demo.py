@@ -105,7 +105,7 @@ def tutorial_specs() -> Path:
 
 
 def _run(spec: Path, overrides: tuple[str, ...], project: Path) -> int:
-    from cryoflow.launch import RunOptions, run_specs
+    from cryoflow.launch.run import RunOptions, run_specs
 
     command = " ".join(("cryoflow run", str(spec), *overrides))
     say(f"\n$ {command}")

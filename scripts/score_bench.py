@@ -37,9 +37,9 @@ from scipy.stats import rankdata
 
 from cryoflow.compute.score.features import Features
 from cryoflow.files.star import read_star
-from cryoflow.jobs.autopick import run as run_autopick
-from cryoflow.jobs.extract import run as run_extract
-from cryoflow.jobs.sort import run as run_sort
+from cryoflow.jobs.autopick.run import run as run_autopick
+from cryoflow.jobs.extract.run import run as run_extract
+from cryoflow.jobs.sort.run import run as run_sort
 from cryoflow.jobs.sort.scores import PREFIX, camel
 from cryoflow.learn.score.particle_score import FOLDS
 from cryoflow.learn.score.score_model import taught_by_labels

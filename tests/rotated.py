@@ -1,9 +1,9 @@
-"""References rotated by `cryoflow.compute.rotate` over a whole half-plane, and as images."""
+"""References rotated by `cryoflow.compute.image.rotate` over a whole half-plane, and as images."""
 
 import torch
 from torch import Tensor
 
-from cryoflow.compute.rotate import PaddedTransform, rotation_samples, sample
+from cryoflow.compute.image.rotate import PaddedTransform, rotation_samples, sample
 
 
 def rotated_transforms(transform: PaddedTransform, psi_deg: Tensor) -> Tensor:

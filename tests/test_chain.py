@@ -10,9 +10,9 @@ from launch_project import cryoflow, kept, make_project, select_spec
 from cryoflow.cli import main
 from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import write_star
-from cryoflow.launch.chain import is_chain, read_chain
+from cryoflow.launch.chain.steps import is_chain, read_chain
 from cryoflow.launch.inputs import input_files, with_files
-from cryoflow.launch.memory import BASE_GB, expected_gb
+from cryoflow.launch.job.memory import BASE_GB, expected_gb
 from cryoflow.project.record import read_record
 from cryoflow.spec import parse_spec
 

@@ -129,7 +129,7 @@ def test_run_without_a_spec(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_words_may_stand_on_both_sides_of_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr("cryoflow.launch.run_specs", lambda *given: seen.append(given) or 0)
+    monkeypatch.setattr("cryoflow.launch.run.run_specs", lambda *given: seen.append(given) or 0)
     arguments = ["run", "a.yaml", "x=-1", "--project", str(tmp_path), "b.yaml", "Some label=2,3", "-m"]
     assert main(arguments) == 0
     paths, overrides, options = seen[0]

@@ -16,8 +16,9 @@ import yaml
 
 from cryoflow.errors import CryoflowError, SpecError
 from cryoflow.jobs import RUNNERS
-from cryoflow.launch import RunOptions, device, run_specs
-from cryoflow.launch.device import resolve_device
+from cryoflow.launch.job import device
+from cryoflow.launch.job.device import resolve_device
+from cryoflow.launch.run import RunOptions, run_specs
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.project.markers import FAILURE, SUCCESS
 from cryoflow.project.record import read_record
@@ -184,7 +185,7 @@ def test_killed_job_never_claims_success(project: Path) -> None:
     code = f"""
 import sys, time, types
 from pathlib import Path
-from cryoflow.compute.threads import single_threads
+from cryoflow.compute.parallel import single_threads
 from cryoflow.jobs import RUNNERS
 from cryoflow.cli import main
 def run(spec, context):
@@ -474,7 +475,7 @@ def test_threads_are_set_for_the_job_only() -> None:
 
 
 def test_presets_are_launchers() -> None:
-    from cryoflow.launch.presets import FOLDER
+    from cryoflow.launch.launchers import FOLDER
 
     for path in FOLDER.glob("*.yaml"):
         assert yaml.safe_load(path.read_text())["_target_"].endswith("Launcher")

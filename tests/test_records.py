@@ -9,7 +9,7 @@ import pytest
 from launch_project import cryoflow, kept, make_project, select_spec
 
 from cryoflow.cli import main
-from cryoflow.launch.sweep_folder import read_sweep
+from cryoflow.launch.sweep.folder import read_sweep
 from cryoflow.project.record import read_record, write_record
 
 PIPELINE = """

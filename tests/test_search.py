@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from launch_project import cryoflow, one_selection, sweep_rows
 
-from cryoflow.launch.sweep_folder import read_sweep
+from cryoflow.launch.sweep.folder import read_sweep
 
 ROOT = Path(__file__).parents[1]
 
@@ -109,7 +109,7 @@ def test_words_that_do_not_go(
 def test_search_without_objective(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cryoflow.launch.presets.find_spec", lambda _: True)
+    monkeypatch.setattr("cryoflow.launch.launchers.find_spec", lambda _: True)
     words = ("hydra/sweeper=optuna", "--multirun", "maximum_metadata_value=interval(0,1)")
     assert cryoflow(project, "run", project.parent / "spec.yaml", *words) == 2
     assert "name a column of a sweep's table, e.g. objective=f1" in capsys.readouterr().err
@@ -118,7 +118,7 @@ def test_search_without_objective(
 def test_dry_run_of_a_search(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("cryoflow.launch.presets.find_spec", lambda _: True)
+    monkeypatch.setattr("cryoflow.launch.launchers.find_spec", lambda _: True)
     words = (
         "-n",
         "hydra/sweeper=optuna",

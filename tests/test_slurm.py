@@ -10,7 +10,7 @@ import pytest
 import yaml
 from launch_project import cryoflow, one_selection, sweep_rows
 
-from cryoflow.launch.presets import preset_path
+from cryoflow.launch.launchers import preset_path
 
 project = one_selection
 

@@ -16,14 +16,14 @@ import pytest
 from launch_project import cryoflow, one_selection, sweep_rows
 from small_project import SMALL
 
-from cryoflow.compute.search import prepare_search
+from cryoflow.compute.pick.search import prepare_search
 from cryoflow.files.star import read_star
-from cryoflow.jobs.autopick import with_references
-from cryoflow.launch import points_here
-from cryoflow.launch.job import Outcome, Request
-from cryoflow.launch.signals import stoppable
-from cryoflow.launch.sweep_folder import read_sweep, write_sweep
-from cryoflow.launch.sweep_table import results
+from cryoflow.jobs.autopick import template_picker as with_references
+from cryoflow.launch.job.run import Outcome, Request
+from cryoflow.launch.job.signals import stoppable
+from cryoflow.launch.sweep import local as points_here
+from cryoflow.launch.sweep.folder import read_sweep, write_sweep
+from cryoflow.launch.sweep.table import results
 from cryoflow.launch.taken_up import Known
 from cryoflow.project.directory import make_job_directory
 from cryoflow.project.lock import holding

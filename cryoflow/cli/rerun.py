@@ -27,7 +27,7 @@ def rerun(options: argparse.Namespace) -> int:
     Each takes the files that its record names, so that what one job makes differently shows there alone.
     0 if all are identical or within the tolerance, 1 if not or if one failed, 2 if one was refused.
     """
-    from cryoflow.launch.rerun import read_ended
+    from cryoflow.launch.job.rerun import read_ended
 
     places, problems = [], Problems()
     for given in options.jobs:
@@ -40,7 +40,7 @@ def rerun(options: argparse.Namespace) -> int:
 
 
 def _rerun_one(place: Place, options: argparse.Namespace) -> int:
-    from cryoflow.launch.rerun import rerun_job
+    from cryoflow.launch.job.rerun import rerun_job
     from cryoflow.project.compare import VERDICTS
 
     command = shlex.join(["cryoflow", *options.arguments])

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def sweep(options: argparse.Namespace) -> int:
     """Print the table of a sweep, and say where its pictures are."""
     from cryoflow.errors import CryoflowError
-    from cryoflow.launch.sweep_folder import find_sweep
+    from cryoflow.launch.sweep.folder import find_sweep
 
     directory = find_sweep(project_of(options), options.sweep)
     path = directory / "sweep.csv"

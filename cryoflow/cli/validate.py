@@ -30,7 +30,7 @@ def validate(options: argparse.Namespace) -> int:
 
 
 def _found(path: str) -> str:
-    from cryoflow.launch.chain import is_chain, read_chain
+    from cryoflow.launch.chain.steps import is_chain, read_chain
     from cryoflow.spec import load_spec
 
     if is_chain(path):

@@ -17,9 +17,9 @@ from mrcfile.dtypes import HEADER_DTYPE
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import write_bytes
-from cryoflow.files.moments import Moments
 from cryoflow.files.mrc import read_volume
-from cryoflow.files.mrc_header import SIZE, make_header, read_layout
+from cryoflow.files.mrc.header import SIZE, make_header, read_layout
+from cryoflow.files.mrc.moments import Moments
 from cryoflow.files.spider import read_spider
 
 Floats = npt.NDArray[np.float32]

@@ -10,11 +10,11 @@ from cryoflow.project.context import JobContext, JobResult
 
 #: Job type -> module with its ``run(spec, context)``; imported when needed, since torch takes seconds.
 RUNNERS: dict[str, str] = {
-    "AutoPick": "cryoflow.jobs.autopick",
-    "Extract": "cryoflow.jobs.extract",
-    "Sort": "cryoflow.jobs.sort",
-    "Select": "cryoflow.jobs.select",
-    "Class2D": "cryoflow.jobs.class2d",
+    "AutoPick": "cryoflow.jobs.autopick.run",
+    "Extract": "cryoflow.jobs.extract.run",
+    "Sort": "cryoflow.jobs.sort.run",
+    "Select": "cryoflow.jobs.select.run",
+    "Class2D": "cryoflow.jobs.class2d.run",
 }
 
 

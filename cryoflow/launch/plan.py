@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cryoflow.errors import Problems, SpecError
-from cryoflow.launch.hydra_words import NO_WORDS, HydraWords, search_words
-from cryoflow.launch.points import compose_point, hydra_override, is_interval, store, values
+from cryoflow.launch.hydra_settings import NO_WORDS, HydraWords, search_words
+from cryoflow.launch.overrides import compose_point, hydra_override, is_interval, store, values
 from cryoflow.spec import AutoPick, JobSpec
 from cryoflow.spec.load import job_of, read_document, spec_from
 from cryoflow.spec.overrides import resolve_override

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from cryoflow.errors import CryoflowError
 from cryoflow.launch.inputs import with_files
-from cryoflow.launch.job import Outcome, Request, run_job
+from cryoflow.launch.job.run import Outcome, Request, run_job
 from cryoflow.project.diff import work_key
 from cryoflow.project.lock import is_running
 from cryoflow.project.markers import succeeded

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class_features import ClassFeatures
+from cryoflow.compute.select.class_features import ClassFeatures
 
 BLANK_CONTRAST, BLANK_EDGE = 2.2, 0.35
 """Below this contrast, or above this edge energy, a class has nothing in its middle."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cryoflow.compute.fourier import good_size
-from cryoflow.files.seeds import seed_for
+from cryoflow.compute.image.fourier import good_size
+from cryoflow.seeds import seed_for
 from cryoflow.simulate.optics import image_contrast, smooth_field
 from cryoflow.simulate.sample import GRADIENT, SLOW_SD, Sample
 from cryoflow.simulate.scene import Scene, draw_density, random_scene

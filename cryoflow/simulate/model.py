@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from cryoflow.compute.point_groups import symmetry_rotations
+from cryoflow.compute.projection.point_groups import symmetry_rotations
 
 Array = npt.NDArray[np.float64]
 

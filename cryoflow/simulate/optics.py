@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
-from cryoflow.compute.fourier import resize
+from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane
+from cryoflow.compute.image.fourier import resize
 from cryoflow.simulate.options import SimulateOptions
 
 Array = npt.NDArray[np.float64]

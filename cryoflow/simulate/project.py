@@ -13,8 +13,8 @@ import pandas as pd
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import replacing
 from cryoflow.files.mrc import join_image_name, write_mrc
-from cryoflow.files.seeds import seed_for
 from cryoflow.files.star import write_star
+from cryoflow.seeds import seed_for
 from cryoflow.simulate.micrograph import Image, simulate_micrograph
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.sample import Sample

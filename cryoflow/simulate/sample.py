@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cryoflow.compute.point_groups import symmetry_rotations
-from cryoflow.files.seeds import seed_for
+from cryoflow.compute.projection.point_groups import symmetry_rotations
+from cryoflow.seeds import seed_for
 from cryoflow.simulate.model import GaussianModel, build_model
 from cryoflow.simulate.optics import Optics, image_contrast
 from cryoflow.simulate.options import SimulateOptions

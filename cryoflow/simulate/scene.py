@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cryoflow.files.seeds import seed_for
+from cryoflow.seeds import seed_for
 from cryoflow.simulate.contaminants import add_contaminant
 from cryoflow.simulate.model import half_of
 from cryoflow.simulate.optics import Optics, random_optics

@@ -9,9 +9,9 @@ import torch
 from scipy.spatial import cKDTree
 
 from autopick_benchmark.project import Case, spec_of
-from cryoflow.compute.peaks import Picks
-from cryoflow.jobs.autopick import make_picker
+from cryoflow.compute.pick.peaks import Picks
 from cryoflow.jobs.autopick.micrographs import list_micrographs, read_micrograph
+from cryoflow.jobs.autopick.run import make_picker
 from cryoflow.project.context import JobContext
 
 

@@ -7,10 +7,10 @@ import numpy.typing as npt
 import torch
 from scipy.ndimage import rotate
 
-from cryoflow.compute.ctf import CtfParameters, ctf_at
-from cryoflow.compute.directions import asymmetric_directions
-from cryoflow.compute.projection import project
-from cryoflow.compute.references import prepare_references
+from cryoflow.compute.image.ctf import CtfParameters, ctf_at
+from cryoflow.compute.pick.references import prepare_references
+from cryoflow.compute.projection.directions import asymmetric_directions
+from cryoflow.compute.projection.map_projection import project
 
 Pixels = npt.NDArray[np.float64]
 

@@ -10,10 +10,10 @@ import pandas as pd
 import torch
 
 from autopick_benchmark.particles import Painter, d2_map
-from cryoflow.compute.ctf import CtfParameters
+from cryoflow.compute.image.ctf import CtfParameters
 from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import write_star
-from cryoflow.jobs.autopick import run
+from cryoflow.jobs.autopick.run import run
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick, parse_spec
 

@@ -12,13 +12,13 @@ from unittest.mock import patch
 import torch
 
 from autopick_benchmark.project import Case, spec_of
-from cryoflow.compute import correlate
-from cryoflow.compute.peaks import Picks
-from cryoflow.compute.work_grid import work_grid
-from cryoflow.jobs.autopick import make_picker
-from cryoflow.jobs.autopick.candidate_files import write_candidates
+from cryoflow.compute.pick import figure_of_merit as correlate
+from cryoflow.compute.pick.peaks import Picks
+from cryoflow.compute.pick.search_grid import work_grid
+from cryoflow.jobs.autopick.candidates_file import write_candidates
 from cryoflow.jobs.autopick.micrographs import list_micrographs, read_micrograph
 from cryoflow.jobs.autopick.output import write_coordinates
+from cryoflow.jobs.autopick.run import make_picker
 from cryoflow.project.context import JobContext
 
 BATCH_BYTES = 2 << 20

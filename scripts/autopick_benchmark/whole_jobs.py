@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from autopick_benchmark.project import Case, job, spec_of
 from autopick_benchmark.steps import Clock, bare_cost
-from cryoflow.compute.threads import single_threads
+from cryoflow.compute.parallel import single_threads
 from cryoflow.files.arrays import read_arrays
-from cryoflow.jobs.autopick import make_picker
-from cryoflow.jobs.autopick.candidate_files import read_candidates
+from cryoflow.jobs.autopick.candidates_file import read_candidates
 from cryoflow.jobs.autopick.micrographs import list_micrographs
+from cryoflow.jobs.autopick.run import make_picker
 from cryoflow.project.context import JobContext
 
 BARE_RUNS = 4

@@ -29,7 +29,7 @@ from autopick_benchmark.steps import Clock, measure
 from autopick_benchmark.whole_jobs import pick_again, picked_alike, speeds
 from peak_memory import peaks_shown
 
-from cryoflow.compute.threads import keeping_large_images
+from cryoflow.compute.parallel import keeping_large_images
 
 PROJECTIONS = 12
 """Of a map of symmetry D2, 30 degrees apart."""

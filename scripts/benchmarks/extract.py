@@ -32,10 +32,11 @@ import pandas as pd
 import torch
 from peak_memory import peaks_shown
 
-from cryoflow.compute import extract as compute
+from cryoflow.compute.extract import particles as compute
 from cryoflow.files.mrc import read_image, write_mrc
 from cryoflow.files.star import write_star
-from cryoflow.jobs.extract import run, stack
+from cryoflow.jobs.extract import stack
+from cryoflow.jobs.extract.run import run
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Extract, parse_spec
 

@@ -25,7 +25,7 @@ from cryoflow.simulate.project import simulate_project
 
 SPEC = Path(__file__).parents[2] / "specs/tutorial/11_template_based.yaml"
 INPUTS = ("CtfFind", "Micrographs", "Select", "truth")
-IMPORTS = "import torch, pandas, hydra, cryoflow.jobs.autopick, cryoflow.launch.sweep_run"
+IMPORTS = "import torch, pandas, hydra, cryoflow.jobs.autopick, cryoflow.launch.sweep.run"
 
 
 def seconds(root: Path, command: Sequence[str]) -> float:

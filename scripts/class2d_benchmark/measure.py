@@ -20,11 +20,11 @@ from class2d_benchmark.products import recorded, seconds_alone
 
 ITERATE = "cryoflow.compute.class2d.iterate"
 STEPS = {
-    "setting up": [("cryoflow.jobs.class2d", "prepare_input"), ("cryoflow.jobs.class2d", "start")],
+    "setting up": [("cryoflow.jobs.class2d.run", "prepare_input"), ("cryoflow.jobs.class2d.run", "start")],
     "E-step": [(ITERATE, "expectation")],
     "M-step": [(ITERATE, "maximization"), (ITERATE, "compare_halves")],
     "accuracy": [(ITERATE, "pose_accuracy")],
-    "writing": [("cryoflow.jobs.class2d", "write_iteration")],
+    "writing": [("cryoflow.jobs.class2d.run", "write_iteration")],
 }
 """Functions of the job, as the modules that call them know them."""
 
@@ -93,7 +93,7 @@ def spec_of(case: Case) -> Any:
 def _measure(case: Case, products: bool) -> Measured:
     import torch
 
-    from cryoflow.jobs.class2d import run
+    from cryoflow.jobs.class2d.run import run
     from cryoflow.project.context import JobContext
 
     base = peak_mib()

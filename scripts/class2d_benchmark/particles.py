@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cryoflow.compute.ctf import ctf_half_plane
+from cryoflow.compute.image.ctf import ctf_half_plane
 from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import write_star
-from cryoflow.jobs.ctf_columns import ctf_parameters
+from cryoflow.jobs.inputs.ctf import ctf_parameters
 
 PIXEL_A = 3.54
 TABLE = "Extract/job012/particles.star"

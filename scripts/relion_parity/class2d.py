@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d import State, iterate, start
-from cryoflow.compute.ring_correlation import ring_correlation
+from cryoflow.compute.image.ring_correlation import ring_correlation
 from cryoflow.jobs.class2d.saved import Saved, read_saved
 from cryoflow.jobs.class2d.source import make_data
 from relion_parity.particles import extract_again

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cryoflow.compute.correlate import FomMaps, fom_maps, sampling_of
-from cryoflow.compute.ctf import ctf_at
-from cryoflow.compute.micrograph import normalise_micrograph
-from cryoflow.compute.search import Search, prepare_search
-from cryoflow.compute.templates import disc_pixels
-from cryoflow.compute.work_grid import work_grid
+from cryoflow.compute.image.ctf import ctf_at
+from cryoflow.compute.pick.figure_of_merit import FomMaps, fom_maps, sampling_of
+from cryoflow.compute.pick.micrograph import normalise_micrograph
+from cryoflow.compute.pick.search import Search, prepare_search
+from cryoflow.compute.pick.search_grid import work_grid
+from cryoflow.compute.pick.templates import disc_pixels
 from cryoflow.jobs.autopick.micrographs import Micrograph
-from cryoflow.jobs.autopick.with_references import ReferencePicker
+from cryoflow.jobs.autopick.template_picker import ReferencePicker
 from relion_parity.noise import Deviates
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from cryoflow.jobs.extract import run
+from cryoflow.jobs.extract.run import run
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Extract, parse_spec
 

@@ -28,14 +28,14 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from cryoflow.compute.correlate import FomMaps, Sampling
-from cryoflow.compute.peaks import Picks
+from cryoflow.compute.pick.figure_of_merit import FomMaps, Sampling
+from cryoflow.compute.pick.peaks import Picks
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.fom_maps import has_relion_maps
-from cryoflow.jobs.autopick import make_picker
 from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs, read_micrograph
 from cryoflow.jobs.autopick.picker import Picker
-from cryoflow.jobs.autopick.with_references import ReferencePicker
+from cryoflow.jobs.autopick.run import make_picker
+from cryoflow.jobs.autopick.template_picker import ReferencePicker
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
 from relion_parity.padded import PaddedSearch

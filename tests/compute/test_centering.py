@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from cryoflow.compute.centering import centre, centre_of_mass, shift_bilinear
+from cryoflow.compute.select.centering import centre, centre_of_mass, shift_bilinear
 
 
 @pytest.mark.parametrize("size", [(16, 16), (15, 18)])

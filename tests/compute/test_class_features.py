@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.class_features import class_features
+from cryoflow.compute.select.class_features import class_features
 
 
 def grid(size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from cryoflow.compute.ctf import CtfParameters, ctf_at, ctf_half_plane
+from cryoflow.compute.image.ctf import CtfParameters, ctf_at, ctf_half_plane
 
 
 def parameters(**changes: float) -> CtfParameters:

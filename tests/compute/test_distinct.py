@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from cryoflow.compute import distinct
-from cryoflow.compute.distinct import Distinct, distinct_rows
+from cryoflow.compute.sort import row_cache as distinct
+from cryoflow.compute.sort.row_cache import Distinct, distinct_rows
 
 
 @pytest.mark.parametrize("kept", [True, False])

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute import duplicates
-from cryoflow.compute.duplicates import duplicated
+from cryoflow.compute.select import duplicates
+from cryoflow.compute.select.duplicates import duplicated
 
 
 @pytest.mark.parametrize("block", [2048, 7])

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.extract import ExtractSettings, extract, rescale
-from cryoflow.compute.normalize import background, background_mask, background_statistics
-from cryoflow.compute.windows import corners
+from cryoflow.compute.extract.normalize import background, background_mask, background_statistics
+from cryoflow.compute.extract.particles import ExtractSettings, extract, rescale
+from cryoflow.compute.extract.windows import corners
 
 
 def coefficient(image: np.ndarray, ky: int, kx: int) -> complex:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute import fourier
+from cryoflow.compute.image import fourier
 
 
 def direct_transform(image: np.ndarray, y: float, x: float, ky: float, kx: float) -> complex:

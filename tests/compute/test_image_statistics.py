@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from cryoflow.compute.image_statistics import moments, ordinary
+from cryoflow.compute.select.image_statistics import moments, ordinary
 
 
 def test_moments_agree_with_numpy() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.normalize import (
+from cryoflow.compute.extract.normalize import (
     background,
     background_mask,
     background_radius,

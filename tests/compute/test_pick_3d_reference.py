@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from cryoflow.compute.directions import Directions, asymmetric_directions, healpix
-from cryoflow.compute.point_groups import symmetry_rotations
-from cryoflow.compute.projection import project
+from cryoflow.compute.projection.directions import Directions, asymmetric_directions, healpix
+from cryoflow.compute.projection.map_projection import project
+from cryoflow.compute.projection.point_groups import symmetry_rotations
 from cryoflow.errors import CryoflowError
 
 ORDERS = {

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from cryoflow.compute.candidates import find_candidates
-from cryoflow.compute.correlate import FomMaps, Sampling
-from cryoflow.compute.peaks import Thresholds, find_peaks, pick_candidates
+from cryoflow.compute.pick.candidates import find_candidates
+from cryoflow.compute.pick.figure_of_merit import FomMaps, Sampling
+from cryoflow.compute.pick.peaks import Thresholds, find_peaks, pick_candidates
 
 
 def random_maps(seed: int, spacing: float) -> FomMaps:

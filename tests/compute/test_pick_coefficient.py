@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.correlate import fom_maps
-from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
-from cryoflow.compute.references import References, disc
-from cryoflow.compute.search import prepare_search
+from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane
+from cryoflow.compute.pick.figure_of_merit import fom_maps
+from cryoflow.compute.pick.references import References, disc
+from cryoflow.compute.pick.search import prepare_search
 
 BOX, RADIUS, PIXEL = 16, 7, 2.0
 

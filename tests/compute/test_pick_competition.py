@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.competition import compete
-from cryoflow.compute.peaks import Picks
+from cryoflow.compute.pick.peaks import Picks
+from cryoflow.compute.pick.target_decoy import compete
 
 
 def random_picks(seed: int, count: int) -> Picks:

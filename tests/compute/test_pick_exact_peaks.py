@@ -6,9 +6,9 @@ import pytest
 import torch
 from compute.test_pick_low_rank import BOX, ctf, micrograph, places_of, search_for
 
-from cryoflow.compute.candidates import Candidates, find_candidates
-from cryoflow.compute.correlate import FomMaps, fom_maps
-from cryoflow.compute.exact_peaks import make_peaks_exact
+from cryoflow.compute.pick.candidates import Candidates, find_candidates
+from cryoflow.compute.pick.exact_peaks import make_peaks_exact
+from cryoflow.compute.pick.figure_of_merit import FomMaps, fom_maps
 
 
 def found(shape: tuple[int, int], error: float | None, floor: float, corrected: bool = True) -> FomMaps:
@@ -48,7 +48,7 @@ def test_peaks_are_those_of_all_pairs() -> None:
 
 def test_places_are_taken_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = found((96, 80), 0.05, 0.0)
-    monkeypatch.setattr("cryoflow.compute.exact_places._CPU_VALUES", 5000)
+    monkeypatch.setattr("cryoflow.compute.pick.exact_correlation._CPU_VALUES", 5000)
     in_parts = found((96, 80), 0.05, 0.0)
     torch.testing.assert_close(in_parts.fom, at_once.fom)
     assert float((in_parts.psi_deg == at_once.psi_deg).double().mean()) > 0.999

@@ -7,13 +7,13 @@ import pytest
 import torch
 from rotated import rotated_images
 
-from cryoflow.compute.correlate import fom_maps
-from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
-from cryoflow.compute.greyscale import reference_scale
-from cryoflow.compute.micrograph import gradients, normalise_micrograph, remove_gradients
-from cryoflow.compute.references import References, disc, mask_width, prepare_references
-from cryoflow.compute.rotate import padded_transform
-from cryoflow.compute.search import Search, prepare_search
+from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane
+from cryoflow.compute.image.rotate import padded_transform
+from cryoflow.compute.pick.figure_of_merit import fom_maps
+from cryoflow.compute.pick.micrograph import gradients, normalise_micrograph, remove_gradients
+from cryoflow.compute.pick.reference_scale import reference_scale
+from cryoflow.compute.pick.references import References, disc, mask_width, prepare_references
+from cryoflow.compute.pick.search import Search, prepare_search
 from cryoflow.errors import CryoflowError
 
 BOX, RADIUS, PIXEL = 16, 7, 2.0
@@ -62,7 +62,7 @@ def correlation(image: torch.Tensor, template: torch.Tensor, y: int, x: int) -> 
 
 
 def test_angles_may_be_more_than_sixteen_bits_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cryoflow.compute.search._KEPT_BYTES", 0)  # turned a batch at a time instead
+    monkeypatch.setattr("cryoflow.compute.pick.search._KEPT_BYTES", 0)  # turned a batch at a time instead
     references, wanted = References(5 * reference()[None], RADIUS, 30.0), 200.0
     image = 0.5 * torch.randn(48, 44, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     image[16:32, 14:30] += rotated_images(padded_transform(references.images), torch.tensor([wanted]))[0, 0]
@@ -146,7 +146,7 @@ def test_opposite_angles_and_budgets_change_nothing(monkeypatch: pytest.MonkeyPa
     again = fom_maps(search._replace(rotated=None), image.double(), None)
     torch.testing.assert_close(kept.fom, again.fom)
     assert torch.equal(kept.psi_deg, again.psi_deg)
-    monkeypatch.setattr("cryoflow.compute.correlate._CPU_BATCH_BYTES", 1)
+    monkeypatch.setattr("cryoflow.compute.pick.figure_of_merit._CPU_BATCH_BYTES", 1)
     one_by_one = fom_maps(search, image.double(), None)
     torch.testing.assert_close(kept.fom, one_by_one.fom)
     assert torch.equal(kept.psi_deg, one_by_one.psi_deg)
@@ -154,7 +154,7 @@ def test_opposite_angles_and_budgets_change_nothing(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("pixels", [1, 130, 1 << 20])
 def test_normalising_takes_outliers_to_the_mean(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
-    monkeypatch.setattr("cryoflow.compute.blocks._CPU_VALUES", pixels)
+    monkeypatch.setattr("cryoflow.compute.image.blocks._CPU_VALUES", pixels)
     image = torch.randn(40, 50, generator=torch.Generator().manual_seed(4)) * 5 + 100
     image[3, 4] = 1e4
     mean, sd = float(image.double().mean()), float(image.double().std(correction=0))

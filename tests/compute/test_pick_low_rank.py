@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from cryoflow.compute.candidates import Candidates, find_candidates
-from cryoflow.compute.correlate import FomMaps, fom_maps
-from cryoflow.compute.ctf import CtfParameters
-from cryoflow.compute.low_rank import _Batches
-from cryoflow.compute.micrograph import normalise_micrograph
-from cryoflow.compute.references import References, disc
-from cryoflow.compute.search import Search, prepare_search
+from cryoflow.compute.image.ctf import CtfParameters
+from cryoflow.compute.pick.candidates import Candidates, find_candidates
+from cryoflow.compute.pick.figure_of_merit import FomMaps, fom_maps
+from cryoflow.compute.pick.low_rank import _Batches
+from cryoflow.compute.pick.micrograph import normalise_micrograph
+from cryoflow.compute.pick.references import References, disc
+from cryoflow.compute.pick.search import Search, prepare_search
 
 BOX, RADIUS, PIXEL = 24, 10, 2.0
 
@@ -86,7 +86,7 @@ def test_samples_are_compared_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) 
     search, image = search_for((96, 80), 0.01), micrograph(96, 80)
     at_once = fom_maps(search, image, None)
     few = _Batches(3, 6 * 72 * 70)
-    monkeypatch.setattr("cryoflow.compute.low_rank._CPU", few)
+    monkeypatch.setattr("cryoflow.compute.pick.low_rank._CPU", few)
     assert few.samples(6 * 72) == 64 and at_once.fom[0].numel() % 64  # the last part overlaps
     in_parts = fom_maps(search, image, None)
     torch.testing.assert_close(in_parts.fom, at_once.fom)
@@ -121,5 +121,5 @@ def test_the_error_is_that_of_the_templates(step: float, error: float) -> None:
 def test_what_saves_nothing_or_needs_too_much_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert search_for((96, 80), 1e-7, 60.0).low_rank is None
     assert search_for((96, 80), 0.05, 360 / 7).low_rank is None  # no angle has its opposite
-    monkeypatch.setattr("cryoflow.compute.low_rank._CPU_BYTES", 1 << 16)
+    monkeypatch.setattr("cryoflow.compute.pick.low_rank._CPU_BYTES", 1 << 16)
     assert search_for((96, 80), 0.05).low_rank is None

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.correlate import FomMaps, Sampling
-from cryoflow.compute.laplacian import BlobThresholds, blob_maps, find_blobs, log_diameters
-from cryoflow.compute.peaks import Thresholds, find_peaks
-from cryoflow.compute.prune import Pruning, keep_lonely
+from cryoflow.compute.pick.figure_of_merit import FomMaps, Sampling
+from cryoflow.compute.pick.log_blobs import BlobThresholds, blob_maps, find_blobs, log_diameters
+from cryoflow.compute.pick.peaks import Thresholds, find_peaks
+from cryoflow.compute.pick.prune import Pruning, keep_lonely
 
 Peak = tuple[float, int, int, int]
 """Figure of merit, reference, row, column."""

@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy.ndimage import map_coordinates
 
-from cryoflow.compute.band import PairInverse, band_within, paired
-from cryoflow.compute.blocks import row_blocks
-from cryoflow.compute.partial_dft import centred_transform, folded_basis, forward, inverse_at
-from cryoflow.compute.templates import fine_transform, psi_angles, rotated_templates, template_sums
-from cryoflow.compute.work_grid import WorkGrid, relion_work_size, sampled_transform, work_grid
+from cryoflow.compute.image.blocks import row_blocks
+from cryoflow.compute.image.partial_dft import centred_transform, folded_basis, forward, inverse_at
+from cryoflow.compute.pick.band import PairInverse, band_within, paired
+from cryoflow.compute.pick.search_grid import WorkGrid, relion_work_size, sampled_transform, work_grid
+from cryoflow.compute.pick.templates import fine_transform, psi_angles, rotated_templates, template_sums
 
 GEN = torch.Generator().manual_seed(3)
 
@@ -39,7 +39,7 @@ def test_partial_transforms_are_direct_sums(shape: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("pixels", [1, 30, 1 << 20])
 def test_rows_are_transformed_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
-    monkeypatch.setattr("cryoflow.compute.blocks._CPU_VALUES", pixels)
+    monkeypatch.setattr("cryoflow.compute.image.blocks._CPU_VALUES", pixels)
     images = torch.randn(2, 9, 12, generator=GEN, dtype=torch.float64)
     rows = {1: [1] * 9, 30: [2, 2, 2, 2, 1], 1 << 20: [9]}
     assert [block.shape[1] for block in row_blocks(images)] == rows[pixels]

@@ -3,9 +3,9 @@ import pytest
 import torch
 from rotated import rotated_images
 
-from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
-from cryoflow.compute.residual import CtfOptions, MatchedReferences, Poses, residuals, shift_integer
-from cryoflow.compute.rotate import PaddedTransform, padded_transform
+from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane
+from cryoflow.compute.image.rotate import PaddedTransform, padded_transform
+from cryoflow.compute.sort.residual import CtfOptions, MatchedReferences, Poses, residuals, shift_integer
 
 
 def blob(box: int, y0: float, x0: float, width: float) -> torch.Tensor:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.ring_correlation import ring_correlation
+from cryoflow.compute.image.ring_correlation import ring_correlation
 
 
 @pytest.mark.parametrize("box", [12, 13])

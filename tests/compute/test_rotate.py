@@ -4,7 +4,7 @@ import pytest
 import torch
 from rotated import rotated_images, rotated_transforms
 
-from cryoflow.compute.rotate import padded_transform
+from cryoflow.compute.image.rotate import padded_transform
 
 
 def blobs(box: int) -> torch.Tensor:

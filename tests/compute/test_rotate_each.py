@@ -2,8 +2,8 @@ import pytest
 import torch
 from rotated import rotated_transforms
 
-from cryoflow.compute.rotate import padded_transform
-from cryoflow.compute.rotate_each import rotated_each
+from cryoflow.compute.image.rotate import padded_transform
+from cryoflow.compute.image.rotate_particles import rotated_each
 
 
 @pytest.mark.parametrize(("box", "max_shell"), [(16, None), (18, 5)])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.rotate import padded_transform
+from cryoflow.compute.image.rotate import padded_transform
 from cryoflow.compute.score.decoys import NULLS, Null, decoys, to_polar
 from cryoflow.compute.score.features import View, measure
 from cryoflow.compute.score.picks import (

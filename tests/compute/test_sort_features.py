@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from cryoflow.compute.sort import (
+from cryoflow.compute.sort.features import (
     at_pixel_size,
     disc,
     features,

@@ -7,7 +7,7 @@ from resource import RUSAGE_SELF, getrusage
 import pytest
 import torch
 
-from cryoflow.compute.threads import keeping_large_images, one_thread_each, quick_turns, single_threads
+from cryoflow.compute.parallel import keeping_large_images, one_thread_each, quick_turns, single_threads
 
 PIXELS = 16 << 20
 """64 MB, more than glibc's thresholds can be set to."""

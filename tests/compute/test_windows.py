@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.windows import corners, cut, touching
+from cryoflow.compute.extract.windows import corners, cut, touching
 
 
 def by_slicing(image: np.ndarray, y: float, x: float, size: int) -> np.ndarray:

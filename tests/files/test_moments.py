@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cryoflow.files.moments import BLOCK, Moments
+from cryoflow.files.mrc.moments import BLOCK, Moments
 
 
 @pytest.mark.parametrize("dtype", ["f4", "i2", "f2"])

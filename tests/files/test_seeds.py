@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryoflow.files.seeds import seed_for
+from cryoflow.seeds import seed_for
 
 
 def test_values_are_fixed_for_good() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cryoflow.errors import FileError
 from cryoflow.files.star import Block, StarStyle, read_star, write_star
-from cryoflow.files.star_format import as_written, number
+from cryoflow.files.star.format import as_written, number
 
 TEXT_LABELS = ["rlnImageName", "rlnMicrographName", "rlnGroupName", "rlnCtfImage"]
 INT_LABELS = ["rlnClassNumber", "rlnGroupNumber", "rlnRandomSubset", "column"]

@@ -12,7 +12,7 @@ import torch
 from cryoflow.errors import CryoflowError
 from cryoflow.files.mrc import read_image, write_mrc
 from cryoflow.files.star import read_star
-from cryoflow.jobs.autopick import run
+from cryoflow.jobs.autopick.run import run
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import simulate_project

@@ -17,7 +17,7 @@ from cryoflow.files.coordinates import read_coordinate_list
 from cryoflow.files.fom_maps import read_about, read_fom_maps
 from cryoflow.files.mrc import read_image, write_mrc
 from cryoflow.files.star import read_star, write_star
-from cryoflow.jobs.autopick import run
+from cryoflow.jobs.autopick.run import run
 from cryoflow.project.context import JobContext, JobResult, Reporter
 from cryoflow.spec import AutoPick
 
@@ -462,7 +462,7 @@ def test_other_gates_are_applied_without_maps(
     }
     fresh, _ = pick(project, "job011", **plain | tuning)
     with monkeypatch.context() as patch:
-        patch.setattr("cryoflow.jobs.autopick.work.read_micrograph", pytest.fail)
+        patch.setattr("cryoflow.jobs.autopick.micrograph_task.read_micrograph", pytest.fail)
         again, _ = pick(project, **plain | tuning)
     assert coordinates(project) == coordinates(project, "job011")
     assert again.counts == fresh.counts and fresh.counts["particles"] > 0

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.candidates import COLUMNS, Candidates
-from cryoflow.compute.correlate import Sampling
-from cryoflow.compute.peaks import Thresholds, pick_candidates, pick_gated
+from cryoflow.compute.pick.candidates import COLUMNS, Candidates
+from cryoflow.compute.pick.figure_of_merit import Sampling
+from cryoflow.compute.pick.peaks import Thresholds, pick_candidates, pick_gated
 from cryoflow.files.fom_maps import StoredMaps
-from cryoflow.jobs.autopick import shared as shared_module
+from cryoflow.jobs.autopick import map_cache as shared_module
+from cryoflow.jobs.autopick.map_cache import SharedMaps, drop_picks, leave_picks, take_picks
 from cryoflow.jobs.autopick.micrographs import Micrograph
 from cryoflow.jobs.autopick.output import Written
-from cryoflow.jobs.autopick.shared import SharedMaps, drop_picks, leave_picks, take_picks
 from cryoflow.project.context import JobContext
 
 

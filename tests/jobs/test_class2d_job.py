@@ -16,11 +16,11 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_stack, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
-from cryoflow.jobs.class2d import run
 from cryoflow.jobs.class2d.output import Run, write_iteration
+from cryoflow.jobs.class2d.progress import Teller
+from cryoflow.jobs.class2d.run import run
 from cryoflow.jobs.class2d.saved import read_saved
 from cryoflow.jobs.class2d.subsets import subset_of
-from cryoflow.jobs.class2d.tell import Teller
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Class2D, parse_spec
 
@@ -364,7 +364,7 @@ def test_images_that_are_not_normalised_are_told_with_numbers(project: Path) -> 
 
 
 def test_too_little_memory_is_warned_of_with_numbers(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cryoflow.jobs.class2d.memory.free_bytes", lambda: 3e6)
+    monkeypatch.setattr("cryoflow.jobs.class2d.memory_check.free_bytes", lambda: 3e6)
     _, listener = classify(project, spec(1))
     (line,) = listener.warned
     assert "only 0.003 GB of memory are free" in line and "fewer threads or classes" in line
@@ -469,7 +469,7 @@ def classify_until(
         return paths
 
     with monkeypatch.context() as patch:
-        patch.setattr("cryoflow.jobs.class2d.write_iteration", killed)
+        patch.setattr("cryoflow.jobs.class2d.run.write_iteration", killed)
         with pytest.raises(Killed):
             classify(project, given, job)
 

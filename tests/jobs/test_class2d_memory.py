@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cryoflow.jobs import class2d_memory
-from cryoflow.jobs.class2d_memory import Size, expected_need, free_bytes
+from cryoflow.jobs.class2d import memory as class2d_memory
+from cryoflow.jobs.class2d.memory import Size, expected_need, free_bytes
 
 PROBLEM = Path(__file__).parents[1] / "compute" / "class2d"
 CODE = """

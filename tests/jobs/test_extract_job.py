@@ -23,7 +23,7 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_header, read_images, read_stack, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import Table, pixel_size, read_particles, write_table
-from cryoflow.jobs.extract import run
+from cryoflow.jobs.extract.run import run
 from cryoflow.project.context import JobContext
 
 
@@ -226,7 +226,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from particle_project import context, extract_spec
-from cryoflow.jobs.extract import run, stack
+from cryoflow.jobs.extract import stack
+from cryoflow.jobs.extract.run import run
 
 write, tables = stack.write_table, []
 

@@ -12,8 +12,8 @@ from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_stack, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import Table, read_micrographs, read_particles, write_table
-from cryoflow.jobs.extract import run as extract
-from cryoflow.jobs.select import run
+from cryoflow.jobs.extract.run import run as extract
+from cryoflow.jobs.select.run import run
 from cryoflow.project.context import JobResult
 from cryoflow.spec import parse_spec
 

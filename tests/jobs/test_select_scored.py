@@ -11,8 +11,8 @@ from particle_project import Listener, context, extract_spec, make_project
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.star import write_star
 from cryoflow.files.tables import read_particles
-from cryoflow.jobs.extract import run as extract
-from cryoflow.jobs.select import run
+from cryoflow.jobs.extract.run import run as extract
+from cryoflow.jobs.select.run import run
 from cryoflow.spec import parse_spec
 
 PLACE = ["rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"]

@@ -12,10 +12,10 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_image, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
-from cryoflow.jobs.extract import run as extract
+from cryoflow.jobs.extract.run import run as extract
 from cryoflow.jobs.sort import learning as module
-from cryoflow.jobs.sort import run
 from cryoflow.jobs.sort.labels import read_labels
+from cryoflow.jobs.sort.run import run
 from cryoflow.jobs.sort.score_micrograph import Round
 from cryoflow.jobs.sort.scores import unseen_chance
 from cryoflow.learn.score.score_model import self_taught

@@ -1,6 +1,6 @@
 import torch
 
-from cryoflow.compute.class_features import ClassFeatures
+from cryoflow.compute.select.class_features import ClassFeatures
 from cryoflow.learn.class_score import ClassEvidence, brightness, class_kinds, class_score
 
 PARTICLE = {

@@ -9,13 +9,13 @@ import torch
 from relion_parity import picking
 from relion_parity.padded import PaddedSearch
 
-from cryoflow.compute.directions import asymmetric_directions
-from cryoflow.compute.projection import project
+from cryoflow.compute.projection.directions import asymmetric_directions
+from cryoflow.compute.projection.map_projection import project
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.mrc import read_stack, read_volume
-from cryoflow.jobs.autopick import make_picker, run
 from cryoflow.jobs.autopick.micrographs import list_micrographs, read_micrograph
-from cryoflow.jobs.autopick.with_references import ReferencePicker
+from cryoflow.jobs.autopick.run import make_picker, run
+from cryoflow.jobs.autopick.template_picker import ReferencePicker
 from cryoflow.project.context import JobContext
 
 pytestmark = pytest.mark.reference

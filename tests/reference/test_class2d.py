@@ -8,7 +8,7 @@ from relion_parity.class2d import BGAL, CASES, agreement, first_noise, step
 from relion_parity.particles import extract_again
 
 from cryoflow.files.star import read_star
-from cryoflow.jobs.class2d import run
+from cryoflow.jobs.class2d.run import run
 from cryoflow.jobs.class2d.saved import read_saved
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Class2D, parse_spec

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
-from cryoflow.compute.normalize import background, background_mask, remove_dust
+from cryoflow.compute.extract.normalize import background, background_mask, remove_dust
 from cryoflow.files.mrc import read_header, read_stack
 from cryoflow.files.tables import read_particles
-from cryoflow.jobs.extract import run
+from cryoflow.jobs.extract.run import run
 from cryoflow.project.context import JobContext
 from cryoflow.spec import parse_spec
 

@@ -11,9 +11,9 @@ from scipy.spatial import cKDTree
 
 from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import read_star, write_star
-from cryoflow.jobs.autopick import run as run_autopick
-from cryoflow.jobs.extract import run as run_extract
-from cryoflow.jobs.sort import run as run_sort
+from cryoflow.jobs.autopick.run import run as run_autopick
+from cryoflow.jobs.extract.run import run as run_extract
+from cryoflow.jobs.sort.run import run as run_sort
 from cryoflow.project.context import JobContext
 from cryoflow.spec import parse_spec
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from cryoflow.files.star import read_star
-from cryoflow.jobs.extract import run as run_extract
-from cryoflow.jobs.sort import run as run_sort
+from cryoflow.jobs.extract.run import run as run_extract
+from cryoflow.jobs.sort.run import run as run_sort
 from cryoflow.project.context import JobContext
 from cryoflow.spec import parse_spec
 

@@ -10,7 +10,7 @@ import pytest
 from cryoflow.files.mrc import read_header, read_images
 from cryoflow.files.star import read_star
 from cryoflow.files.tables import Table, read_particles
-from cryoflow.jobs.select import run
+from cryoflow.jobs.select.run import run
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import parse_spec
 

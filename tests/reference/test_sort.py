@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cryoflow.files.tables import read_particles
-from cryoflow.jobs.extract import run as run_extract
-from cryoflow.jobs.sort import run
+from cryoflow.jobs.extract.run import run as run_extract
+from cryoflow.jobs.sort.run import run
 from cryoflow.project.context import JobContext
 from cryoflow.spec import parse_spec
 

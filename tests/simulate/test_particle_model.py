@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from cryoflow.compute.point_groups import symmetry_rotations
+from cryoflow.compute.projection.point_groups import symmetry_rotations
 from cryoflow.simulate.model import GaussianModel, build_model, half_of
 from cryoflow.simulate.options import PRESETS
 from cryoflow.simulate.poses import random_angles, rotation_matrices, spread_views

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.accuracy import pose_accuracy
-from cryoflow.compute.class2d.expectation import expectation
-from cryoflow.compute.class2d.grid import Sampling, image_sizes, make_sampling
-from cryoflow.compute.class2d.halves import compare_halves, half_of
-from cryoflow.compute.class2d.maximization import maximization
-from cryoflow.compute.class2d.record import Record
-from cryoflow.compute.class2d.search import Search, make_search
-from cryoflow.compute.class2d.sums import Sums, sum_of
-from cryoflow.compute.class2d.types import Changes, Data, Options, Particles, State
+from cryoflow.compute.class2d.e_step.accumulate import Record
+from cryoflow.compute.class2d.e_step.expectation import expectation
+from cryoflow.compute.class2d.e_step.setup import Search, make_search
+from cryoflow.compute.class2d.e_step.sums import Sums, sum_of
+from cryoflow.compute.class2d.m_step.half_sets import compare_halves, half_of
+from cryoflow.compute.class2d.m_step.maximization import maximization
+from cryoflow.compute.class2d.pose_accuracy import pose_accuracy
+from cryoflow.compute.class2d.sampling import Sampling, image_sizes, make_sampling
+from cryoflow.compute.class2d.state import Changes, Data, Options, Particles, State
 
 
 def iterate(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from cryoflow.compute.fourier import good_size, shift_phases
+from cryoflow.compute.image.fourier import good_size, shift_phases
 
 
 class Correlator(NamedTuple):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from cryoflow.compute.fourier import highpass_mask, lowpass_mask
+from cryoflow.compute.image.fourier import highpass_mask, lowpass_mask
 from cryoflow.compute.score.picks import best_near
 from cryoflow.compute.score.prepared import Prepared
 from cryoflow.compute.score.scene import Scene, distance_map

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.ctf import CtfParameters, ctf_half_plane
-from cryoflow.compute.fourier import crop_transform, lowpass_mask
+from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane
+from cryoflow.compute.image.fourier import crop_transform, lowpass_mask
 from cryoflow.compute.score.correlator import Correlator, correlator
 from cryoflow.compute.score.prepared import FINEST, Prepared
 from cryoflow.compute.score.spectrum import even, quiet_spectrum, radius_map

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.rotate import PaddedTransform, padded_transform, rotation_samples, sample
+from cryoflow.compute.image.rotate import PaddedTransform, padded_transform, rotation_samples, sample
 from cryoflow.compute.score.scene import Scene
 
 PSI_STEP_DEG = 10.0

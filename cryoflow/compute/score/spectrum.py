@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.fourier import frequencies, shells
+from cryoflow.compute.image.fourier import frequencies, shells
 
 
 class Spectrum(NamedTuple):

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cryoflow.compute.ctf import CtfParameters
+from cryoflow.compute.image.ctf import CtfParameters
 from cryoflow.errors import FileError
 from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.mrc import read_header, read_image
 from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
-from cryoflow.jobs.ctf_columns import CTF_NEEDED, ctf_parameters, usable
+from cryoflow.jobs.inputs.ctf import CTF_NEEDED, ctf_parameters, usable
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cryoflow.compute.peaks import Picks
+from cryoflow.compute.pick.peaks import Picks
 from cryoflow.errors import FileError
 from cryoflow.files.coordinates import read_coordinates, write_suffix_file
 from cryoflow.files.star import StarStyle, write_star
-from cryoflow.files.star_format import as_written
-from cryoflow.jobs.autopick.decoys import Judged
+from cryoflow.files.star.format import as_written
+from cryoflow.jobs.autopick.q_values import Judged
 from cryoflow.jobs.autopick.statistics import Statistics, write_statistics
 from cryoflow.project.context import JobContext
 

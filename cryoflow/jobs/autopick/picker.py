@@ -6,11 +6,11 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
-from cryoflow.compute.candidates import Candidates
-from cryoflow.compute.competition import Competition
-from cryoflow.compute.correlate import FomMaps
-from cryoflow.compute.laplacian import BlobMaps
-from cryoflow.compute.peaks import Picks
+from cryoflow.compute.pick.candidates import Candidates
+from cryoflow.compute.pick.figure_of_merit import FomMaps
+from cryoflow.compute.pick.log_blobs import BlobMaps
+from cryoflow.compute.pick.peaks import Picks
+from cryoflow.compute.pick.target_decoy import Competition
 from cryoflow.compute.score.decoys import Null
 from cryoflow.files.fom_maps import StoredMaps
 from cryoflow.jobs.autopick.micrographs import Micrograph

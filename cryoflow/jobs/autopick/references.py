@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.directions import asymmetric_directions
-from cryoflow.compute.projection import project
+from cryoflow.compute.projection.directions import asymmetric_directions
+from cryoflow.compute.projection.map_projection import project
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_volume, write_mrc
 from cryoflow.jobs.autopick.micrographs import SAME_SIZE
-from cryoflow.jobs.references import UNSET, read_references
+from cryoflow.jobs.inputs.references import UNSET, read_references
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
 from cryoflow.spec.autopick_tabs import ANGULAR_SAMPLINGS

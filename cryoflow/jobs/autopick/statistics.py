@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from cryoflow.compute.peaks import Picks
+from cryoflow.compute.pick.peaks import Picks
 from cryoflow.compute.score.decoys import Null
 from cryoflow.files.star import write_star
-from cryoflow.jobs.autopick.decoys import SUFFIXES
+from cryoflow.jobs.autopick.q_values import SUFFIXES
 
 QUANTILES = (0.1, 0.5, 0.9)
 GREYSCALE = (0.5, 3.0)
@@ -30,7 +30,7 @@ class Statistics(NamedTuple):
     mean_sd: float
     """Mean over the picks of the background's sd."""
     scale: float
-    """From `cryoflow.compute.greyscale.reference_scale`; nan with other figures of merit."""
+    """From `cryoflow.compute.pick.reference_scale.reference_scale`; nan with other figures of merit."""
 
 
 def statistics_of(picks: Picks, scale: float) -> Statistics:

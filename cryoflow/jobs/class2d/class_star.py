@@ -33,7 +33,7 @@ import pandas as pd
 import torch
 
 from cryoflow.compute.class2d import Halves, Options, State
-from cryoflow.compute.class2d.halves import agreeing_shells
+from cryoflow.compute.class2d.m_step.half_sets import agreeing_shells
 from cryoflow.files.star import Block
 
 

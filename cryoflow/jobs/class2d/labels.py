@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cryoflow.files.star_types import Scalar
+from cryoflow.files.star.types import Scalar
 
 #: data_optimiser_general of RELION 3.0, in its order; what is None here is filled in for each iteration.
 OPTIMISER: dict[str, Scalar | None] = {

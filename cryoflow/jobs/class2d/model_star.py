@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cryoflow.compute.class2d import Model, Options, State
 from cryoflow.files.star import Block
-from cryoflow.files.star_types import Scalar
+from cryoflow.files.star.types import Scalar
 
 
 def model_blocks(

@@ -10,11 +10,11 @@ import numpy as np
 from torch import Tensor
 
 from cryoflow.compute.class2d import Options, State
-from cryoflow.compute.class2d.accuracy import UNKNOWN
-from cryoflow.compute.class2d.grid import coarse_psi
+from cryoflow.compute.class2d.pose_accuracy import UNKNOWN
+from cryoflow.compute.class2d.sampling import coarse_psi
 from cryoflow.files.mrc import join_image_name, write_mrc
 from cryoflow.files.star import StarStyle, write_star
-from cryoflow.files.star_types import Scalar
+from cryoflow.files.star.types import Scalar
 from cryoflow.files.tables import Table, write_table
 from cryoflow.jobs.class2d.class_star import class_blocks
 from cryoflow.jobs.class2d.convergence import add_row

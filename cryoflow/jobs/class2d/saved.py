@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d import Changes, Model, Particles, State
-from cryoflow.compute.class2d.grid import round_away
-from cryoflow.compute.class2d.maximization import resolution_shell
-from cryoflow.compute.class2d.start import START_FREQUENCY
-from cryoflow.compute.class2d.types import Options
+from cryoflow.compute.class2d.initialise import START_FREQUENCY
+from cryoflow.compute.class2d.m_step.maximization import resolution_shell
+from cryoflow.compute.class2d.sampling import round_away
+from cryoflow.compute.class2d.state import Options
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_images
 from cryoflow.files.star import read_star

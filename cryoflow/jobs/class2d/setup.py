@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d import Data, Options
-from cryoflow.compute.class2d.mask import outside_weight
+from cryoflow.compute.image.masks import outside_weight
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import MrcHeader, read_header, read_images, split_image_name
 from cryoflow.files.tables import Table, one_pixel_size, require
-from cryoflow.jobs.class2d.memory import tell_memory
+from cryoflow.jobs.class2d.memory import CACHE_BYTES
+from cryoflow.jobs.class2d.memory_check import tell_memory
 from cryoflow.jobs.class2d.source import group_names, make_ctf, make_data
-from cryoflow.jobs.class2d_memory import CACHE_BYTES
-from cryoflow.jobs.ctf_columns import CTF_NEEDED, usable
+from cryoflow.jobs.inputs.ctf import CTF_NEEDED, usable
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import Class2D
 

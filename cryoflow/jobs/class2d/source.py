@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d import Data
-from cryoflow.compute.ctf import CtfParameters
+from cryoflow.compute.image.ctf import CtfParameters
 from cryoflow.files.job_paths import below_job
 from cryoflow.files.mrc import read_images
-from cryoflow.files.seeds import seed_for
-from cryoflow.jobs.ctf_columns import ctf_parameters
+from cryoflow.jobs.inputs.ctf import ctf_parameters
+from cryoflow.seeds import seed_for
 
 
 def make_data(

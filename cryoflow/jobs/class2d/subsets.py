@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from cryoflow.files.seeds import seed_for
+from cryoflow.seeds import seed_for
 from cryoflow.spec import Class2D
 
 PER_CLASS = 100

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from cryoflow.compute.extract import ExtractSettings
-from cryoflow.compute.normalize import background_mask
+from cryoflow.compute.extract.normalize import background_mask
+from cryoflow.compute.extract.particles import ExtractSettings
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import PIXEL_TOLERANCE, Table, pixel_size, read_micrographs, require
-from cryoflow.jobs.ctf_columns import CTF_NEEDED
 from cryoflow.jobs.extract.positions import Positions
 from cryoflow.jobs.extract.rows import Frame
 from cryoflow.jobs.extract.stack import Task
+from cryoflow.jobs.inputs.ctf import CTF_NEEDED
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Extract
 

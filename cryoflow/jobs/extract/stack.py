@@ -11,19 +11,19 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from cryoflow.compute.extract import ExtractSettings, extract
-from cryoflow.compute.normalize import background, background_mask, background_statistics
-from cryoflow.compute.threads import Mapper
-from cryoflow.compute.windows import Corners, corners, touching
+from cryoflow.compute.extract.normalize import background, background_mask, background_statistics
+from cryoflow.compute.extract.particles import ExtractSettings, extract
+from cryoflow.compute.extract.windows import Corners, corners, touching
+from cryoflow.compute.parallel import Mapper
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.mrc import map_image, map_stack, read_header, write_stack
 from cryoflow.files.read_ahead import read_ahead
-from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import Table, read_particles, write_table
-from cryoflow.jobs.ctf_columns import CTF_NEEDED
 from cryoflow.jobs.extract.positions import Source
 from cryoflow.jobs.extract.rows import Frame, coordinates, particle_rows
+from cryoflow.jobs.inputs.ctf import CTF_NEEDED
+from cryoflow.seeds import seed_for
 
 Numbers = npt.NDArray[np.generic]
 CHECKED_AT_ONCE = 32

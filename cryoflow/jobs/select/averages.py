@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cryoflow.compute.centering import centre
+from cryoflow.compute.select.centering import centre
 from cryoflow.files.mrc import join_image_name, read_header, read_images, write_mrc
 from cryoflow.files.star import StarStyle, write_star
-from cryoflow.jobs.beside import image_beside, stacks_of
+from cryoflow.jobs.inputs.relocated import image_beside, stacks_of
 from cryoflow.jobs.select.output import AVERAGES, Output
 from cryoflow.project.context import JobContext
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cryoflow.errors import FileError
 from cryoflow.files.star import read_star
-from cryoflow.jobs.row_keys import row_keys
+from cryoflow.jobs.inputs.row_keys import row_keys
 from cryoflow.jobs.select.conditions import Condition, Source, numbers, within
 from cryoflow.project.context import JobContext
 from cryoflow.spec.selection import Selection

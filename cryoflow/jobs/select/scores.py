@@ -10,7 +10,7 @@ cryoflowClassScore, cryoflowClassKind
 cryoflowHardCount
     Particles assigned to the class.
 cryoflowContrast, cryoflowEdgeEnergy, cryoflowRoundness, cryoflowCentring, cryoflowSharpness
-    `cryoflow.compute.class_features.ClassFeatures`.
+    `cryoflow.compute.select.class_features.ClassFeatures`.
 cryoflowBrightness
     Doublings of its strength over the usual one, `cryoflow.learn.class_score.brightness`.
 cryoflowLogSsnr
@@ -28,11 +28,11 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from cryoflow.compute.class_features import class_features
+from cryoflow.compute.select.class_features import class_features
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_images, split_image_name
 from cryoflow.files.star import StarStyle, write_star
-from cryoflow.jobs.beside import image_beside
+from cryoflow.jobs.inputs.relocated import image_beside
 from cryoflow.jobs.select.model import Model
 from cryoflow.jobs.select.output import Output
 from cryoflow.learn.class_score import KINDS, ClassEvidence, brightness, class_kinds, class_score

@@ -10,15 +10,15 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from cryoflow.compute.duplicates import duplicated
-from cryoflow.compute.image_statistics import moments, ordinary
+from cryoflow.compute.select.duplicates import duplicated
+from cryoflow.compute.select.image_statistics import moments, ordinary
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_header, read_stack, split_image_name
-from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import Table, pixel_size, require, require_finite
-from cryoflow.jobs.beside import stacks_of
+from cryoflow.jobs.inputs.relocated import stacks_of
 from cryoflow.jobs.select.conditions import Mask, Source, within
 from cryoflow.project.context import Failure, JobContext
+from cryoflow.seeds import seed_for
 from cryoflow.spec import Select
 
 Floats = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cryoflow.errors import FileError
 from cryoflow.files.tables import Table, read_particles, require
-from cryoflow.jobs.row_keys import row_keys
+from cryoflow.jobs.inputs.row_keys import row_keys
 from cryoflow.project.context import JobContext
 from cryoflow.spec.sort import Scores
 

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from cryoflow.compute.score.features import MIXTURE, Features
 from cryoflow.errors import CryoflowError
-from cryoflow.files.seeds import seed_for
 from cryoflow.jobs.sort.score_micrograph import Evidence
 from cryoflow.jobs.sort.score_plan import Plan
 from cryoflow.learn.score.mixture import SURE_OBJECT
 from cryoflow.learn.score.particle_score import FOLDS, TEACHES_ONLY, lacks_noise, teaches
 from cryoflow.learn.score.score_model import ScoreModel, self_taught, taught_by_labels
 from cryoflow.project.context import JobContext
+from cryoflow.seeds import seed_for
 
 LEAST = 3 * len(Features._fields)
 """Good and bad particles that must be left when a fold is taken out."""

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from cryoflow.compute.residual import CtfOptions, Poses
+from cryoflow.compute.sort.residual import CtfOptions, Poses
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, split_image_name
 from cryoflow.files.tables import Table, one_pixel_size, read_particles, require
-from cryoflow.jobs.ctf_columns import CTF_NEEDED, ctf_parameters, usable
+from cryoflow.jobs.inputs.ctf import CTF_NEEDED, ctf_parameters, usable
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Sort
 

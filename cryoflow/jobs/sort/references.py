@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from cryoflow.compute.sort import SAME_PIXEL, at_pixel_size, fit_box, sorting_radius_squared
+from cryoflow.compute.sort.features import SAME_PIXEL, at_pixel_size, fit_box, sorting_radius_squared
 from cryoflow.errors import FileError
-from cryoflow.jobs.references import Stack
+from cryoflow.jobs.inputs.references import Stack
 from cryoflow.project.context import JobContext
 
 

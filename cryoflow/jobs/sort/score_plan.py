@@ -9,18 +9,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cryoflow.compute.ctf import CtfParameters
+from cryoflow.compute.image.ctf import CtfParameters
 from cryoflow.compute.score.decoys import NULLS, Null, decoys
-from cryoflow.compute.sort import fit_box, sorting_radius_squared
+from cryoflow.compute.sort.features import fit_box, sorting_radius_squared
 from cryoflow.errors import CryoflowError, FileError
-from cryoflow.files.seeds import seed_for
 from cryoflow.files.tables import PIXEL_TOLERANCE, require
-from cryoflow.jobs.ctf_columns import ctf_parameters
-from cryoflow.jobs.references import UNSET, Stack
+from cryoflow.jobs.inputs.ctf import ctf_parameters
+from cryoflow.jobs.inputs.references import UNSET, Stack
 from cryoflow.jobs.sort.labels import Labels, read_labels
 from cryoflow.jobs.sort.model_file import StoredModel, read_model
 from cryoflow.jobs.sort.particles import Particles
 from cryoflow.project.context import JobContext
+from cryoflow.seeds import seed_for
 from cryoflow.spec import Sort
 
 

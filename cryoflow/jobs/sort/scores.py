@@ -22,11 +22,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from cryoflow.compute.parallel import one_thread_each
 from cryoflow.compute.score.decoys import NULLS
 from cryoflow.compute.score.features import Features
-from cryoflow.compute.threads import one_thread_each
 from cryoflow.errors import CryoflowError
-from cryoflow.files.seeds import seed_for
 from cryoflow.files.star import write_star
 from cryoflow.jobs.sort.learning import learn_scores
 from cryoflow.jobs.sort.model_file import StoredModel, write_model
@@ -35,6 +34,7 @@ from cryoflow.jobs.sort.score_micrograph import PEAK_REACH, Evidence, Round, evi
 from cryoflow.jobs.sort.score_plan import Plan
 from cryoflow.learn.score.fdr import hidden_objects, local_fdr, picked_share, q_values
 from cryoflow.project.context import Failure, JobContext, JobResult
+from cryoflow.seeds import seed_for
 
 FILE, REPORT, MODEL = "particles_scores.star", "scores_report.star", "particles_model.json"
 PREFIX = "cryoflow"

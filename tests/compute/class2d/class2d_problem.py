@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d import Data, Model, Options, Particles
-from cryoflow.compute.ctf import CtfParameters
+from cryoflow.compute.image.ctf import CtfParameters
 
 PIXEL = 4.0
 

@@ -10,15 +10,15 @@ import torch
 from class2d_problem import data, model, options, particles, phantom
 from rotated import rotated_transforms
 
-from cryoflow.compute.class2d.expectation import expectation
-from cryoflow.compute.class2d.grid import ImageSizes, make_sampling
-from cryoflow.compute.class2d.plan import CPU
-from cryoflow.compute.class2d.record import Record
-from cryoflow.compute.class2d.search import make_search
-from cryoflow.compute.class2d.search_grids import ERROR
-from cryoflow.compute.class2d.types import Data, Model, Options, Particles
-from cryoflow.compute.ctf import CtfParameters, ctf_at
-from cryoflow.compute.rotate import padded_transform
+from cryoflow.compute.class2d.batching import CPU
+from cryoflow.compute.class2d.e_step.accumulate import Record
+from cryoflow.compute.class2d.e_step.expectation import expectation
+from cryoflow.compute.class2d.e_step.grids import ERROR
+from cryoflow.compute.class2d.e_step.setup import make_search
+from cryoflow.compute.class2d.sampling import ImageSizes, make_sampling
+from cryoflow.compute.class2d.state import Data, Model, Options, Particles
+from cryoflow.compute.image.ctf import CtfParameters, ctf_at
+from cryoflow.compute.image.rotate import padded_transform
 
 BOX, NUMBER = 16, 3
 SIZE = 12
@@ -222,10 +222,10 @@ def test_sums_depend_neither_on_what_is_taken_together_nor_on_threads(
     thread."""
     few = problem._replace(options=problem.options._replace(significant_fraction=0.9, psi_step_deg=45.0))
     whole = found(few)
-    monkeypatch.setattr("cryoflow.compute.class2d.fine.MOST", most)
-    monkeypatch.setattr("cryoflow.compute.class2d.plan.CPU", CPU._replace(chunk=1 if threads > 1 else 3))
+    monkeypatch.setattr("cryoflow.compute.class2d.e_step.fine_pass.MOST", most)
+    monkeypatch.setattr("cryoflow.compute.class2d.batching.CPU", CPU._replace(chunk=1 if threads > 1 else 3))
     if not threads:
-        monkeypatch.setattr("cryoflow.compute.class2d.fine.one_by_one", lambda where: False)
+        monkeypatch.setattr("cryoflow.compute.class2d.e_step.fine_pass.one_by_one", lambda where: False)
     before = torch.get_num_threads()
     torch.set_num_threads(max(threads, 1))
     try:

@@ -5,15 +5,15 @@ import pytest
 import torch
 from class2d_problem import options
 
-from cryoflow.compute.class2d.grid import (
+from cryoflow.compute.class2d.e_step.prepare import shell_sums
+from cryoflow.compute.class2d.sampling import (
     image_sizes,
     make_sampling,
     next_perturbation,
     points_within,
     round_away,
 )
-from cryoflow.compute.class2d.prepare import shell_sums
-from cryoflow.compute.class2d.types import Options
+from cryoflow.compute.class2d.state import Options
 
 TUTORIAL = Options(box=64, pixel_size_a=3.54, mask_diameter_a=200)
 

@@ -5,9 +5,9 @@ import torch
 from class2d_problem import data, model, options, particles, phantom
 
 from cryoflow.compute.class2d import State, iterate
-from cryoflow.compute.class2d.halves import agreeing_shells, half_of
-from cryoflow.compute.class2d.maximization import solvent_mask
-from cryoflow.compute.class2d.types import Changes, Model, Options, Particles
+from cryoflow.compute.class2d.m_step.half_sets import agreeing_shells, half_of
+from cryoflow.compute.class2d.m_step.maximization import solvent_mask
+from cryoflow.compute.class2d.state import Changes, Model, Options, Particles
 
 BOX, NUMBER = 32, 90
 

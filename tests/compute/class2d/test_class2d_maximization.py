@@ -4,22 +4,22 @@ import torch
 from class2d_problem import PIXEL, data, model, options, phantom
 from rotated import rotated_images
 
-from cryoflow.compute.class2d.grid import ImageSizes, points_within
-from cryoflow.compute.class2d.mask import mask_with_mean, mask_with_noise, noise_image, outside_weight
-from cryoflow.compute.class2d.maximization import maximization, resolution_shell, solvent_mask
-from cryoflow.compute.class2d.prepare import translate
-from cryoflow.compute.class2d.project import (
+from cryoflow.compute.class2d.e_step.prepare import translate
+from cryoflow.compute.class2d.e_step.setup import make_search
+from cryoflow.compute.class2d.e_step.sums import Sums
+from cryoflow.compute.class2d.gridding import (
     grid_back,
     padded_rings,
     radial_power,
     reference_transform,
     turned_rows,
 )
-from cryoflow.compute.class2d.reconstruct import kaiser_bessel_transform, reconstruct
-from cryoflow.compute.class2d.search import make_search
-from cryoflow.compute.class2d.start import shell_means
-from cryoflow.compute.class2d.sums import Sums
-from cryoflow.compute.rotate import padded_transform
+from cryoflow.compute.class2d.initialise import shell_means
+from cryoflow.compute.class2d.m_step.maximization import maximization, resolution_shell, solvent_mask
+from cryoflow.compute.class2d.m_step.reconstruct import kaiser_bessel_transform, reconstruct
+from cryoflow.compute.class2d.sampling import ImageSizes, points_within
+from cryoflow.compute.image.masks import mask_with_mean, mask_with_noise, noise_image, outside_weight
+from cryoflow.compute.image.rotate import padded_transform
 
 BOX = 32
 

@@ -5,7 +5,7 @@ import torch
 from class2d_problem import model, options, phantom
 
 from cryoflow.compute.class2d import reseed_empty
-from cryoflow.compute.class2d.types import Model
+from cryoflow.compute.class2d.state import Model
 
 BOX = 32
 

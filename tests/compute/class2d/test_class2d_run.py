@@ -9,10 +9,10 @@ from class2d_problem import PIXEL, ctf_parameters, data, options, particles, pha
 from rotated import rotated_images
 
 from cryoflow.compute.class2d import Data, State, iterate, start
-from cryoflow.compute.class2d.start import shell_means
-from cryoflow.compute.ctf import ctf_half_plane
-from cryoflow.compute.fourier import shift_phases
-from cryoflow.compute.rotate import padded_transform
+from cryoflow.compute.class2d.initialise import shell_means
+from cryoflow.compute.image.ctf import ctf_half_plane
+from cryoflow.compute.image.fourier import shift_phases
+from cryoflow.compute.image.rotate import padded_transform
 
 BOX, NUMBER = 32, 120
 OPTIONS = options(BOX, psi_step_deg=24.0, offset_range_px=3.0, offset_step_px=2.0)

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from cryoflow.compute.class2d.grid import points_within
-from cryoflow.compute.class2d.search import shift_phases
-from cryoflow.compute.class2d.shifts import moved, shift_basis
+from cryoflow.compute.class2d.e_step.setup import shift_phases
+from cryoflow.compute.class2d.e_step.shift_basis import moved, shift_basis
+from cryoflow.compute.class2d.sampling import points_within
 
 BOX = 24
 POINTS = points_within(BOX, 9)

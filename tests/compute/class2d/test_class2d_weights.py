@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from cryoflow.compute.class2d.plan import CPU, chunk_size
-from cryoflow.compute.class2d.weights import heaviest
+from cryoflow.compute.class2d.batching import CPU, chunk_size
+from cryoflow.compute.class2d.e_step.significant import heaviest
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.01, 1.0, 20.0, 90.0])

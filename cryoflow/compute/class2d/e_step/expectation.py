@@ -1,0 +1,84 @@
+"""The E-step: posterior over class, angle and offset of every particle, and the sums for the M-step.
+
+CTF and noise stand on the image side (`prepare`), so that the cross terms of all samples are matrix products.
+A coarse pass at low resolution finds the samples with 99.9 % of the weight (`coarse`); the fine pass looks at
+the finer ones of these, at all offsets for each class and angle among them (`fine`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.class2d.batching import Machine, chunk_size, machine
+from cryoflow.compute.class2d.e_step.accumulate import Record
+from cryoflow.compute.class2d.e_step.grids import Grids, make_grids
+from cryoflow.compute.class2d.e_step.no_alignment import keep_poses
+from cryoflow.compute.class2d.e_step.setup import Search
+from cryoflow.compute.class2d.e_step.sums import sum_of
+from cryoflow.compute.class2d.e_step.worker import Lane
+from cryoflow.compute.class2d.sampling import Sampling
+from cryoflow.compute.class2d.state import Particles
+from cryoflow.compute.parallel import one_thread_each
+
+UNCERTAIN = 1000
+"""Significant samples from which on the pose of a particle counts as uncertain."""
+
+COARSE_COPIES = 14
+"""Numbers, in single precision, that choosing the significant among many coarse samples takes for each."""
+
+
+def expectation(search: Search, particles: Particles, sampling: Sampling, subset: Tensor) -> Record:
+    """Weigh all samples of the particles ``subset`` and add them up.
+
+    Parameters
+    ----------
+    search : Search
+        The references and everything else that is shared by the particles.
+    particles : Particles
+        Where the search of each particle starts.
+    sampling : Sampling
+        The grids; not looked at when poses are kept.
+    subset : Tensor
+        int64 ``(m,)`` indices of the particles to use.
+
+    Returns
+    -------
+    Record
+        Sums, and the particles with new poses.
+    """
+    record = Record.start(search, particles)
+    if not search.options.align:
+        keep_poses(search, particles, subset, record)
+        return record
+    device = search.like.device
+    lanes = 1 if device.type == "cuda" else torch.get_num_threads()
+    grids = make_grids(search, sampling)
+    chunks = torch.split(_alike_together(particles, subset), _chunk_size(grids, machine(device)))
+    with one_thread_each(device.type) as run:
+        dealt = [Lane(search, grids, record, chunks[i::lanes]) for i in range(lanes)]
+        list(run(lambda lane: lane.work(particles), dealt))
+    record.sums = sum_of([lane.record.sums for lane in dealt])
+    for lane in dealt[1:]:
+        lane.total.pour_into(dealt[0].total)
+    psi = grids.fine.psi_deg[0].flatten()
+    record.sums.add_grids(search.classes, dealt[0].total, search.options.box, psi, search.points)
+    return record
+
+
+def _alike_together(particles: Particles, subset: Tensor) -> Tensor:
+    """Order particles so that neighbours tend to need the same classes.
+
+    First those whose pose was uncertain, which need nearly all; then by class and angle.
+    """
+    certain = particles.significant[subset] < UNCERTAIN
+    key = certain * 1e9 + particles.class_index[subset] * 1e3 + particles.psi_deg[subset]
+    return subset[key.argsort(stable=True)]
+
+
+def _chunk_size(grids: Grids, of: Machine) -> int:
+    """Particles at once: images moved, and for every row weights of functions and coarse samples, with their
+    copies."""
+    (functions, points), coarse = grids.fine.basis.shape, grids.coarse
+    weights = 8 * functions + COARSE_COPIES * coarse.turns * len(coarse.phases)
+    return chunk_size(8 * functions * points + weights * len(coarse.rows.power), of)

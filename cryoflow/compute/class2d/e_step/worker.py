@@ -1,0 +1,92 @@
+"""One thread's share of the E-step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from cryoflow.compute.class2d.batching import machine
+from cryoflow.compute.class2d.e_step.accumulate import Poses, Record
+from cryoflow.compute.class2d.e_step.coarse_pass import significant
+from cryoflow.compute.class2d.e_step.fine_grid import Chunk, begin
+from cryoflow.compute.class2d.e_step.fine_pass import Look, best_samples, blocks, gathered, look
+from cryoflow.compute.class2d.e_step.fine_sums import (
+    Expected,
+    Residuals,
+    add_expected,
+    add_images,
+    residuals,
+    share_of,
+)
+from cryoflow.compute.class2d.e_step.grids import Grids
+from cryoflow.compute.class2d.e_step.posterior import Posterior, weigh
+from cryoflow.compute.class2d.e_step.prepare import Prepared, prepare
+from cryoflow.compute.class2d.e_step.setup import Search, log_prior
+from cryoflow.compute.class2d.e_step.sums import RowSums
+from cryoflow.compute.class2d.state import Particles
+
+POURED = 512
+"""Particles after which sums go on in double precision."""
+
+
+class Lane:
+    """A thread's share of the particles, and its sums."""
+
+    def __init__(self, search: Search, grids: Grids, record: Record, chunks: Sequence[Tensor]) -> None:
+        rows = 2 * len(grids.fine.rows.power), len(search.points.x)
+        self.search, self.grids, self.chunks = search, grids, chunks
+        self.machine = machine(search.like.device)
+        self.record = record.another(search)
+        self.rows = RowSums.zeros(*rows, search.like)
+        self.total = RowSums.zeros(*rows, search.like.double())
+
+    def work(self, particles: Particles) -> None:
+        """Do all chunks."""
+        search, since = self.search, 0
+        for index in self.chunks:
+            images = prepare(index, search.data, search.model, particles, search.options, search.where)
+            self._add(images)
+            since += len(index)
+            if since >= POURED:
+                self.rows.pour_into(self.total)
+                since = 0
+        self.rows.pour_into(self.total)
+
+    def _add(self, images: Prepared) -> None:
+        search, fine, fraction = self.search, self.grids.fine, self.search.options.significant_fraction
+        chunk = self._begin(images)
+        rows = blocks(chunk.wanted.flatten(1, 2).any(1), len(search.classes))
+        seen = [look(chunk, fine, *block, self.machine) for block in rows]
+        top, moments = gathered(seen, chunk)
+        posterior = weigh(top, moments[..., 0], fraction)
+        moments = moments * posterior.factor[..., None]
+        by_class = moments.view(len(top), len(search.classes), -1, 4).sum(2)
+        self.record.add_classes(search, by_class.transpose(0, 1), images.shift)
+        kept, parts = moments[..., 0].sum(1), self._add_sums(chunk, seen, posterior)
+        self.record.add_particles(search, images, posterior, kept, self._poses(chunk, posterior.best), parts)
+
+    def _begin(self, images: Prepared) -> Chunk:
+        search, grids = self.search, self.grids
+        prior = log_prior(search, images.shift, grids.sampling.offset_prior)
+        wanted = significant(grids.coarse, images, prior, search.options.significant_fraction)
+        self.record.particles.significant[images.numbers] = wanted.flatten(1).sum(1).cpu()
+        return begin(images, prior, wanted, grids.fine)
+
+    def _add_sums(self, chunk: Chunk, seen: Sequence[Look], posterior: Posterior) -> Residuals:
+        fine = self.grids.fine
+        every, determined = (Expected.zeros(chunk, rows) for rows in (fine.rows, fine.rows_determined))
+        for one in seen:
+            part = share_of(one, posterior.factor)
+            if len(part.rows):
+                add_images(chunk, part, self.rows)
+                add_expected(fine, part, every, determined)
+        return residuals(chunk, fine, every, determined)
+
+    def _poses(self, chunk: Chunk, row: Tensor) -> Poses:
+        """Those of the best samples, from the rows ``(B,)`` that these belong to."""
+        fine = self.grids.fine
+        angle, offset = best_samples(chunk, fine, row)
+        return Poses(
+            row.cpu() // fine.psi_deg.shape[1], fine.psi_deg.flatten()[angle], fine.offset_px[offset]
+        )

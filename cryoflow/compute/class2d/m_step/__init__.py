@@ -1,0 +1,1 @@
+"""The M-step: a new model from the sums of the E-step."""

@@ -1,0 +1,1 @@
+"""Extract: windows of a micrograph, rescaled and normalised."""

@@ -1,0 +1,144 @@
+"""From a micrograph and positions to particle images: window, rescale, replace dust, normalise, invert."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.extract.normalize import (
+    background,
+    background_mask,
+    background_radius,
+    normalize,
+    remove_dust,
+)
+from cryoflow.compute.extract.windows import Corners, cut
+from cryoflow.compute.image.fourier import crop_transform, frequencies
+
+AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 25}
+"""Pixels of windows worked on at a time: on a processor, what its caches hold."""
+SHARES = 4
+"""Results are made in parts of so many times fewer pixels, for threads to have enough of them to share."""
+
+
+class ExtractSettings(NamedTuple):
+    """How particle images are made; sizes in pixels."""
+
+    size: int
+    """Even box in the micrograph."""
+    rescaled: int
+    """Even box of the result; equal to ``size`` for no rescaling."""
+    background_diameter: float
+    """Diameter of the particle's circle, in pixels of the box before rescaling."""
+    normalize: bool = True
+    invert: bool = True
+    white: float | None = None
+    """Background standard deviations that make white dust; None for off."""
+    black: float | None = None
+
+    @property
+    def radius(self) -> int:
+        """Radius of the particle's circle in pixels of the result."""
+        return background_radius(self.background_diameter, self.size, self.rescaled)
+
+
+def rescale(images: Tensor, size: int) -> Tensor:
+    """Fourier-resize square images of even box to another even box, as RELION does, keeping grey values.
+
+    Shrinking keeps the square of low frequencies, with the row and column at the new Nyquist frequency as
+    they are; enlarging keeps the frequencies inside the circle of the old Nyquist radius.
+    """
+    box = images.shape[-1]
+    if size == box:
+        return images
+    return _shrink(images, size) if size < box else _enlarge(images, size)
+
+
+def _shrink(images: Tensor, size: int) -> Tensor:
+    """Transform rows, drop their high frequencies, and only then transform the columns that are left."""
+    half = size // 2
+    rows = torch.fft.rfft(images, norm="forward")[..., : half + 1]
+    columns = torch.fft.fft(rows, dim=-2, norm="forward")
+    small = torch.cat((columns[..., : half + 1, :], columns[..., images.shape[-1] - half + 1 :, :]), -2)
+    resized: Tensor = torch.fft.irfft2(small, s=(size, size), norm="forward")
+    return resized
+
+
+def _enlarge(images: Tensor, size: int) -> Tensor:
+    box = images.shape[-1]
+    grid = frequencies(box, box, images.device, torch.float64)
+    transform = torch.fft.rfft2(images, norm="forward").masked_fill(grid.radius > 0.5 + 1e-9, 0)
+    resized: Tensor = torch.fft.irfft2(crop_transform(transform, box, size, size), norm="forward")
+    return resized
+
+
+def extract(
+    micrograph: Tensor,
+    begin: Corners,
+    settings: ExtractSettings,
+    seeds: Sequence[int],
+    dtype: torch.dtype = torch.float32,
+    spread: Callable[..., Iterable[Tensor]] = map,
+) -> Iterator[Tensor]:
+    """Particle images of one micrograph, some at a time.
+
+    Parameters
+    ----------
+    micrograph : Tensor
+        ``(h, w)``, of any number type.
+    begin : Corners
+        Windows of ``settings.size`` that all touch the micrograph
+        (`cryoflow.compute.extract.windows.touching`).
+    settings : ExtractSettings
+        Box, rescaling, normalisation, contrast, dust.
+    seeds : sequence of int
+        One a window, for the noise that replaces dust.
+    dtype : torch.dtype
+        Number type of the images, and of all that is computed.
+    spread : callable
+        As `map`, to work on several parts side by side.
+
+    Yields
+    ------
+    Tensor
+        ``(some, rescaled, rescaled)`` on the device of ``micrograph``, in the order of the windows. Each
+        image is its own, but for rounding, which may depend on the others of its part.
+    """
+    pixels = AT_ONCE.get(micrograph.device.type, AT_ONCE["cuda"])
+    finish = _finisher(settings, micrograph.device, dtype)
+
+    def work(part: slice) -> Tensor:
+        windows = (
+            cut(micrograph, Corners(begin.y[few], begin.x[few]), settings.size, dtype)
+            for few in _slices(part.start, part.stop, pixels // settings.size**2)
+        )
+        images = torch.cat([rescale(some, settings.rescaled) for some in windows])
+        return finish(images, seeds[part])
+
+    yield from spread(work, _slices(0, len(begin.y), pixels // SHARES // settings.rescaled**2))
+
+
+def _slices(start: int, stop: int, step: int) -> list[slice]:
+    step = max(step, 1)
+    return [slice(first, min(first + step, stop)) for first in range(start, stop, step)]
+
+
+def _finisher(
+    settings: ExtractSettings, device: torch.device, dtype: torch.dtype
+) -> Callable[[Tensor, Sequence[int]], Tensor]:
+    """What is done to rescaled images, with what all of them need made ready."""
+    sign = -1 if settings.invert else 1
+    if not settings.normalize:
+        return lambda images, _: images.mul_(sign)
+    where = background(background_mask(settings.rescaled, settings.radius, device), dtype)
+    dusty = settings.white is not None or settings.black is not None
+
+    def finish(images: Tensor, seeds: Sequence[int]) -> Tensor:
+        if dusty:
+            images = remove_dust(images, where, settings.white, settings.black, seeds).images
+        return normalize(images, where).mul_(sign)
+
+    return finish

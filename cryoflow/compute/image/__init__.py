@@ -1,0 +1,1 @@
+"""Images and their transforms: Fourier, resizing, masks, rotation, the CTF."""

@@ -1,0 +1,1 @@
+"""AutoPick: figure-of-merit maps of references, their peaks, and picks."""

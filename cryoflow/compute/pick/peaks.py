@@ -1,0 +1,137 @@
+"""Picks from candidates: local maxima that pass the gates, one a particle.
+
+The same function whether the candidates were found in maps just now or read from disk.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cryoflow.compute.pick.candidates import Candidates, find_candidates
+from cryoflow.compute.pick.figure_of_merit import FomMaps
+from cryoflow.compute.pick.prune import Indices, Points, Pruning, keep_lonely
+
+
+class Thresholds(NamedTuple):
+    """What a peak must pass to become a pick; distances in micrograph pixels."""
+
+    least_fom: float
+    least_distance: int
+    """Between two picks."""
+    cluster_radius: int
+    """Peaks closer than this are seen as one cluster: the mask radius."""
+    margin: int
+    """Kept clear along all sides: half the reference box."""
+    largest_sd: float | None = None
+    least_mean: float | None = None
+    between_samples: bool = False
+    """Positions at the tops of parabolas, instead of at the samples."""
+    keep_best: bool = False
+    """Of picks closer than the distance the best stays; as RELION does, some drop each other."""
+
+
+class Picks(NamedTuple):
+    """Picks of one micrograph, best first; each ``(n,)``."""
+
+    y: Tensor
+    """Float64, micrograph pixels; the first pixel's centre is 0."""
+    x: Tensor
+    reference: Tensor
+    """Int64, from 0."""
+    psi_deg: Tensor
+    fom: Tensor
+    sd: Tensor
+    """Local sd and mean of the background."""
+    mean: Tensor
+
+
+def find_peaks(maps: FomMaps, thresholds: Thresholds) -> Picks:
+    """Pick particles from maps: `pick_candidates` of all candidates down to the threshold."""
+    return pick_candidates(find_candidates(maps, thresholds.margin, thresholds.least_fom), thresholds)
+
+
+def pick_candidates(candidates: Candidates, thresholds: Thresholds) -> Picks:
+    """Pick particles.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        Down to a floor that is not above the threshold, with the margin of the thresholds.
+    thresholds : Thresholds
+
+    Returns
+    -------
+    Picks
+        Sorted by figure of merit; equals by y, x and reference.
+    """
+    return pick_gated(gate(candidates, thresholds), thresholds)
+
+
+class Gated(NamedTuple):
+    """Candidates that have passed the gates: all that picking with any distance has in common."""
+
+    candidates: Candidates
+    """Also those that have not passed."""
+    gates: Thresholds
+    passed: Indices
+    """Numbers of those that have, ``(n,)``."""
+    points: Points
+    """Where they are, samples, ``(2, n)``."""
+    apart: Pruning
+    """They, those of each reference by themselves."""
+
+
+def gate(candidates: Candidates, thresholds: Thresholds, among: Tensor | None = None) -> Gated:
+    """Let candidates, those of ``among`` (bool, one a candidate), pass the gates; distances do not matter."""
+    passes = _passes(candidates, thresholds)
+    passed = (passes if among is None else passes & among).cpu().numpy().nonzero()[0]
+    points = torch.stack((candidates.row, candidates.column)).cpu().numpy().take(passed, 1)
+    reference = candidates.reference.cpu().numpy()[passed]
+    radius = thresholds.cluster_radius / candidates.sampling.spacing
+    step = points[0].max(initial=0) + math.ceil(radius) + 1  # below each other, beyond the radius
+    apart = np.stack((points[0] + reference * step, points[1]))
+    return Gated(candidates, thresholds, passed, points, Pruning(apart, radius))
+
+
+def pick_gated(gated: Gated, thresholds: Thresholds) -> Picks:
+    """Pick particles from candidates that have passed the gates of these thresholds."""
+    spacing = gated.candidates.sampling.spacing
+    radius, distance = thresholds.cluster_radius / spacing, thresholds.least_distance / spacing
+    if thresholds.keep_best:
+        chosen = Pruning(gated.points, math.inf).keep(distance).nonzero()[0]
+    else:
+        chosen = gated.apart.keep(distance).nonzero()[0]
+        chosen = chosen[Pruning(gated.points.take(chosen, 1), radius).keep(distance)]
+        chosen = chosen[keep_lonely(gated.points.take(chosen, 1), distance)]
+    picked = torch.from_numpy(gated.passed[chosen]).to(gated.candidates.row.device)
+    return _picks(gated.candidates.where(picked), thresholds.between_samples)
+
+
+def _passes(candidates: Candidates, thresholds: Thresholds) -> Tensor:
+    passes = candidates.fom >= thresholds.least_fom
+    if candidates.sampling.spacing == 1:  # at full size a peak is wider than a pixel
+        passes &= candidates.lowest_neighbour >= thresholds.least_fom
+    if thresholds.largest_sd is not None:
+        passes &= candidates.sd <= thresholds.largest_sd
+    if thresholds.least_mean is not None:
+        passes &= candidates.mean >= thresholds.least_mean
+    return passes
+
+
+def _picks(candidates: Candidates, between_samples: bool) -> Picks:
+    sampling = candidates.sampling
+    row, column = candidates.row.double(), candidates.column.double()
+    if between_samples:
+        row, column = row + candidates.row_offset, column + candidates.column_offset
+    return Picks(
+        sampling.top + row * sampling.spacing,
+        sampling.left + column * sampling.spacing,
+        candidates.reference,
+        candidates.psi_deg,
+        candidates.fom,
+        candidates.sd,
+        candidates.mean,
+    )

@@ -1,0 +1,1 @@
+"""Projections of a map, and the viewing directions to project it from."""

@@ -1,0 +1,1 @@
+"""Select: numbers about class averages and particles to select by."""

@@ -1,0 +1,139 @@
+"""The header of an MRC2014 file: which numbers follow, how many and how large a pixel is."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from mrcfile.dtypes import HEADER_DTYPE
+
+from cryoflow.errors import FileError
+from cryoflow.files.atomic import unreadable
+from cryoflow.files.mrc.moments import Moments
+
+SIZE = 1024  # bytes
+LABEL = "cryoflow"
+DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
+_REFUSED = {3: "complex 16-bit", 4: "complex 32-bit", 101: "4-bit"}
+
+
+class MrcHeader(NamedTuple):
+    """Shape, number type and scale of an MRC file.
+
+    Attributes
+    ----------
+    nz, ny, nx : int
+        Images or sections, rows, columns.
+    mode : int
+        0 int8, 1 int16, 2 float32, 6 uint16, 12 float16.
+    pixel_size : float
+        Angstrom a pixel along x; 0 when the file does not say.
+    label : str
+        The first of its labels.
+    """
+
+    nz: int
+    ny: int
+    nx: int
+    mode: int
+    pixel_size: float
+    label: str = LABEL
+
+
+class Layout(NamedTuple):
+    """Where the numbers of a file begin and of which type they are, byte order included."""
+
+    header: MrcHeader
+    offset: int
+    dtype: np.dtype[np.generic]
+
+
+def read_header(path: str | PathLike[str]) -> MrcHeader:
+    """Read the header of an MRC file and hold the length of the file against it.
+
+    Raises
+    ------
+    FileError
+        When the file cannot be read, is no MRC file, holds complex or 4-bit numbers, or is too short.
+    """
+    return read_layout(path).header
+
+
+def read_layout(path: str | PathLike[str]) -> Layout:
+    """Read the header as `read_header` does, with what is needed to get at the numbers."""
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(SIZE)
+            found = file.seek(0, 2)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if len(raw) < SIZE:
+        raise FileError(path, f"not an MRC file: {found} bytes are fewer than the {SIZE} of a header")
+    layout = _layout(raw, path)
+    header = layout.header
+    expected = layout.offset + header.nz * header.ny * header.nx * layout.dtype.itemsize
+    if found < expected:
+        shape = f"{header.nz} x {header.ny} x {header.nx} of mode {header.mode}"
+        raise FileError(path, f"truncated: {shape} need {expected} bytes, found {found}; copy the file again")
+    return layout
+
+
+def _layout(raw: bytes, path: str | PathLike[str]) -> Layout:
+    fields, order = _fields(raw)
+    nz, ny, nx, mode, extended = (int(fields[name]) for name in ("nz", "ny", "nx", "mode", "nsymbt"))
+    if mode in _REFUSED and min(ny, nx) > 0:
+        raise FileError(path, f"mode {mode} ({_REFUSED[mode]}) is not supported; convert to mode 2 (float32)")
+    if mode not in DTYPES or min(ny, nx) < 1 or nz < 0 or extended < 0:
+        raise FileError(path, f"not an MRC file: its header gives {nz} x {ny} x {nx} of mode {mode}")
+    if nz == 0:
+        raise FileError(path, "holds 0 images")
+    label = bytes(fields["label"][0]).decode("ascii", "replace").rstrip("\0 ")
+    header = MrcHeader(nz, ny, nx, mode, _pixel_size(fields), label)
+    return Layout(header, SIZE + extended, np.dtype(DTYPES[mode]).newbyteorder(order))
+
+
+def _fields(raw: bytes) -> tuple[np.void, Literal["<", ">"]]:
+    """Read the fields in the byte order that makes sense, whatever the machine stamp says."""
+    orders: tuple[Literal["<"], Literal[">"]] = ("<", ">")
+    for order in orders:
+        fields = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0]
+        if 0 <= fields["mode"] <= 255 and 0 < fields["nx"] < 2**24:
+            return fields, order
+    return np.frombuffer(raw, HEADER_DTYPE.newbyteorder("<"))[0], "<"
+
+
+def _pixel_size(fields: np.void) -> float:
+    cell, samples = float(fields["cella"]["x"]), int(fields["mx"])
+    # single precision in the file: 1.77 * 820 / 820 should read 1.77
+    size = float(f"{cell / samples:.6g}") if samples > 0 else 0.0
+    return size if np.isfinite(size) and size > 0 else 0.0
+
+
+def make_header(
+    shape: tuple[int, ...],
+    moments: Moments,
+    pixel_size: float,
+    mode: int,
+    is_stack: bool,
+    label: str = LABEL,
+) -> bytes:
+    """Make the 1024 bytes that go before numbers of shape (nz, ny, nx) in the type of `mode`."""
+    nz, ny, nx = shape
+    fields = np.zeros((), HEADER_DTYPE.newbyteorder("<"))
+    sections = 1 if is_stack else nz
+    plain = {
+        "nx": nx, "ny": ny, "nz": nz, "mode": mode, "mx": nx, "my": ny, "mz": sections,
+        "mapc": 1, "mapr": 2, "maps": 3, "ispg": 0 if is_stack else 1, "nversion": 20141, "map": b"MAP ",
+        "nlabl": 1,
+    }  # fmt: skip
+    for name, value in plain.items():
+        fields[name] = value
+    fields["dmin"], fields["dmax"] = moments.least, moments.largest
+    fields["dmean"], fields["rms"] = moments.mean, moments.sd
+    fields["cella"] = (nx * pixel_size, ny * pixel_size, sections * pixel_size)
+    fields["cellb"] = (90, 90, 90)
+    fields["machst"] = (0x44, 0x44, 0, 0)
+    fields["label"][0] = label.encode("ascii")
+    return fields.tobytes()

@@ -1,0 +1,130 @@
+"""Maps that the points of a sweep share: worked out once, kept on disk and, while they fit, in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from torch import Tensor
+
+from cryoflow.compute.pick.candidates import Candidates
+from cryoflow.compute.pick.peaks import Gated, Thresholds, gate
+from cryoflow.files.fom_maps import read_fom_maps, write_fom_maps
+from cryoflow.jobs.autopick.micrographs import Micrograph
+from cryoflow.jobs.autopick.output import Written
+from cryoflow.jobs.autopick.picker import Maps, Picker
+from cryoflow.project.context import JobContext
+from cryoflow.project.directory import HIDDEN
+from cryoflow.project.lock import alone
+
+BUDGET = 2e9
+"""Bytes of maps kept in memory by one process."""
+
+_SLOT = "autopick maps"
+
+
+class SharedMaps:
+    """Maps by what they were made from; see `JobContext.kept` for how long they stay."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._folder = context.project / HIDDEN / "maps"
+        kept = {} if context.kept is None else context.kept
+        self._known: dict[str, Maps] = kept.setdefault(_SLOT, {})
+        self._found: dict[str, tuple[float, Candidates]] = kept.setdefault(f"{_SLOT} candidates", {})
+        self._gated: dict[tuple[str, int], Gated] = kept.setdefault(f"{_SLOT} gated", {})
+        self._lock: Lock = kept.setdefault(f"{_SLOT} lock", Lock())
+
+    def get(self, micrograph: Micrograph, picker: Picker, make: Callable[[], Maps]) -> Maps:
+        """Return the maps of a micrograph, made if they are not there yet."""
+        key = self._key(micrograph, picker)
+        if key in self._known:
+            return self._known[key]
+        path = self._folder / f"{Path(micrograph.name).stem}_{key}.mrcs"
+        maps = _stored(path, picker)
+        if maps is None:
+            with alone(path):  # points that a launcher has begun at the same time want the same maps
+                maps = _stored(path, picker) or _made(path, micrograph, picker, make)
+        with self._lock:
+            if sum(map(_size, list(self._known.values()))) + _size(maps) < BUDGET:
+                self._known[key] = maps
+        return maps
+
+    def candidates(self, micrograph: Micrograph, picker: Picker, maps: Maps) -> Candidates | None:
+        """Return the candidates in the maps of a micrograph, found if none are known down to the floor."""
+        key = self._key(micrograph, picker)
+        floor, known = self._found.get(key, (math.inf, None))
+        if known is None or floor > picker.floor:
+            known = picker.candidates(micrograph, maps)
+            if (
+                known is None
+                or _size(known) + sum(_size(of) for _, of in list(self._found.values())) > BUDGET
+            ):
+                return known
+            self._found[key] = (picker.floor, known)
+        return known
+
+    def gated(
+        self,
+        micrograph: Micrograph,
+        picker: Picker,
+        candidates: Candidates,
+        thresholds: Thresholds,
+        group: int,
+        among: Tensor | None,
+    ) -> Gated:
+        """Return what `gate` does; points that differ in distance alone, one after the other, share it.
+
+        It is kept where the candidates are: their budget bounds both.
+        """
+        gates = thresholds._replace(least_distance=0)
+        _, kept = self._found.get(self._key(micrograph, picker), (math.inf, None))
+        if kept is not candidates:
+            return gate(candidates, gates, among)
+        known = self._gated.get((micrograph.name, group))
+        if known is None or known.candidates is not candidates or known.gates != gates:
+            known = self._gated[micrograph.name, group] = gate(candidates, gates, among)
+        return known
+
+    def _key(self, micrograph: Micrograph, picker: Picker) -> str:
+        stat = self._context.resolve(micrograph.name).stat()
+        made_from = [picker.settings(micrograph), picker.exact_from]
+        everything = [micrograph.name, stat.st_size, stat.st_mtime_ns, *made_from]
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _stored(path: Path, picker: Picker) -> Maps | None:
+    return picker.restore(read_fom_maps(path)) if path.exists() else None
+
+
+def _made(path: Path, micrograph: Micrograph, picker: Picker, make: Callable[[], Maps]) -> Maps:
+    maps = make()
+    stored = picker.store(maps)
+    stored.about["settings"] = picker.settings(micrograph)
+    write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
+    return maps
+
+
+def leave_picks(kept: dict[str, Any], coordinates: str, written: Written) -> None:
+    """Leave the picks in a file for `take_picks`: to read them back takes as long as to write them."""
+    kept.setdefault(f"{_SLOT} picks", {})[coordinates] = written
+
+
+def drop_picks(kept: dict[str, Any]) -> None:
+    """Drop the picks that nobody has taken: of a job that has failed, or whose launcher reads files."""
+    kept.pop(f"{_SLOT} picks", None)
+
+
+def take_picks(kept: dict[str, Any], coordinates: str) -> Written | None:
+    """Take the picks in a file, by its project-relative name; None where this process has not written it."""
+    picks: dict[str, Written] = kept.get(f"{_SLOT} picks", {})
+    return picks.pop(coordinates, None)
+
+
+def _size(maps: Maps | Candidates) -> int:
+    return sum(part.nbytes for part in maps if isinstance(part, Tensor))

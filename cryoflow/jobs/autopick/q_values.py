@@ -1,0 +1,121 @@
+"""What decoys tell of the picks: a q-value of each, and how many are expected to be noise.
+
+``cryoflowQValue`` is about noise: picks of places without anything. Contaminants and broken particles fit
+references better than decoys and are not counted. ``cryoflowQValueShape`` is about everything whose blob
+alone makes the pick; real particles of unclear shape are among it, so that it is cautious.
+
+RELION's figure of merit compares the sums of references and not their shape alone: decoys fit the dark rims
+of particles as well, and q-values are larger than they need be. Those of ``figure_of_merit: ncc`` are
+closer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from cryoflow.compute.pick.target_decoy import Competition
+from cryoflow.compute.score.decoys import NULLS, Null
+from cryoflow.files.star import read_star, table_block, write_star
+from cryoflow.learn.score.fdr import q_values
+from cryoflow.project.context import JobContext
+
+FILE = "picks_scores.star"
+SUFFIXES: dict[Null, str] = {"noise": "", "shape": "Shape"}
+"""Of the columns of each null."""
+FOM, DECOY, WON = "rlnAutopickFigureOfMerit", "cryoflowDecoy", "cryoflowWon"
+
+
+class Judged(NamedTuple):
+    """What is known of the picks of all micrographs."""
+
+    output: Path
+    expected: dict[Null, dict[str, int]]
+    """How many picks are expected to be what the null says, by micrograph."""
+
+    @property
+    def counts(self) -> dict[str, int | float]:
+        """Of all micrographs, for the record and the tables of sweeps."""
+        names: dict[Null, str] = {"noise": "expected_false", "shape": "expected_false_shape"}
+        return {names[null]: sum(self.expected[null].values()) for null in NULLS}
+
+    @property
+    def summary(self) -> str:
+        """For the line of the job."""
+        return f"; about {self.counts['expected_false']} of them noise (contaminants are not counted)"
+
+
+def competition_file(coordinates: Path) -> Path:
+    """Where the competition stands whose picks are in a file of coordinates."""
+    return coordinates.with_name(f"{coordinates.stem}_decoys.star")
+
+
+def write_competition(path: Path, competitions: Mapping[Null, Competition]) -> None:
+    """Write the picks of a micrograph and the decoys beside them, a block a null; RELION reads none of it."""
+    write_star(path, {null: _rows(found) for null, found in competitions.items()})
+
+
+def _rows(found: Competition) -> pd.DataFrame:
+    sides = ((found.picks, found.picks_won), (found.decoys, found.decoys_won))
+    tables = [
+        pd.DataFrame(
+            {
+                "rlnCoordinateX": side.x.cpu().numpy(),
+                "rlnCoordinateY": side.y.cpu().numpy(),
+                FOM: side.fom.double().cpu().numpy(),
+                DECOY: number,
+                WON: won.cpu().numpy().astype(int),
+            }
+        )
+        for number, (side, won) in enumerate(sides)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def judge(context: JobContext, micrographs: Sequence[str], coordinates: Sequence[str]) -> Judged:
+    """Write ``picks_scores.star``: the q-values of all picks, from all micrographs' competitions.
+
+    A q-value is the smallest share of noise in a list of picks that holds this one: of all winners with at
+    least its figure of merit, the decoys over the picks. A pick that lost to a decoy has 1.
+
+    Parameters
+    ----------
+    context : JobContext
+    micrographs : sequence of str
+    coordinates : sequence of str
+        The file of each, project-relative; what `write_competition` wrote is beside it.
+    """
+    paths = [competition_file(context.resolve(name)) for name in coordinates]
+    blocks = [(path, read_star(path)) for path in paths]
+    tables = {null: [table_block(path, found, null) for path, found in blocks] for null in NULLS}
+    picks = [table[table[DECOY] == 0] for table in tables[NULLS[0]]]
+    names = np.repeat(np.array(micrographs, dtype=object), [len(table) for table in picks])
+    scores = pd.concat(picks, ignore_index=True).drop(columns=[DECOY, WON])
+    scores.insert(0, "rlnMicrographName", names)
+    for null in NULLS:
+        scores[f"cryoflowQValue{SUFFIXES[null]}"] = _q_values(pd.concat(tables[null], ignore_index=True))
+    target = context.directory / FILE
+    write_star(target, {"": scores})
+    expected = {null: dict(zip(micrographs, map(_expected, tables[null]), strict=True)) for null in NULLS}
+    return Judged(target, expected)
+
+
+def _q_values(table: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Of the picks, in the order of the table."""
+    picks = (table[DECOY] == 0).to_numpy()
+    won = (table[WON] == 1).to_numpy()
+    fom = torch.tensor(table[FOM].to_numpy(np.float64))
+    q = np.ones(len(table))
+    q[picks & won] = q_values(fom[picks & won], fom[~picks & won]).numpy()
+    return q[picks]
+
+
+def _expected(table: pd.DataFrame) -> int:
+    """Picks that lost, and of the others as many as there are decoys that won."""
+    return int(((table[DECOY] == 1) == (table[WON] == 1)).sum())

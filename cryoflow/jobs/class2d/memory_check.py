@@ -1,0 +1,35 @@
+"""Tell how much memory a job will take, and whether it is there."""
+
+from __future__ import annotations
+
+import torch
+
+from cryoflow.jobs.class2d.memory import Need, class2d_size, expected_need, free_bytes
+from cryoflow.project.context import JobContext
+from cryoflow.spec import Class2D
+
+
+def tell_memory(spec: Class2D, context: JobContext, particles: int, box: int) -> None:
+    """Say what will be kept, and warn where that is more than the main memory has."""
+    need = expected_need(class2d_size(spec, particles, box, torch.get_num_threads()))
+    free = free_bytes()
+    context.report.say(_line(need, free))
+    wanted = need.total if context.device == "cpu" else need.total - need.search
+    if free is not None and wanted > free:
+        context.report.warn(
+            f"this takes up to {_gb(wanted)} and only {_gb(free)} of memory are free: it may be killed; use "
+            "fewer threads or classes, or a machine with more memory"
+        )
+
+
+def _line(need: Need, free: float | None) -> str:
+    kept = f"images {_gb(need.images)}" if need.images else "images read in batches"
+    there = "" if free is None else f"; {_gb(free)} are free"
+    return (
+        f"memory at most {_gb(need.total)} beside the program: particles {_gb(need.particles)}, {kept}, "
+        f"references and sums {_gb(need.search)}{there}"
+    )
+
+
+def _gb(number: float) -> str:
+    return f"{number / 1e9:.2g} GB"

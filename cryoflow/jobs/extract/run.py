@@ -1,0 +1,131 @@
+"""Extract: cut particles out of micrographs, normalise and rescale them (step 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+
+import pandas as pd
+
+from cryoflow.compute.parallel import one_thread_each, single_threads
+from cryoflow.errors import CryoflowError
+from cryoflow.files.coordinates import write_suffix_file
+from cryoflow.files.tables import Table, write_table
+from cryoflow.jobs.extract.positions import find_positions
+from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of
+from cryoflow.jobs.extract.stack import Done, Task, fetch, work
+from cryoflow.project.context import Failure, JobContext, JobResult
+from cryoflow.spec import Compute, Extract
+
+BACKGROUND_TOLERANCE = 1e-3
+"""Departure of a written background from mean 0 and standard deviation 1 that is worth a warning."""
+
+
+def run(spec: Extract, context: JobContext) -> JobResult:
+    """Write a stack and a table for every micrograph that has coordinates, and then ``particles.star``.
+
+    Raises
+    ------
+    CryoflowError
+        When no micrograph could be worked on.
+    """
+    micrographs = micrographs_of(spec, context)
+    pixels = pixel_sizes(spec, context, micrographs)
+    positions = find_positions(spec, context, micrographs, pixels)
+    tasks = tasks_of(spec, context, micrographs, pixels, positions)
+    results = _work_all(tasks, spec.compute)
+    done = list(context.report.progress(results, "micrographs", len(tasks)))
+    failures = tuple(Failure(one.name, one.problem) for one in done if one.problem)
+    if len(failures) == len(done):
+        raise CryoflowError(f"no micrograph could be extracted; {failures[0].item}: {failures[0].message}")
+    rows = _join([one.rows for one in done if not one.problem])
+    _report(context, done, len(micrographs.rows) - len(tasks))
+    outputs = [
+        name
+        for task, one in zip(tasks, done, strict=True)
+        if len(one.rows)
+        for name in _written(task, context)
+    ]
+    target = context.directory / "particles.star"
+    write_table(target, Table(rows, tasks[0].frame.style, target, "", tasks[0].frame.optics))
+    nodes = [(context.relative(target), "ParticleGroupMetadata.star.relion")]
+    if spec.io.re_extract_refined_particles:
+        nodes.append((_write_suffix(spec, context), "MicrographCoordsGroup.star.relion"))
+    return JobResult(
+        inputs=(
+            spec.io.micrograph_star_file,
+            *positions.inputs,
+            *(one.name for one in done if not one.problem),
+        ),
+        outputs=(*outputs, *(name for name, _ in nodes)),
+        counts=_counts(done, rows),
+        failures=failures,
+        summary=f"{len(rows)} particles from {sum(len(one.rows) > 0 for one in done)} micrographs",
+        nodes=tuple(nodes),
+    )
+
+
+def _work_all(tasks: Sequence[Task], compute: Compute) -> Iterator[Done]:
+    """Work on as many micrographs at a time as there are workers.
+
+    They are threads: the numbers are torch's and the bytes the system's, which both leave Python alone
+    meanwhile, and a process would take longer to start than many a job to run.
+    """
+    workers = min(compute.workers, len(tasks))
+    at_once = compute.threads and compute.threads * workers
+    following = chain(tasks[workers:], repeat(None))
+    for task in tasks[:workers]:
+        fetch(task)
+    with one_thread_each(tasks[0].device, at_once) as spread, single_threads(workers) as pool:
+        each = pool.map if workers > 1 else map
+        yield from each(work, tasks, following, repeat(map if compute.threads == 1 else spread))
+
+
+def _join(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """One table in the order of the micrographs; what some lack is 0 there, as RELION has it."""
+    joined = pd.concat([rows for rows in tables if len(rows)] or tables[:1], ignore_index=True)
+    for name in joined.columns[joined.isna().any()]:
+        joined[name] = joined[name].fillna(0 if pd.api.types.is_numeric_dtype(joined[name].dtype) else "None")
+    return joined
+
+
+def _written(task: Task, context: JobContext) -> tuple[str, str]:
+    return task.frame.stack, context.relative(task.table)
+
+
+def _write_suffix(spec: Extract, context: JobContext) -> str:
+    """The new coordinates can be displayed and extracted from again, as those of a picking job."""
+    target = context.directory / "coords_suffix_extract.star"
+    write_suffix_file(target, spec.io.micrograph_star_file)
+    return context.relative(target)
+
+
+def _counts(done: Sequence[Done], rows: pd.DataFrame) -> dict[str, int | float]:
+    return {
+        "micrographs": sum(len(one.rows) > 0 for one in done),
+        "particles": len(rows),
+        "outside": sum(one.outside for one in done),
+        "kept_micrographs": sum(one.kept for one in done),
+        "background_mean": max(one.departures.mean for one in done),
+        "background_sd_error": max(one.departures.sd for one in done),
+    }
+
+
+def _report(context: JobContext, done: Sequence[Done], without: int) -> None:
+    report = context.report
+    for one in done:
+        if max(one.departures) > BACKGROUND_TOLERANCE:
+            mean, sd = one.departures
+            text = f"background means are up to {mean:.2g} off 0, standard deviations up to {sd:.2g} off 1"
+            report.warn(f"{one.name}: {text}; is it blank where particles were picked?")
+        if one.outside:
+            report.warn(f"{one.name}: dropped {one.outside} particles that lie wholly outside the micrograph")
+    if without:
+        report.say(f"{without} micrographs have no coordinates")
+    if not any(len(one.rows) for one in done):
+        report.warn("no particles: all coordinate files are empty; particles.star has no rows")
+    kept = sum(one.kept for one in done)
+    if kept:
+        report.say(f"kept the stacks of {kept} micrographs that were finished before")
+    mean, sd = max(one.departures.mean for one in done), max(one.departures.sd for one in done)
+    report.say(f"backgrounds as written: means within {mean:.2g} of 0, standard deviations {sd:.2g} of 1")

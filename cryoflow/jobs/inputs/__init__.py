@@ -1,0 +1,1 @@
+"""What several job types read: references, CTF columns, rows of other tables."""

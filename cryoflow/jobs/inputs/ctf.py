@@ -1,0 +1,50 @@
+"""CTF parameters of the rows of a table, as tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cryoflow.compute.image.ctf import CtfParameters, ctf_at
+
+#: Columns without which there is no CTF.
+CTF_NEEDED = ("rlnDefocusU", "rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
+
+
+def ctf_parameters(rows: pd.DataFrame, device: str = "cpu") -> CtfParameters:
+    """CTF of each row, float64 ``(n,)`` per field.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Flat, with the columns of `CTF_NEEDED`. Where others are missing there is no astigmatism, phase
+        shift or B-factor, and the scale is 1, as in RELION.
+    device : str
+        Where the tensors go.
+    """
+    u = rows["rlnDefocusU"]
+    fields = (
+        u,
+        rows.get("rlnDefocusV", u),
+        rows.get("rlnDefocusAngle", 0.0),
+        rows["rlnVoltage"],
+        rows["rlnSphericalAberration"],
+        rows["rlnAmplitudeContrast"],
+        rows.get("rlnPhaseShift", 0.0),
+        rows.get("rlnCtfBfactor", 0.0),
+        rows.get("rlnCtfScalefactor", 1.0),
+    )
+    arrays = (np.broadcast_to(np.asarray(field, dtype=np.float64), (len(rows),)).copy() for field in fields)
+    return CtfParameters(*(torch.from_numpy(array).to(device) for array in arrays))
+
+
+def usable(ctf: CtfParameters) -> Tensor:
+    """Whether parameters make a CTF at all, bool ``(n,)``.
+
+    They do not if one is no finite number, without a voltage, with an amplitude contrast above 1, or with a
+    B-factor that lets the CTF grow without end; looked at where a pixel of 1 A ends.
+    """
+    finest = torch.full_like(ctf.voltage_kv, 0.5)
+    return ctf_at(ctf, finest, finest).isfinite() & (ctf.voltage_kv > 0)

@@ -1,0 +1,1 @@
+"""Several specs that feed each other."""

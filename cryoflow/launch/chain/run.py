@@ -1,0 +1,137 @@
+"""Run the steps of a chain that are not up to date.
+
+A step keeps its number: when it has to run again, its directory is moved to RELION's ``Trash`` (in place of
+what that holds of the same job) and made anew, so that every path that names the job goes on to mean its
+latest result. RELION itself would give a new number and move the alias; a chain is one set of results with
+fixed names, and ``Trash`` keeps the one before. What this program has not made is neither moved nor removed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cryoflow.errors import CryoflowError, Problems
+from cryoflow.launch.chain.steps import Step, feeds, find_step, with_numbers
+from cryoflow.launch.inputs import input_files
+from cryoflow.launch.job.run import Outcome, Request, run_job
+from cryoflow.launch.previous_runs import Verdict, judge
+from cryoflow.project.markers import ran_in_relion
+from cryoflow.project.names import TRASH, job_number
+from cryoflow.project.record import RECORD, read_record
+from cryoflow.spec import JobSpec
+
+
+class Range(NamedTuple):
+    """Which steps of a chain.
+
+    Attributes
+    ----------
+    start, stop : str
+        First and last step; empty for those of the chain.
+    force : bool
+        Whether steps run that are up to date.
+    """
+
+    start: str = ""
+    stop: str = ""
+    force: bool = False
+
+
+class Planned(NamedTuple):
+    """A step and what is to be done with it."""
+
+    step: Step
+    spec: JobSpec
+    directory: str
+    verdict: Verdict
+
+
+def chosen(steps: Sequence[Step], wanted: Range) -> list[Step]:
+    """Return the steps from ``start`` to ``stop``, in the order in which they run."""
+    first = find_step(steps, wanted.start) if wanted.start else 0
+    last = find_step(steps, wanted.stop) if wanted.stop else len(steps) - 1
+    if first > last:
+        raise CryoflowError(f"--from {wanted.start} comes after --to {wanted.stop}")
+    return list(steps[first : last + 1])
+
+
+def plan_step(step: Step, steps: Sequence[Step], project: Path, force: bool) -> Planned:
+    """Look at one step as things stand now."""
+    spec, directory = with_numbers(step, steps, project), step.directory(project)
+    verdict = judge(project, spec, directory)
+    if force and verdict.action == "skip":
+        verdict = Verdict("again", "forced")
+    return Planned(step, spec, directory, verdict)
+
+
+def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planned]:
+    """Say beforehand what would be done; a step runs if one that feeds it does.
+
+    Raises
+    ------
+    SpecError
+        If an input is neither there nor made by a step, or a step's directory is another's.
+    """
+    problems = Problems()
+    plans: list[Planned] = []
+    for step in chosen(steps, wanted):
+        with problems:
+            plan = plan_step(step, steps, project, wanted.force)
+            problems.add(_missing(plan, steps, project))
+            above = [p.step for p in plans if p.verdict.action != "skip" and feeds(p.step, step)]
+            if above and plan.verdict.action == "skip":
+                plan = plan._replace(verdict=Verdict("again", f"takes files of {above[0].title}"))
+            plans.append(plan)
+            _check_own(plan, project)
+    problems.refuse()
+    return plans
+
+
+def _check_own(plan: Planned, project: Path) -> None:
+    """Refuse to run a step again where that would cost the user another job."""
+    if plan.verdict.action != "again":
+        return
+    name, mend = plan.directory, "give the step another number or move it away"
+    if ran_in_relion(project / name):
+        raise CryoflowError(f"{name}: RELION has run in it as well, so it is not replaced; {mend}")
+    alias = read_record(project / name)["spec"].get("alias")
+    if alias != plan.spec.alias:
+        other = f"'{alias}'" if alias else "a job without an alias"
+        raise CryoflowError(f"{name}: is {other}, not {plan.step.title}, so it is not replaced; {mend}")
+    old = project / TRASH / name
+    if old.exists() and (ran_in_relion(old) or not (old / RECORD).exists()):
+        raise CryoflowError(
+            f"{TRASH}/{name}: is in the way of {name}, and not made by cryoflow; move it away"
+        )
+
+
+def _missing(plan: Planned, steps: Sequence[Step], project: Path) -> list[str]:
+    """Say which inputs are neither there nor below the directory of a step."""
+    own = {step.title for step in steps} | {step.directory(project) for step in steps}
+    return [
+        f"{name}: no such file in the project {project}; {plan.step.title} takes it"
+        for name in input_files(plan.spec)
+        if not (project / name).exists() and "/".join(name.split("/")[:2]) not in own
+    ]
+
+
+def run_planned(plan: Planned, project: Path, command: str) -> Outcome:
+    """Run one step in its directory; what that held before goes to the trash, unless it is continued."""
+    continued = plan.directory if plan.verdict.action == "continue" else ""
+    spec = plan.spec
+    if plan.verdict.action == "again":
+        _check_own(plan, project)
+        _discard(project, plan.directory)
+        spec = spec.model_copy(update={"number": job_number(plan.directory)})
+    return run_job(spec, Request(str(project), command, continued))
+
+
+def _discard(project: Path, directory: str) -> None:
+    target = project / TRASH / directory
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        shutil.rmtree(target)
+    (project / directory).rename(target)

@@ -1,0 +1,55 @@
+"""What ``--dry-run`` says: what would run, where, why, on what, and with how much memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryoflow.launch.chain.run import Planned
+from cryoflow.launch.inputs import input_files, with_files
+from cryoflow.launch.job.memory import expected_gb
+from cryoflow.launch.plan import Plan
+from cryoflow.project.names import job_name
+from cryoflow.screen import say
+from cryoflow.spec import JobSpec
+from cryoflow.spec.gpu import wanted_device
+
+_ACTIONS = {
+    "skip": "would be skipped",
+    "run": "would run",
+    "continue": "would go on",
+    "again": "would run again",
+}
+
+
+def tell_steps(plans: Sequence[Planned], project: Path) -> int:
+    """Tell what would become of the steps of a chain."""
+    for plan in plans:
+        where = f" in {plan.directory}" if plan.directory else " in the next free number"
+        action = _ACTIONS[plan.verdict.action]
+        say(f"{plan.step.title} {action}{where if action != 'would be skipped' else ''}: {plan.verdict.why}")
+        if plan.verdict.action != "skip":
+            _tell_inputs(plan.spec, project)
+    return 0
+
+
+def tell_plans(plans: Sequence[Plan], project: Path, continued: str) -> int:
+    """Tell what would become of specs that were given one by one."""
+    for plan in plans:
+        number = plan.spec.number
+        fixed = "the next free number" if number is None else f"{plan.spec.job}/{job_name(number)}"
+        where = continued or fixed
+        count = "as often as the search wants" if plan.search else f"{len(plan.points)} times"
+        points = f" {count}, in the next free numbers" if len(plan.points) > 1 else ""
+        say(f"{plan.spec.job} would run{points or f' in {where}'}")
+        _tell_inputs(with_files(project, plan.spec), project)
+    return 0
+
+
+def _tell_inputs(spec: JobSpec, project: Path) -> None:
+    for name in input_files(spec):
+        say(f"  takes {name}{'' if (project / name).exists() else ', not there yet'}")
+    memory = expected_gb(spec, project)
+    device = wanted_device(spec)
+    size = f"about {memory:.1f} GB of memory" if memory else "memory not known yet"
+    say(f"  on device {device}, {size}")

@@ -1,0 +1,100 @@
+"""Hydra's own words on the command line, e.g. ``hydra/sweeper=optuna hydra.sweeper.n_trials=20``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from cryoflow.errors import CryoflowError
+from cryoflow.launch.launchers import is_installed
+from cryoflow.launch.sweep.objective import direction
+from cryoflow.spec import JobSpec
+
+_CHOOSES = ("hydra/launcher", "hydra/sweeper")
+
+
+class HydraWords(NamedTuple):
+    """Words for Hydra.
+
+    Attributes
+    ----------
+    words : tuple of str
+        As they were given.
+    launcher, sweeper : str
+        What they choose; empty for Hydra's default.
+    """
+
+    words: tuple[str, ...]
+    launcher: str
+    sweeper: str
+
+    @property
+    def search(self) -> bool:
+        """Whether the sweeper chooses the points as it goes."""
+        return self.sweeper not in {"", "basic"}
+
+
+#: None given.
+NO_WORDS = HydraWords((), "", "")
+
+
+def take_hydra_words(overrides: Sequence[str]) -> tuple[list[str], HydraWords]:
+    """Take Hydra's words out of the overrides.
+
+    Raises
+    ------
+    CryoflowError
+        If a launcher or sweeper is chosen that is not installed.
+    """
+    words = tuple(word for word in overrides if word.startswith(("hydra/", "hydra.")))
+    chosen = {name: value for name, _, value in (word.partition("=") for word in words) if name in _CHOOSES}
+    for name, value in chosen.items():
+        _check_installed(name, value)
+    own = [word for word in overrides if word not in words]
+    return own, HydraWords(words, *(chosen.get(name, "") for name in _CHOOSES))
+
+
+def check_hydra_words(hydra: HydraWords, multirun: bool, launcher: str) -> None:
+    """Refuse Hydra's words where they mean nothing or contradict ``--launcher``."""
+    if hydra.words and not multirun:
+        raise CryoflowError(f"{hydra.words[0]}: Hydra's settings are those of a sweep; add --multirun")
+    if hydra.launcher and launcher != "local":
+        raise CryoflowError(f"--launcher {launcher} and hydra/launcher={hydra.launcher}: give one of them")
+
+
+def search_words(hydra: HydraWords, spec: JobSpec) -> tuple[str, ...]:
+    """Return Hydra's words with what the spec says about a search: its objective and seed.
+
+    Raises
+    ------
+    CryoflowError
+        If the spec names no objective.
+    """
+    if not hydra.search:
+        return hydra.words
+    if spec.objective is None:
+        raise CryoflowError(
+            f"hydra/sweeper={hydra.sweeper} needs to know what is best: name a column of a sweep's table, "
+            "e.g. objective=f1, or with a minus one that is to be low, e.g. objective=-seconds"
+        )
+    ours = [f"hydra.sweeper.direction={direction(spec.objective)}"]
+    if hydra.sweeper == "optuna":  # a point that fails has no value, and the search goes on
+        ours += ["hydra.sweeper.max_failure_rate=1", "hydra.sweeper.n_jobs=1"]
+    if not _named(hydra.words, "hydra/sweeper/sampler"):
+        ours.append(f"hydra.sweeper.sampler.seed={spec.compute.seed}")
+    return (*(word for word in ours if not _named(hydra.words, word.partition("=")[0])), *hydra.words)
+
+
+def _named(words: Iterable[str], name: str) -> bool:
+    return any(word.partition("=")[0].lstrip("+") == name for word in words)
+
+
+def _check_installed(name: str, value: str) -> None:
+    kind = name.partition("/")[2]
+    plugin = f"hydra_{value.partition('_')[0]}_{kind}"
+    if value == "basic" or is_installed(f"hydra_plugins.{plugin}"):
+        return
+    raise CryoflowError(
+        f"{name}={value}: not installed; run 'pip install {plugin.replace('_', '-')}' first, "
+        "or give another one"
+    )

@@ -1,0 +1,1 @@
+"""One job: its directory, device, logs, record and exit marker."""

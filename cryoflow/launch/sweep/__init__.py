@@ -1,0 +1,1 @@
+"""Several points of one spec: run, and compared in a table."""

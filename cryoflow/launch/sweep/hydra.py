@@ -1,0 +1,210 @@
+"""Hand the points of a spec to a Hydra launcher and collect how each of them ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.files.atomic import write_bytes
+from cryoflow.launch.job.run import Outcome, Request, forget, print_error
+from cryoflow.launch.launchers import register_launcher
+from cryoflow.launch.overrides import CONFIG, plain_override, store
+from cryoflow.launch.plan import Plan
+from cryoflow.launch.sweep.objective import NoValue, score
+from cryoflow.launch.sweep.table import Row, results
+from cryoflow.launch.taken_up import Known, run_point_once
+from cryoflow.project.directory import HIDDEN
+from cryoflow.spec import parse_spec
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+_KNOWN, _STOP = "known.json", "stop"
+
+#: Without this in the environment Hydra prints tracebacks and exits.
+_FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+class Ended(NamedTuple):
+    """A point that has ended.
+
+    Attributes
+    ----------
+    values : tuple of str
+        Its ``field=value``.
+    outcome : Outcome
+        How it ended.
+    row : dict
+        What it has found.
+    """
+
+    values: tuple[str, ...]
+    outcome: Outcome
+    row: Row
+
+
+def launch_points(
+    plan: Plan, request: Request, launcher: str = "", sweep: bool = False, known: Known | None = None
+) -> list[Ended]:
+    """Run the points of a spec through Hydra.
+
+    Parameters
+    ----------
+    plan : Plan
+        The spec and its overrides, checked already.
+    request : Request
+        Where and how to run.
+    launcher : str
+        A launcher preset for a sweep; empty for the one that Hydra's own words choose, or this process.
+    sweep : bool
+        Whether there are several points.
+    known : dict, optional
+        Points that an earlier, interrupted run of this sweep has begun or finished.
+
+    Returns
+    -------
+    list of Ended
+        One a point, in Hydra's order; a point that ended without a word (a killed worker) counts as failed.
+    """
+    folder = Path(request.project) / HIDDEN / "launch" / secrets.token_hex(4)
+    launch = {"folder": str(folder), "request": request._asdict(), "search": plan.search}
+    store(plan.spec, _hydra(folder, launcher), launch=launch)
+    if known:
+        write_bytes(folder / _KNOWN, json.dumps(known).encode())
+    arguments = [*plan.overrides, *plan.hydra, *(["--multirun"] if sweep else [])]
+    try:
+        _through_hydra(arguments)
+    except KeyboardInterrupt:
+        _remove(folder)
+        raise
+    finally:
+        forget()
+    if (folder / _STOP).exists():
+        why = (folder / _STOP).read_text(encoding="utf-8")
+        _remove(folder)
+        raise CryoflowError(why)
+    return _collected(folder, plan, sweep, Path(request.project))
+
+
+def _through_hydra(arguments: Sequence[str]) -> None:
+    """Let Hydra run; what stops it is told in one line, and points without an outcome count as failed."""
+    try:
+        with _command_line(arguments):
+            _main()
+    except SystemExit:
+        pass  # a search without a value
+    except Exception as error:
+        print_error(f"Hydra: {' '.join(str(error).split())}")
+
+
+def _collected(folder: Path, plan: Plan, sweep: bool, project: Path) -> list[Ended]:
+    there = {int(path.stem) for path in folder.glob("[0-9]*.json")}
+    points = sorted(there) if plan.search else list(range(len(plan.points)))
+    outcomes = [_read(folder, plan, point) for point in points]
+    if there.issuperset(points):
+        _remove(folder)  # otherwise a launcher's own logs may tell what happened
+    return [Ended(*one, results(project, one[1]) if sweep else {}) for one in outcomes]
+
+
+def run_point(config: DictConfig) -> float | None:
+    """Run the composed point in whatever process the launcher has chosen.
+
+    Raises
+    ------
+    CryoflowError
+        In a search, if the point has failed: its sweeper counts that and goes on.
+    SystemExit
+        If the results have no such column as the search wants: no point will have one.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    plain: Any = OmegaConf.to_container(config)
+    launch, hydra = plain["launch"], HydraConfig.get()
+    request, folder = Request(**launch["request"]), Path(launch["folder"])
+    if (folder / _STOP).exists():  # a worker does not end the others
+        raise SystemExit(2)
+    outcome = _run(plain["spec"], request, folder)
+    number = 0 if OmegaConf.is_missing(hydra.job, "num") else hydra.job.num
+    values = [plain_override(word) for word in hydra.overrides.task]
+    write_bytes(folder / f"{number}.json", json.dumps([values, outcome]).encode())
+    if not launch["search"]:
+        return None
+    try:
+        return score(plain["spec"]["objective"], Path(request.project), outcome)
+    except NoValue as error:
+        write_bytes(folder / _STOP, str(error).encode())
+        raise SystemExit(2) from error
+
+
+def _run(spec: Any, request: Request, folder: Path) -> Outcome:
+    known = json.loads((folder / _KNOWN).read_text("utf-8")) if (folder / _KNOWN).exists() else {}
+    try:
+        return run_point_once(parse_spec(spec), request, known)
+    except SpecError as error:  # a search has come to a point that breaks a rule
+        print_error(str(error))
+        return Outcome("", 2, str(error))
+
+
+def _main() -> None:
+    import hydra
+
+    hydra.main(version_base="1.3", config_path=None, config_name=CONFIG)(run_point)()
+
+
+def _hydra(folder: Path, launcher: str) -> dict[str, Any]:
+    """Return what keeps Hydra quiet, in its place, and out of the user's folders."""
+    quiet: list[Any] = [{f"override hydra/{log}": "none"} for log in ("job_logging", "hydra_logging")]
+    defaults = ["_self_", *quiet]
+    if launcher:
+        defaults.append({"override hydra/launcher": register_launcher(launcher)})
+    return {
+        "defaults": defaults,
+        "hydra": {
+            "job": {"chdir": False},
+            "output_subdir": None,
+            "run": {"dir": str(folder)},
+            "sweep": {"dir": str(folder), "subdir": "${hydra.job.num}"},
+        },
+    }
+
+
+@contextmanager
+def _command_line(arguments: Sequence[str]) -> Iterator[None]:
+    """Let Hydra read these arguments, which it takes from the process's own, and raise its errors."""
+    before, full = sys.argv, os.environ.get(_FULL_ERROR)
+    sys.argv = [before[0] if before else "cryoflow", *arguments]
+    os.environ[_FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = before
+        os.environ.pop(_FULL_ERROR)
+        if full is not None:
+            os.environ[_FULL_ERROR] = full
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # not empty: others use them
+        folder.parent.rmdir()
+        folder.parent.parent.rmdir()
+
+
+def _read(folder: Path, plan: Plan, point: int) -> tuple[tuple[str, ...], Outcome]:
+    try:
+        values, outcome = json.loads((folder / f"{point}.json").read_text(encoding="utf-8"))
+        return tuple(values), Outcome(*outcome)
+    except (OSError, ValueError, TypeError):
+        logs = f"{HIDDEN}/launch/{folder.name}"
+        why = f"ended without a word; its worker was killed or never started (the launcher's logs: {logs})"
+        values = plan.points[point] if point < len(plan.points) else ()
+        return values, Outcome("", 1, f"point {point + 1} {why}")

@@ -1,0 +1,104 @@
+"""Run the points of a sweep on this machine, from a process that has everything imported and loaded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeAlias
+
+from cryoflow.launch.job.run import KEPT, Outcome, Request, forget
+from cryoflow.launch.job.signals import end_at_once
+from cryoflow.launch.sweep.table import Row, results
+from cryoflow.launch.taken_up import Known, run_point_once
+from cryoflow.spec import JobSpec
+
+#: Fewer points than this run one after the other, in the order of their numbers.
+MANY = 16
+
+#: How a point ended, and what it has found.
+Found: TypeAlias = tuple[Outcome, Row]
+
+_PR_SET_PDEATHSIG = 1
+
+
+def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list[Found]:
+    """Run points in their order; many picking points in several processes, once the first has left its maps.
+
+    Picking from candidates that are known is many small steps in Python, which threads cannot share. Children
+    of this process have the candidates in memory and nothing to import.
+
+    Parameters
+    ----------
+    specs : sequence of JobSpec
+        One a point.
+    request : Request
+        Where and how to run.
+    known : dict
+        Points that an earlier, interrupted run of this sweep has begun or finished.
+    """
+    try:
+        found = [_run(spec, request, known) for spec in specs[:1]]
+        rest, processes = specs[1:], _processes(specs)
+        if processes == 1:
+            return found + [_run(spec, request, known) for spec in rest]
+        return found + _run_beside(rest, request._replace(beside=True), known, processes)
+    finally:
+        forget()
+
+
+def _processes(specs: Sequence[JobSpec]) -> int:
+    """Return how many processes to use: those of a GPU job, or of a thread that was asked for, is one."""
+    from cryoflow.launch.job.device import resolve_device
+
+    wanted = specs[0].compute
+    if specs[0].job != "AutoPick" or len(specs) < MANY or wanted.threads or sys.platform != "linux":
+        return 1
+    return len(os.sched_getaffinity(0)) if resolve_device(wanted.device) == "cpu" else 1
+
+
+def _run_beside(specs: Sequence[JobSpec], request: Request, known: Known, processes: int) -> list[Found]:
+    from cryoflow.compute.parallel import keeping_large_images
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pool = ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin_child)
+    with keeping_large_images(), pool:  # in the children: else each point would fetch its memory anew
+        ended = [pool.submit(_run, spec, request, known) for spec in specs]
+        try:
+            return [_found(future, spec, request, known) for future, spec in zip(ended, specs, strict=True)]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _found(future: Future[Found], spec: JobSpec, request: Request, known: Known) -> Found:
+    try:
+        return future.result()
+    except BrokenProcessPool:  # a child was killed, and with it the pool; this point may have been another's
+        return _run(spec, request, known)
+
+
+def _run(spec: JobSpec, request: Request, known: Known) -> Found:
+    outcome = run_point_once(spec, request, known)
+    return outcome, results(Path(request.project), outcome, KEPT)
+
+
+def _begin_child() -> None:
+    """Use one thread, since OpenMP's do not survive a fork; and end when the parent is killed or says so.
+
+    A pool tells its processes to end when one was killed, and then waits for them. Each may hold a lock that
+    another waits for.
+    """
+    import ctypes
+
+    import torch
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_at_once()
+    torch.set_num_threads(1)

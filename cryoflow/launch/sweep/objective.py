@@ -1,0 +1,64 @@
+"""What a sweep is to find the best point by: a column of its table."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryoflow.errors import CryoflowError
+from cryoflow.launch.job.run import Outcome
+
+if TYPE_CHECKING:
+    from cryoflow.launch.sweep.table import SweepTable
+
+
+class NoValue(CryoflowError):
+    """The results have no such column, or no numbers in it."""
+
+
+def direction(objective: str) -> str:
+    """Return ``minimize`` for an objective with a minus in front, else ``maximize``."""
+    return "minimize" if objective.startswith("-") else "maximize"
+
+
+def column(objective: str) -> str:
+    """Return the name of the column."""
+    return objective.removeprefix("-")
+
+
+def score(objective: str, project: Path, outcome: Outcome) -> float:
+    """Return the value of a point that has ended.
+
+    Raises
+    ------
+    NoValue
+        If there is no such column.
+    CryoflowError
+        If the point has failed.
+    """
+    from cryoflow.launch.sweep.table import results
+
+    if not outcome.directory or outcome.code == 1:
+        raise CryoflowError(outcome.message)
+    row = results(project, outcome)
+    value = row.get(column(objective))
+    if not isinstance(value, int | float):
+        numbers = ", ".join(name for name, known in row.items() if isinstance(known, int | float))
+        raise NoValue(f"objective: the results have no number '{column(objective)}'; there are {numbers}")
+    if not math.isfinite(value):
+        raise CryoflowError(f"{outcome.directory}: {column(objective)} is not a number here")
+    return float(value)
+
+
+def best_row(objective: str, table: SweepTable) -> int | None:
+    """Return the place of the best point; None where none has a value."""
+    import numpy as np
+    import pandas as pd
+
+    if column(objective) not in table.rows:
+        return None
+    values = pd.to_numeric(table.rows[column(objective)], errors="coerce").to_numpy(float)
+    if np.isnan(values).all():
+        return None
+    return int(np.nanargmin(values) if objective.startswith("-") else np.nanargmax(values))
