@@ -1,4 +1,4 @@
-"""Problems the user can mend, each told in one line."""
+"""ErrorCollector the user can mend, each told in one line."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class SpecError(CryoflowError):
         super().__init__("\n".join(self.problems))
 
 
-class Problems:
-    """What is wrong with several things, gathered to be told at once.
+class ErrorCollector:
+    """What is wrong with several things, gather_scores to be told at once.
 
     ``with problems:`` notes a `CryoflowError` and goes on behind the block.
     """
@@ -49,7 +49,7 @@ class Problems:
         """Note lines, one a problem."""
         self._lines.extend(lines)
 
-    def refuse(self) -> None:
+    def raise_if_any(self) -> None:
         """Raise a `SpecError` with all that was noted, each line once; nothing if all is well."""
         if self._lines:
             raise SpecError(dict.fromkeys(self._lines))

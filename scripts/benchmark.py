@@ -1,6 +1,6 @@
 """Measure how long cryoflow takes, beside what the same work takes at least.
 
-    benchmark.py NAME [options]      one of scripts/benchmarks/; benchmark.py NAME --help tells its options
+    benchmark.py NAME [options]      one of benchmarks/; benchmark.py NAME --help tells its options
 
 Times depend on the machine and on who else uses it: quote ratios that were measured in one run.
 """
@@ -11,15 +11,15 @@ import importlib
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def names() -> list[str]:
-    return sorted(path.stem for path in (HERE / "benchmarks").glob("[a-z]*.py"))
+    return sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py"))
 
 
 def main() -> int:
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     if len(sys.argv) < 2 or sys.argv[1] not in names():
         sys.stderr.write(f"{__doc__}\nBenchmarks: {', '.join(names())}\n")
         return 0 if sys.argv[1:] in (["-h"], ["--help"]) else 2

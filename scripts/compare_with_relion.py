@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
-from relion_parity import class2d, picking
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from parity import class2d, picking
 
 PARTS = {"picking": picking, "class2d": class2d}
 

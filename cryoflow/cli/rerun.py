@@ -8,7 +8,7 @@ from collections import Counter
 
 from cryoflow.cli.place import Place, add_project, job_place
 from cryoflow.cli.text import say_table
-from cryoflow.errors import Problems
+from cryoflow.errors import ErrorCollector
 from cryoflow.screen import say
 
 
@@ -29,12 +29,12 @@ def rerun(options: argparse.Namespace) -> int:
     """
     from cryoflow.launch.job.rerun import read_ended
 
-    places, problems = [], Problems()
+    places, problems = [], ErrorCollector()
     for given in options.jobs:
         with problems:
             places.append(job_place(options, given))
             read_ended(places[-1].directory)
-    problems.refuse()
+    problems.raise_if_any()
     codes = [_rerun_one(place, options) for place in places]
     return next((code for code in (1, 2) if code in codes), 0)
 

@@ -61,7 +61,7 @@ def keeping_large_images() -> Iterator[None]:
 
 
 @contextmanager
-def quick_turns() -> Iterator[None]:
+def short_switch_interval() -> Iterator[None]:
     """Pass the interpreter on soon, until this ends.
 
     Threads need it for an instant between any two operations on tensors, and would wait 5 ms for one that is

@@ -22,18 +22,18 @@ _ACTIONS = {
 }
 
 
-def tell_steps(plans: Sequence[Planned], project: Path) -> int:
+def report_steps(plans: Sequence[Planned], project: Path) -> int:
     """Tell what would become of the steps of a chain."""
     for plan in plans:
         where = f" in {plan.directory}" if plan.directory else " in the next free number"
         action = _ACTIONS[plan.verdict.action]
         say(f"{plan.step.title} {action}{where if action != 'would be skipped' else ''}: {plan.verdict.why}")
         if plan.verdict.action != "skip":
-            _tell_inputs(plan.spec, project)
+            _report_inputs(plan.spec, project)
     return 0
 
 
-def tell_plans(plans: Sequence[Plan], project: Path, continued: str) -> int:
+def report_plans(plans: Sequence[Plan], project: Path, continued: str) -> int:
     """Tell what would become of specs that were given one by one."""
     for plan in plans:
         number = plan.spec.number
@@ -42,11 +42,11 @@ def tell_plans(plans: Sequence[Plan], project: Path, continued: str) -> int:
         count = "as often as the search wants" if plan.search else f"{len(plan.points)} times"
         points = f" {count}, in the next free numbers" if len(plan.points) > 1 else ""
         say(f"{plan.spec.job} would run{points or f' in {where}'}")
-        _tell_inputs(with_files(project, plan.spec), project)
+        _report_inputs(with_files(project, plan.spec), project)
     return 0
 
 
-def _tell_inputs(spec: JobSpec, project: Path) -> None:
+def _report_inputs(spec: JobSpec, project: Path) -> None:
     for name in input_files(spec):
         say(f"  takes {name}{'' if (project / name).exists() else ', not there yet'}")
     memory = expected_gb(spec, project)

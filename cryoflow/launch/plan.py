@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cryoflow.errors import Problems, SpecError
+from cryoflow.errors import ErrorCollector, SpecError
 from cryoflow.launch.hydra_settings import NO_WORDS, HydraWords, search_words
 from cryoflow.launch.overrides import compose_point, hydra_override, is_interval, store, values
 from cryoflow.spec import AutoPick, JobSpec
@@ -55,11 +55,11 @@ class Plan(NamedTuple):
 
 def read_sources(paths: Sequence[str]) -> list[Source]:
     """Read spec files; all those that cannot be read are told at once."""
-    sources, problems = [], Problems()
+    sources, problems = [], ErrorCollector()
     for path in paths:
         with problems:
             sources.append(Source(path, read_document(path)))
-    problems.refuse()
+    problems.raise_if_any()
     return sources
 
 
@@ -90,11 +90,11 @@ def make_plans(
     SpecError
         With the problems of all of them.
     """
-    plans, problems = [], Problems()
+    plans, problems = [], ErrorCollector()
     for source, own in zip(sources, _shared_out(sources, overrides), strict=True):
         with problems:
             plans.append(_plan(source, own, multirun, hydra, composed))
-    problems.refuse()
+    problems.raise_if_any()
     return plans
 
 
@@ -121,11 +121,11 @@ def _plan(
 
 
 def _load_points(source: Source, points: Sequence[Sequence[str]], multirun: bool) -> list[JobSpec]:
-    specs, problems = [], Problems()
+    specs, problems = [], ErrorCollector()
     for point in points:
         with problems:
             specs.append(_load(source, point, multirun))
-    problems.refuse()
+    problems.raise_if_any()
     return specs
 
 
@@ -169,7 +169,7 @@ def _shared_out(sources: Sequence[Source], overrides: Sequence[str]) -> list[lis
         If one fits no spec, or may mean two fields.
     """
     own: list[list[str]] = [[] for _ in sources]
-    problems = Problems()
+    problems = ErrorCollector()
     for override in overrides:
         refusals: list[str] = []
         for source, mine in zip(sources, own, strict=True):
@@ -179,5 +179,5 @@ def _shared_out(sources: Sequence[Source], overrides: Sequence[str]) -> list[lis
                 refusals.extend(error.problems)
         ambiguous = [line for line in refusals if "ambiguous" in line]
         problems.add(refusals if len(refusals) == len(sources) else ambiguous)
-    problems.refuse()
+    problems.raise_if_any()
     return own

@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
     why: str
 
 
-def judge(project: Path, spec: JobSpec, directory: str) -> Verdict:
+def step_status(project: Path, spec: JobSpec, directory: str) -> Verdict:
     """Say whether a step must run.
 
     Parameters

@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryoflow.errors import CryoflowError, Problems
+from cryoflow.errors import CryoflowError, ErrorCollector
 from cryoflow.screen import say
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
     here = options.multirun and options.launcher == "local" and not hydra.words
     plans = make_plans(_sources(names, options), own, options.multirun, hydra, composed=not here)
     if options.dry:
-        return _tell_plans(plans, options)
+        return _report_plans(plans, options)
     return _run_plans(plans, options)
 
 
@@ -104,7 +104,7 @@ def _run_plans(plans: Sequence[Plan], options: RunOptions) -> int:
         outcomes = _launch(plan, options._replace(continued=name))
         codes.extend(outcome.code for outcome in outcomes)
         if any(outcome.code == 1 or not outcome.directory for outcome in outcomes):
-            _tell_skipped([plan.spec.job for plan in plans[done:]])
+            _report_skipped([plan.spec.job for plan in plans[done:]])
             break
     return _worst(codes)
 
@@ -119,9 +119,9 @@ def _run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOptio
     wanted = Range(options.start, options.stop, options.force)
     plans = plan_all(steps, options.project, wanted)
     if options.dry:
-        from cryoflow.launch.dry_run import tell_steps
+        from cryoflow.launch.dry_run import report_steps
 
-        return tell_steps(plans, options.project)
+        return report_steps(plans, options.project)
     codes: list[int] = []
     some = chosen(steps, wanted)
     for done, step in enumerate(some, start=1):
@@ -133,7 +133,7 @@ def _run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOptio
         outcome = run_planned(plan, options.project, options.command)
         codes.append(outcome.code)
         if outcome.code == 1 or not outcome.directory:
-            _tell_skipped([step.title for step in some[done:]])
+            _report_skipped([step.title for step in some[done:]])
             break
     return _worst(codes)
 
@@ -143,12 +143,12 @@ def _worst(codes: Sequence[int]) -> int:
     return next((code for code in (1, 2) if code in codes), 0)
 
 
-def _tell_plans(plans: Sequence[Plan], options: RunOptions) -> int:
-    from cryoflow.launch.dry_run import tell_plans
+def _report_plans(plans: Sequence[Plan], options: RunOptions) -> int:
+    from cryoflow.launch.dry_run import report_plans
 
     if not options.continued:
         _check_free([plan for plan in plans if not _begun(plan, options)], options.project)
-    return tell_plans(plans, options.project, options.continued)
+    return report_plans(plans, options.project, options.continued)
 
 
 def _sources(paths: Sequence[str], options: RunOptions) -> Sequence[Source]:
@@ -186,7 +186,7 @@ def _check_free(plans: Sequence[Plan], project: Path) -> None:
     from cryoflow.project.directory import check_free
     from cryoflow.project.names import job_name
 
-    problems, seen = Problems(), set[int]()
+    problems, seen = ErrorCollector(), set[int]()
     for spec in (plan.spec for plan in plans):
         with problems:
             check_free(project, spec.job, spec.number, spec.alias)
@@ -194,7 +194,7 @@ def _check_free(plans: Sequence[Plan], project: Path) -> None:
             if spec.number in seen:
                 problems.add([f"{spec.job}/{job_name(spec.number)}: another spec has this number as well"])
             seen.add(spec.number)
-    problems.refuse()
+    problems.raise_if_any()
 
 
 def _launch(plan: Plan, options: RunOptions) -> list[Outcome]:
@@ -213,7 +213,7 @@ def _launch(plan: Plan, options: RunOptions) -> list[Outcome]:
     return outcomes
 
 
-def _tell_skipped(jobs: Sequence[str]) -> None:
+def _report_skipped(jobs: Sequence[str]) -> None:
     if jobs:
         text = ", ".join(jobs)
         sys.stderr.write(f"not started, since the job before did not end well: {text}\n")

@@ -12,7 +12,9 @@ from cryoflow.files.job_paths import below_job
 from cryoflow.spec import parse_spec, spec_dump
 
 #: Fields of a spec that do not change what is computed.
-IDLE = frozenset({"number", "alias", "objective", "compute.device", "compute.threads", "compute.workers"})
+NON_COMPUTATIONAL_FIELDS = frozenset(
+    {"number", "alias", "objective", "compute.device", "compute.threads", "compute.workers"}
+)
 
 
 _RUN = ("status", "device", "threads")
@@ -69,12 +71,18 @@ def same_work(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """
     flats = flat(_filled(one)), flat(_filled(other))
     names = dict.fromkeys([*flats[0], *flats[1]])
-    return [name for name in names if name not in IDLE and flats[0].get(name) != flats[1].get(name)]
+    return [
+        name
+        for name in names
+        if name not in NON_COMPUTATIONAL_FIELDS and flats[0].get(name) != flats[1].get(name)
+    ]
 
 
 def work_key(spec: Mapping[str, Any]) -> str:
     """Return a name for what a spec computes: the same for two that `same_work` finds no difference in."""
-    work = {name: value for name, value in flat(_filled(spec)).items() if name not in IDLE}
+    work = {
+        name: value for name, value in flat(_filled(spec)).items() if name not in NON_COMPUTATIONAL_FIELDS
+    }
     return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()
 
 

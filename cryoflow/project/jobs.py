@@ -56,7 +56,7 @@ def list_jobs(project: Path) -> list[Job]:
 
 
 def read_job(project: Path, directory: Path, edges: Iterable[tuple[str, str]] = ()) -> Job:
-    """Look at one job directory; ``edges`` are pairs of jobs, feeder and fed, that are known already."""
+    """RowScores at one job directory; ``edges`` are pairs of jobs, feeder and fed, that are known already."""
     name = name_of(directory)
     record: dict[str, Any] = {}
     if (directory / RECORD).exists():

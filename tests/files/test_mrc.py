@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryoflow.errors import CryoflowError, FileError
-from cryoflow.files import mrc
 from cryoflow.files.mrc import (
     MrcHeader,
     join_image_name,
@@ -27,6 +26,7 @@ from cryoflow.files.mrc import (
     write_mrc,
     write_stack,
 )
+from cryoflow.files.mrc import read as mrc
 
 TYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from particle_project import Listener
+from helpers.particle_project import Listener
 
 from cryoflow.compute.class2d import Options, State
 from cryoflow.errors import CryoflowError, FileError
@@ -17,7 +17,7 @@ from cryoflow.files.mrc import read_stack, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
 from cryoflow.jobs.class2d.output import Run, write_iteration
-from cryoflow.jobs.class2d.progress import Teller
+from cryoflow.jobs.class2d.progress import ProgressReporter
 from cryoflow.jobs.class2d.run import run
 from cryoflow.jobs.class2d.saved import read_saved
 from cryoflow.jobs.class2d.subsets import subset_of
@@ -384,7 +384,7 @@ def with_shares(project: Path, *shares: float) -> State:
 
 def test_collapse_is_warned_of_once(project: Path) -> None:
     state, listener = with_shares(project, 0.05, 0.95), Listener()
-    teller = Teller(listener, Options(BOX, PIXEL, 60), 2)
+    teller = ProgressReporter(listener, Options(BOX, PIXEL, 60), 2)
     teller.classes(state)
     teller.classes(state)
     (line,) = listener.warned
@@ -393,7 +393,7 @@ def test_collapse_is_warned_of_once(project: Path) -> None:
 
 def test_classes_that_become_empty_are_warned_of(project: Path) -> None:
     state, listener = with_shares(project, 0.6, 0.0, 0.4, 0.0), Listener()
-    teller = Teller(listener, Options(BOX, PIXEL, 60), 3)
+    teller = ProgressReporter(listener, Options(BOX, PIXEL, 60), 3)
     teller.classes(state)
     teller.classes(state)
     teller.classes(

@@ -9,12 +9,12 @@ import pytest
 from cryoflow.jobs.class2d import memory as class2d_memory
 from cryoflow.jobs.class2d.memory import Size, expected_need, free_bytes
 
-PROBLEM = Path(__file__).parents[1] / "compute" / "class2d"
+TESTS = Path(__file__).parents[1]
 CODE = """
 import sys
-sys.path.insert(0, {problem!r})
+sys.path.insert(0, {tests!r})
 import torch
-from class2d_problem import data, particles
+from helpers.class2d_problem import data, particles
 from cryoflow.compute.class2d import Options, iterate, start
 torch.set_num_threads({threads})
 K, n, N = {classes}, {box}, 2
@@ -37,7 +37,7 @@ print(peak() - before)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak")
 def test_peak_of_a_process_lies_below_the_estimate() -> None:
     classes, box, threads = 30, 64, 2
-    code = CODE.format(problem=str(PROBLEM), classes=classes, box=box, threads=threads)
+    code = CODE.format(tests=str(TESTS), classes=classes, box=box, threads=threads)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     need = expected_need(Size(2, box, classes, 6.0, threads))
     assert 0.25 * need.total < int(done.stdout) < need.total

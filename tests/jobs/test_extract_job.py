@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from particle_project import (
+from helpers.particle_project import (
     PIXEL,
     Listener,
     context,
@@ -225,7 +225,7 @@ def test_continuing_keeps_what_is_finished(project: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from particle_project import context, extract_spec
+from helpers.particle_project import context, extract_spec
 from cryoflow.jobs.extract import stack
 from cryoflow.jobs.extract.run import run
 
@@ -244,7 +244,7 @@ run(extract_spec(), context(Path(sys.argv[1]), "Extract/job012"))
 
 def test_a_killed_run_goes_on_at_the_next_micrograph(project: Path) -> None:
     run(extract_spec(), context(project, "Extract/job001"))
-    paths = {"PYTHONPATH": os.pathsep.join((*sys.path, str(Path(__file__).parent)))}
+    paths = {"PYTHONPATH": os.pathsep.join((*sys.path, str(Path(__file__).parents[1])))}
     dead = subprocess.run([sys.executable, "-c", KILLED, str(project)], env={**os.environ, **paths})
     assert dead.returncode == -signal.SIGKILL
     job = project / "Extract/job012"

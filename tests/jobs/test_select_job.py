@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from particle_project import Listener, context, extract_spec, make_project, micrograph_rows
+from helpers.particle_project import Listener, context, extract_spec, make_project, micrograph_rows
 
 from cryoflow.cli import main
 from cryoflow.errors import FileError

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from particle_project import Listener, context, extract_spec, make_project
+from helpers.particle_project import Listener, context, extract_spec, make_project
 
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.star import write_star

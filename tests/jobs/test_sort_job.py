@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from particle_project import context, extract_spec, make_project
+from helpers.particle_project import context, extract_spec, make_project
 from scipy import stats
 
 from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from particle_project import Listener
+from helpers.particle_project import Listener
 
 from cryoflow.compute.score.features import Features
 from cryoflow.errors import CryoflowError, FileError

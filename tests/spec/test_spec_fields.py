@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from smallest_specs import SMALLEST
+from helpers.smallest_specs import SMALLEST
 
 from cryoflow.errors import SpecError
 from cryoflow.spec import JOB_TYPES, parse_spec

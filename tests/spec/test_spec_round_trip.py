@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from helpers.smallest_specs import SMALLEST
 from hypothesis import given
 from hypothesis import strategies as st
-from smallest_specs import SMALLEST
 
 from cryoflow.errors import SpecError
 from cryoflow.spec import JOB_TYPES, parse_spec, spec_dump

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from smallest_specs import SMALLEST
+from helpers.smallest_specs import SMALLEST
 
 from cryoflow.errors import SpecError
 from cryoflow.spec import JOB_TYPES, parse_spec

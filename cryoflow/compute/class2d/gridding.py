@@ -26,7 +26,7 @@ class Rows(NamedTuple):
     """``(R, P)``, squared modulus."""
 
 
-def for_both_turns(real: Tensor, imag: Tensor, out: Tensor) -> None:
+def for_both_half_turns(real: Tensor, imag: Tensor, out: Tensor) -> None:
     """Write the products for each angle and, where ``out`` has two along its second dimension, for its turn
     by 180 degrees, from those of real and of imaginary parts."""
     for turn, combine in enumerate((torch.add, torch.sub)[: out.shape[1]]):
@@ -39,7 +39,7 @@ def reference_transform(references: Tensor, radius: int) -> PaddedTransform:
     return padded._replace(values=padded.values / references.shape[-1] ** 2)
 
 
-def turned_rows(transform: PaddedTransform, psi_deg: Tensor, points: Points, like: Tensor) -> Rows:
+def rotated_rows(transform: PaddedTransform, psi_deg: Tensor, points: Points, like: Tensor) -> Rows:
     """Rows for all classes and the angles ``psi_deg``, with the device and precision of ``like``.
 
     Class by class: the intermediate results are several times as large as the rows.
@@ -90,7 +90,7 @@ def ring_counts(ring: Tensor, inside: Tensor) -> Tensor:
 def grid_back(
     data: Tensor, weight: Tensor, box: int, psi_deg: Tensor, points: Points
 ) -> tuple[Tensor, Tensor]:
-    """Put turned data back onto the padded grids of their classes: the transpose of `turned_rows`.
+    """Put turned data back onto the padded grids of their classes: the transpose of `rotated_rows`.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def grid_back(
     box : int
         n.
     psi_deg, points
-        As for `turned_rows`.
+        As for `rotated_rows`.
 
     Returns
     -------

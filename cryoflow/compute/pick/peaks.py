@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cryoflow.compute.pick.candidates import Candidates, find_candidates
 from cryoflow.compute.pick.figure_of_merit import FomMaps
-from cryoflow.compute.pick.prune import Indices, Points, Pruning, keep_lonely
+from cryoflow.compute.pick.prune import Indices, Points, Pruning, drop_mutually_close
 
 
 class Thresholds(NamedTuple):
@@ -105,7 +105,7 @@ def pick_gated(gated: Gated, thresholds: Thresholds) -> Picks:
     else:
         chosen = gated.apart.keep(distance).nonzero()[0]
         chosen = chosen[Pruning(gated.points.take(chosen, 1), radius).keep(distance)]
-        chosen = chosen[keep_lonely(gated.points.take(chosen, 1), distance)]
+        chosen = chosen[drop_mutually_close(gated.points.take(chosen, 1), distance)]
     picked = torch.from_numpy(gated.passed[chosen]).to(gated.candidates.row.device)
     return _picks(gated.candidates.where(picked), thresholds.between_samples)
 

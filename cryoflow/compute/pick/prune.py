@@ -85,7 +85,7 @@ def _group(numbers: Indices, points: Points, cluster: Indices) -> _Group:
     return _Group(numbers, y, x, cluster, height)
 
 
-def keep_lonely(points: Points, distance: float) -> Flags:
+def drop_mutually_close(points: Points, distance: float) -> Flags:
     """Which peaks have no other at or within ``distance`` samples; of a pair that has, both go."""
     near = _pairs(points, distance)
     lonely = np.ones(points.shape[1], bool)

@@ -10,7 +10,7 @@ MOST_LANES = 16
 """Each takes some 0.4 GB at 4096 x 4096 pixels."""
 
 
-def lanes(spec: AutoPick, device: str) -> int:
+def concurrency(spec: AutoPick, device: str) -> int:
     """As many as there are workers on a GPU, else as many as all of them have threads."""
     wanted = spec.compute
     if device != "cpu":

@@ -78,7 +78,7 @@ def _rows(found: Competition) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def judge(context: JobContext, micrographs: Sequence[str], coordinates: Sequence[str]) -> Judged:
+def assign_q_values(context: JobContext, micrographs: Sequence[str], coordinates: Sequence[str]) -> Judged:
     """Write ``picks_scores.star``: the q-values of all picks, from all micrographs' competitions.
 
     A q-value is the smallest share of noise in a list of picks that holds this one: of all winners with at

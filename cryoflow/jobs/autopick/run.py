@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cryoflow.compute.parallel import keeping_large_images, quick_turns, single_threads
+from cryoflow.compute.parallel import keeping_large_images, short_switch_interval, single_threads
 from cryoflow.errors import CryoflowError
-from cryoflow.jobs.autopick.concurrency import lanes
+from cryoflow.jobs.autopick.concurrency import concurrency
 from cryoflow.jobs.autopick.log_picker import BlobPicker
 from cryoflow.jobs.autopick.map_cache import drop_picks
 from cryoflow.jobs.autopick.micrograph_task import Work
 from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs
 from cryoflow.jobs.autopick.output import Finished, Picked, write_lists
 from cryoflow.jobs.autopick.picker import Picker
-from cryoflow.jobs.autopick.q_values import judge
+from cryoflow.jobs.autopick.q_values import assign_q_values
 from cryoflow.jobs.autopick.references import GivenReferences, project_3d_reference, read_2d_references
 from cryoflow.jobs.autopick.statistics import greyscale_warning
 from cryoflow.jobs.autopick.template_picker import ReferencePicker
@@ -52,7 +52,7 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
         raise CryoflowError(f"no micrograph could be picked from; {failures[0].item}: {failures[0].message}")
     judged = None
     if spec.statistics.decoys:
-        judged = judge(context, [one.name for one in picked], [one.outputs[0] for one in picked])
+        judged = assign_q_values(context, [one.name for one in picked], [one.outputs[0] for one in picked])
     lists = write_lists(context, spec.io.input_micrographs_for_autopick, picked, listed.style, judged)
     _report(spec, context, picked)
     particles = sum(one.particles for one in picked)
@@ -91,8 +91,8 @@ def _work_all(work: Work, micrographs: Sequence[Micrograph]) -> Iterator[Picked 
     Each has one thread of its own, for three reasons: the results do not depend on how many there are, no
     thread waits for another, and the references are shared.
     """
-    at_once = lanes(work.spec, work.context.device)
-    with keeping_large_images(), quick_turns(), single_threads(at_once) as pool:
+    at_once = concurrency(work.spec, work.context.device)
+    with keeping_large_images(), short_switch_interval(), single_threads(at_once) as pool:
         yield from pool.map(work.do, micrographs)
 
 

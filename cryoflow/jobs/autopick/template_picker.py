@@ -22,7 +22,7 @@ from cryoflow.compute.score.decoys import NULLS, Null, decoys
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.fom_maps import StoredMaps, read_relion_maps
 from cryoflow.files.mrc import read_header
-from cryoflow.jobs.autopick.concurrency import lanes
+from cryoflow.jobs.autopick.concurrency import concurrency
 from cryoflow.jobs.autopick.map_cache import SharedMaps
 from cryoflow.jobs.autopick.micrographs import Micrograph
 from cryoflow.jobs.autopick.picker import Maps
@@ -39,7 +39,7 @@ class ReferencePicker:
         self.spec, self.context, self.given = spec, context, given
         self._dtype = torch.float64 if spec.compute.precision == "double" else torch.float32
         self._digest = given.digest
-        self._at_once = lanes(spec, context.device)  # all of them wait for the references
+        self._at_once = concurrency(spec, context.device)  # all of them wait for the references
         self._lock = Lock()
         self._references: dict[float, References] = {}
         self._settings: dict[str, dict[str, Any]] = {}
@@ -243,10 +243,10 @@ class ReferencePicker:
                     self.spec.autopicking.template_error,
                     self._at_once,
                 )
-                self._tell_rank(self._searches[key])
+                self._report_rank(self._searches[key])
             return self._searches[key]
 
-    def _tell_rank(self, search: Search) -> None:
+    def _report_rank(self, search: Search) -> None:
         if self.spec.autopicking.template_error is None:
             return
         pairs = len(search.upright) * len(search.psi_deg)

@@ -14,7 +14,7 @@ CACHE_BYTES = 1 << 29
 they are needed."""
 PARTICLE_BYTES = 3000
 """Of a particle's row in tables and tensors, and while it is written."""
-LANE_BYTES = 1 << 28
+WORKER_BYTES = 1 << 28
 """Of the batch of particles that a thread works on."""
 MARGIN = 1.15
 """Measured peaks lie below the estimate with this factor (20 to 200 classes, boxes of 32 to 128 pixels)."""
@@ -78,13 +78,13 @@ def expected_need(size: Size) -> Need:
     coarse = math.ceil(360 / (2 * size.psi_step_deg) - 1e-9)
     values = 3 * number * (coarse if coarse % 2 == 0 else 2 * coarse) * math.pi / 8 * box**2
     rows = 2.5 * real * values
-    lanes = size.threads * ((2 * real + 8) * values + LANE_BYTES + number * 2 * box * (box + 1) * 24)
+    workers = size.threads * ((2 * real + 8) * values + WORKER_BYTES + number * 2 * box * (box + 1) * 24)
     references = number * 2 * box * (box + 1) * 128
     images = size.particles * box**2 * real
     return Need(
         float(size.particles * PARTICLE_BYTES),
         float(images) if size.particles * box**2 * 4 <= CACHE_BYTES else 0.0,
-        MARGIN * (rows + lanes + references),
+        MARGIN * (rows + workers + references),
     )
 
 

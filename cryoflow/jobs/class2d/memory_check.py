@@ -9,7 +9,7 @@ from cryoflow.project.context import JobContext
 from cryoflow.spec import Class2D
 
 
-def tell_memory(spec: Class2D, context: JobContext, particles: int, box: int) -> None:
+def report_memory(spec: Class2D, context: JobContext, particles: int, box: int) -> None:
     """Say what will be kept, and warn where that is more than the main memory has."""
     need = expected_need(class2d_size(spec, particles, box, torch.get_num_threads()))
     free = free_bytes()

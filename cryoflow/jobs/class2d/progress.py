@@ -9,7 +9,7 @@ COLLAPSED = 0.9
 """Share of the particles in one class that is worth a warning."""
 
 
-class Teller:
+class ProgressReporter:
     """Tells a line an iteration, and warns of classes that become empty and, once, of a collapse.
 
     Parameters

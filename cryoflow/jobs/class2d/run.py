@@ -12,7 +12,7 @@ from cryoflow.compute.class2d.sampling import next_perturbation
 from cryoflow.errors import CryoflowError
 from cryoflow.jobs.class2d.exact import forget_states
 from cryoflow.jobs.class2d.output import Run, convergence_path, iteration_path, write_iteration
-from cryoflow.jobs.class2d.progress import Teller
+from cryoflow.jobs.class2d.progress import ProgressReporter
 from cryoflow.jobs.class2d.resume import Begin, find_begin
 from cryoflow.jobs.class2d.saved import read_poses
 from cryoflow.jobs.class2d.setup import Input, prepare_input
@@ -34,7 +34,9 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
         raise CryoflowError(f"{item}: {why}; a run cannot go on without particles that it began with")
     files = _files(spec, context, given, begin)
     state, written = _first_state(spec, begin, given, files)
-    teller = Teller(context.report, given.options, spec.optimization.number_of_iterations - state.iteration)
+    progress = ProgressReporter(
+        context.report, given.options, spec.optimization.number_of_iterations - state.iteration
+    )
     todo = range(state.iteration + 1, spec.optimization.number_of_iterations + 1)
     for iteration in context.report.progress(todo, "iterations", len(todo)):
         began = time.monotonic()
@@ -50,9 +52,9 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
         if fill is not None:
             state = _filled(spec, given, state, fill)
         if fill is None or fill.wanted == spec.optimization.number_of_classes:
-            teller.classes(state)
+            progress.classes(state)
         written += [context.relative(path) for path in write_iteration(files, state)]
-        teller.iteration(state, time.monotonic() - began)
+        progress.iteration(state, time.monotonic() - began)
     forget_states(files.directory, files.root)
     written.append(context.relative(convergence_path(files)))
     return _result(context, given, begin, files, state, written)

@@ -14,7 +14,7 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import MrcHeader, read_header, read_images, split_image_name
 from cryoflow.files.tables import Table, one_pixel_size, require
 from cryoflow.jobs.class2d.memory import CACHE_BYTES
-from cryoflow.jobs.class2d.memory_check import tell_memory
+from cryoflow.jobs.class2d.memory_check import report_memory
 from cryoflow.jobs.class2d.source import group_names, make_ctf, make_data
 from cryoflow.jobs.inputs.ctf import CTF_NEEDED, usable
 from cryoflow.project.context import Failure, JobContext
@@ -62,7 +62,7 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
     headers = _headers(context, table)
     table, unreadable = _without_broken(table, _unreadable(table, headers))
     options = _options(spec, name, one_pixel_size(table, name), _box(table, headers))
-    tell_memory(spec, context, len(table.rows), options.box)
+    report_memory(spec, context, len(table.rows), options.box)
     scan = _scan(context, table, options)
     broken = _broken(table, scan, spec.ctf.do_ctf_correction)
     table, failures = _without_broken(table, broken)
@@ -155,7 +155,7 @@ def _box(table: Table, headers: Mapping[str, MrcHeader | FileError]) -> int:
 
 
 def _scan(context: JobContext, table: Table, options: Options) -> Scan:
-    """Look at every image once: mean and standard deviation outside of the particle."""
+    """RowScores at every image once: mean and standard deviation outside of the particle."""
     names = [str(name) for name in table.rows["rlnImageName"]]
     radius = options.mask_diameter_a / (2 * options.pixel_size_a)
     outside = (outside_weight(options.box, radius, 1e-6) > 0.5).flatten()

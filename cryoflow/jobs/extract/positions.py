@@ -95,13 +95,13 @@ def _refined(
         context.report.warn(f"{lost} particles lie on micrographs that {context.relative(table)} lacks")
     owner = owner[known]
     there = particles._replace(rows=particles.rows[known])
-    _tell_optics(context, given, there.rows, owner, micrographs)
+    _report_optics(context, given, there.rows, owner, micrographs)
     rows = _moved(spec, there, owner.map(pixels).to_numpy(np.float64))
     groups = {str(name): group.reset_index(drop=True) for name, group in rows.groupby(owner, sort=False)}
     return Positions({name: groups[name] for name in names if name in groups}, (given,))
 
 
-def _tell_optics(
+def _report_optics(
     context: JobContext, given: str, rows: pd.DataFrame, owner: pd.Series, micrographs: Table
 ) -> None:
     """Warn where particles and their micrographs were not taken at the same microscope settings."""

@@ -28,7 +28,7 @@ from cryoflow.jobs.select.model import Model, class_numbers, data_beside, read_m
 from cryoflow.jobs.select.named import add_named
 from cryoflow.jobs.select.output import PARTICLES, Output, result, style_of, write_backup, write_rows
 from cryoflow.jobs.select.scored import add_scored
-from cryoflow.jobs.select.scores import SCORE, score_classes, tell_scores, write_scores
+from cryoflow.jobs.select.scores import SCORE, report_scores, score_classes, write_scores
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Select
 from cryoflow.spec.selection import Selection, TopClasses
@@ -81,7 +81,7 @@ def _scored(
             raise
         context.report.warn(f"no class scores: {error}")
         return model.classes, []
-    tell_scores(context, scores)
+    report_scores(context, scores)
     new = scores.drop(columns=scores.columns.intersection(model.classes.columns))
     return pd.concat([model.classes, new], axis=1), [write_scores(context, scores, style)]
 

@@ -130,7 +130,7 @@ def _log_ssnr(spectrum: npt.NDArray[np.float64] | None) -> float:
     return float(np.log10(spectrum[1 : resolved + 1]).mean()) if resolved else UNRESOLVED
 
 
-def tell_scores(context: JobContext, table: pd.DataFrame) -> None:
+def report_scores(context: JobContext, table: pd.DataFrame) -> None:
     """Say which classes seem to be what."""
     for kind in KINDS:
         found = table["rlnClassNumber"][table[KIND] == kind]

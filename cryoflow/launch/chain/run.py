@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cryoflow.errors import CryoflowError, Problems
+from cryoflow.errors import CryoflowError, ErrorCollector
 from cryoflow.launch.chain.steps import Step, feeds, find_step, with_numbers
 from cryoflow.launch.inputs import input_files
 from cryoflow.launch.job.run import Outcome, Request, run_job
-from cryoflow.launch.previous_runs import Verdict, judge
+from cryoflow.launch.previous_runs import Verdict, step_status
 from cryoflow.project.markers import ran_in_relion
 from cryoflow.project.names import TRASH, job_number
 from cryoflow.project.record import RECORD, read_record
@@ -59,9 +59,9 @@ def chosen(steps: Sequence[Step], wanted: Range) -> list[Step]:
 
 
 def plan_step(step: Step, steps: Sequence[Step], project: Path, force: bool) -> Planned:
-    """Look at one step as things stand now."""
+    """RowScores at one step as things stand now."""
     spec, directory = with_numbers(step, steps, project), step.directory(project)
-    verdict = judge(project, spec, directory)
+    verdict = step_status(project, spec, directory)
     if force and verdict.action == "skip":
         verdict = Verdict("again", "forced")
     return Planned(step, spec, directory, verdict)
@@ -75,7 +75,7 @@ def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planne
     SpecError
         If an input is neither there nor made by a step, or a step's directory is another's.
     """
-    problems = Problems()
+    problems = ErrorCollector()
     plans: list[Planned] = []
     for step in chosen(steps, wanted):
         with problems:
@@ -86,7 +86,7 @@ def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planne
                 plan = plan._replace(verdict=Verdict("again", f"takes files of {above[0].title}"))
             plans.append(plan)
             _check_own(plan, project)
-    problems.refuse()
+    problems.raise_if_any()
     return plans
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryoflow.errors import CryoflowError, Problems, SpecError
+from cryoflow.errors import CryoflowError, ErrorCollector, SpecError
 from cryoflow.launch.inputs import input_files, with_files
 from cryoflow.project.names import job_name, without_alias
 from cryoflow.spec import JobSpec
@@ -88,11 +88,11 @@ def read_chain(path: str, overrides: Sequence[str] = ()) -> list[Step]:
         With the problems of all steps.
     """
     drafts = list(_drafts(read_document(path), path))
-    problems = Problems()
+    problems = ErrorCollector()
     bare = _loaded(drafts, [() for _ in drafts], problems)
-    problems.refuse()
+    problems.raise_if_any()
     steps = _loaded(drafts, _shared_out(bare, overrides, problems), problems)
-    problems.refuse()
+    problems.raise_if_any()
     _check_names(steps, path)
     return in_order(steps, path)
 
@@ -179,7 +179,9 @@ def _as_overrides(fields: Mapping[str, Any], above: str = "") -> Iterator[str]:
             yield f"{above}{key}={text}"
 
 
-def _loaded(drafts: Sequence[_Draft], overrides: Sequence[Sequence[str]], problems: Problems) -> list[Step]:
+def _loaded(
+    drafts: Sequence[_Draft], overrides: Sequence[Sequence[str]], problems: ErrorCollector
+) -> list[Step]:
     steps = []
     for draft, own in zip(drafts, overrides, strict=True):
         with problems:
@@ -188,7 +190,7 @@ def _loaded(drafts: Sequence[_Draft], overrides: Sequence[Sequence[str]], proble
     return steps
 
 
-def _shared_out(steps: Sequence[Step], overrides: Sequence[str], problems: Problems) -> list[list[str]]:
+def _shared_out(steps: Sequence[Step], overrides: Sequence[str], problems: ErrorCollector) -> list[list[str]]:
     own: list[list[str]] = [[] for _ in steps]
     for override in overrides:
         chosen, text = _for_one(steps, override)
@@ -212,7 +214,7 @@ def _for_one(steps: Sequence[Step], override: str) -> tuple[list[int], str]:
 
 
 def _check_names(steps: Sequence[Step], path: str) -> None:
-    problems = Problems()
+    problems = ErrorCollector()
     titles, numbers = set[str](), set[int | None]()
     for step in steps:
         if step.spec.number is None and step.spec.alias is None:
@@ -221,7 +223,7 @@ def _check_names(steps: Sequence[Step], path: str) -> None:
             problems.add([f"{path}: two steps are {step.title} or have its number"])
         titles.add(step.title)
         numbers.add(step.spec.number)
-    problems.refuse()
+    problems.raise_if_any()
 
 
 def _job_name(spec: JobSpec) -> str:

@@ -30,9 +30,9 @@ def expected_gb(spec: JobSpec, project: Path) -> float | None:
 
 def _picking(spec: Any, project: Path) -> float:
     workers = spec.compute.workers
-    lanes = workers * (spec.compute.threads or max(1, (os.cpu_count() or 1) // workers))
+    concurrent = workers * (spec.compute.threads or max(1, (os.cpu_count() or 1) // workers))
     pixels = _micrograph_pixels(spec.io.input_micrographs_for_autopick, project)
-    return float(_PICKING * pixels * min(lanes, 16))
+    return float(_PICKING * pixels * min(concurrent, 16))
 
 
 def _extracting(spec: Any, project: Path) -> float:

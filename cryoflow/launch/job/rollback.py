@@ -17,7 +17,7 @@ _KEPT = (RECORD, "run.job", SUCCESS, FAILURE, ABORTED)
 _LOGS = ("run.out", "run.err", "note.txt", PIPELINE, "job_pipeline.star")
 
 
-class AsItWas:
+class DirectorySnapshot:
     """A job directory before its job is continued."""
 
     def __init__(self, directory: Path) -> None:
@@ -30,11 +30,11 @@ class AsItWas:
         """Whether the job had ended well."""
         return SUCCESS in self._kept
 
-    def nothing_made(self) -> bool:
+    def unchanged(self) -> bool:
         """Return whether the job has made and changed no file of its own since."""
         return _made(self._directory) == self._made
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         """Let record, parameters and exit marker be as they were."""
         for name in _KEPT:
             if name in self._kept:
@@ -43,13 +43,13 @@ class AsItWas:
                 (self._directory / name).unlink(missing_ok=True)
 
 
-def before_other_settings(directory: Path, spec: dict[str, Any]) -> AsItWas | None:
+def snapshot_if_settings_differ(directory: Path, spec: dict[str, Any]) -> DirectorySnapshot | None:
     """Return the directory as it is, if its job has not run with what ``spec`` says."""
     try:
         same = not same_work(read_record(directory)["spec"], spec)
     except CryoflowError:  # RELION's
         same = False
-    return None if same else AsItWas(directory)
+    return None if same else DirectorySnapshot(directory)
 
 
 def _made(directory: Path) -> dict[Path, tuple[int, int]]:

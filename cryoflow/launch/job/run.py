@@ -12,12 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryoflow.errors import CryoflowError, Problems
+from cryoflow.errors import CryoflowError, ErrorCollector
 from cryoflow.jobs import runner
 from cryoflow.launch.inputs import input_files, with_files
 from cryoflow.launch.job.device import resolve_device, torch_threads
 from cryoflow.launch.job.record import Record, first_record, full_record
-from cryoflow.launch.job.rollback import AsItWas, before_other_settings
+from cryoflow.launch.job.rollback import DirectorySnapshot, snapshot_if_settings_differ
 from cryoflow.launch.job.signals import Terminated, stoppable
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.project.directory import (
@@ -59,7 +59,7 @@ class Request(NamedTuple):
         The command line, for the note and the record.
     continued : str
         Job directory to run in again; empty for a new one.
-    beside : bool
+    concurrent : bool
         Whether other jobs run at the same time and write on the same screen.
     pictures : bool
         Whether to draw the job's pictures.
@@ -71,7 +71,7 @@ class Request(NamedTuple):
     project: str
     command: str
     continued: str = ""
-    beside: bool = False
+    concurrent: bool = False
     pictures: bool = True
     sweep: str = ""
 
@@ -115,8 +115,8 @@ def _run_in(
     directory: Path, spec: JobSpec, request: Request, device: str, inputs: tuple[str, ...]
 ) -> Outcome:
     project = Path(request.project)
-    prefix = f"{name_of(directory)}: " if request.beside else ""
-    with JobReporter(directory, prefix, bars=not request.beside) as report:
+    prefix = f"{name_of(directory)}: " if request.concurrent else ""
+    with JobReporter(directory, prefix, bars=not request.concurrent) as report:
         kept = KEPT if request.sweep else None
         context = JobContext(project, directory, device, report, bool(request.continued), kept)
         return _Job(spec, request, context, report).run(inputs)
@@ -142,7 +142,7 @@ class _Job:
         self.threads = 0
         self.started = datetime.now().astimezone()
         self.seconds: dict[str, float] = {}
-        self.before: AsItWas | None = None
+        self.before: DirectorySnapshot | None = None
 
     def run(self, inputs: tuple[str, ...]) -> Outcome:
         """Run, and whatever happens leave logs, record and marker."""
@@ -152,23 +152,23 @@ class _Job:
             self._draw()
             self._end(inputs)
         except CryoflowError as error:
-            return self._put_back(str(error)) or self._failed(str(error))
+            return self._restore(str(error)) or self._failed(str(error))
         except KeyboardInterrupt as stop:
             why = "told to stop (SIGTERM)" if isinstance(stop, Terminated) else "interrupted"
             outcome = self._failed(why)
-            if self.request.beside:
+            if self.request.concurrent:
                 return outcome
             raise
         except Exception as error:
             self.report.trace(traceback.format_exc())
             why = f"{_cause(error)}; the traceback is in {self.name}/run.err"
-            return self._put_back(why) or self._failed(why)
+            return self._restore(why) or self._failed(why)
         return Outcome(self.name, 2 if self.result.failures else 0, self.result.summary)
 
     def _begin(self, inputs: tuple[str, ...]) -> None:
         directory = self.context.directory
         if self.context.continuing:
-            self.before = before_other_settings(directory, spec_dump(self.spec))
+            self.before = snapshot_if_settings_differ(directory, spec_dump(self.spec))
         clear_markers(directory)
         if self.context.continuing:
             write_record(directory, self._first_record(inputs))
@@ -203,27 +203,27 @@ class _Job:
         self._write_record("partial" if result.failures else "succeeded")
         write_output_nodes(self.context.directory, (Node(*node) for node in result.nodes))
         self._register("Succeeded", inputs)
-        self._tell_failures(result.failures)
-        where = "" if self.request.beside else f"{self.spec.job} in {self.name}: "
+        self._report_failures(result.failures)
+        where = "" if self.request.concurrent else f"{self.spec.job} in {self.name}: "
         self.report.say(f"{where}{result.summary}; {self.seconds['job']:.1f} s")
         mark(self.context.directory, success=True)
 
-    def _tell_failures(self, failures: tuple[Failure, ...]) -> None:
+    def _report_failures(self, failures: tuple[Failure, ...]) -> None:
         for failure in failures[:_SHOWN]:
             self.report.warn(f"left out {failure.item}: {failure.message}")
         if len(failures) > _SHOWN:
             self.report.warn(f"left out {len(failures) - _SHOWN} more; job_record.yaml has them all")
 
-    def _put_back(self, message: str) -> Outcome | None:
+    def _restore(self, message: str) -> Outcome | None:
         """Undo the start of a job that was continued with settings it cannot begin with.
 
         The next one would otherwise take these up from the record. Who stops a job has no quarrel with them.
         """
-        if self.before is None or not self.before.nothing_made():
+        if self.before is None or not self.before.unchanged():
             return None
         self.report.error(f"{self.name}: not continued, and left as it was: {message}")
         self._register("Succeeded" if self.before.had_succeeded else "Failed", ())
-        self.before.put_back()
+        self.before.restore()
         return Outcome(self.name, 1, message)
 
     def _failed(self, message: str) -> Outcome:
@@ -286,8 +286,8 @@ def _cause(error: Exception) -> str:
 
 
 def _check_inputs(project: Path, names: Iterable[str]) -> None:
-    problems = Problems()
+    problems = ErrorCollector()
     for name in names:
         with problems:
             resolve_in_project(project, name)
-    problems.refuse()
+    problems.raise_if_any()

@@ -47,7 +47,7 @@ def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list
         rest, processes = specs[1:], _processes(specs)
         if processes == 1:
             return found + [_run(spec, request, known) for spec in rest]
-        return found + _run_beside(rest, request._replace(beside=True), known, processes)
+        return found + _run_concurrently(rest, request._replace(concurrent=True), known, processes)
     finally:
         forget()
 
@@ -62,7 +62,9 @@ def _processes(specs: Sequence[JobSpec]) -> int:
     return len(os.sched_getaffinity(0)) if resolve_device(wanted.device) == "cpu" else 1
 
 
-def _run_beside(specs: Sequence[JobSpec], request: Request, known: Known, processes: int) -> list[Found]:
+def _run_concurrently(
+    specs: Sequence[JobSpec], request: Request, known: Known, processes: int
+) -> list[Found]:
     from cryoflow.compute.parallel import keeping_large_images
 
     sys.stdout.flush()

@@ -53,9 +53,9 @@ def run_sweep(plan: Plan, options: RunOptions) -> list[Outcome]:
 def _run(plan: Plan, sweep: Sweep, options: RunOptions) -> list[Ended]:
     """Run here, or as Hydra's launchers and sweepers do."""
     here = options.launcher == "local" and not plan.hydra
-    beside = options.launcher != "local" or any(word.startswith("hydra/launcher=") for word in plan.hydra)
+    concurrent = options.launcher != "local" or any(word.startswith("hydra/launcher=") for word in plan.hydra)
     pictures = plan.spec.job != "AutoPick"  # the sweep has a picture of picks itself
-    request = Request(str(options.project), options.command, "", beside, pictures, sweep.name)
+    request = Request(str(options.project), options.command, "", concurrent, pictures, sweep.name)
     if here:
         found = run_points(plan.specs, request, sweep.known)
         return [Ended(point, *one) for point, one in zip(plan.points, found, strict=True)]

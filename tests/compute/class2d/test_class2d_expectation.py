@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from class2d_problem import data, model, options, particles, phantom
-from rotated import rotated_transforms
+from helpers.class2d_problem import data, model, options, particles, phantom
+from helpers.rotated import rotated_transforms
 
 from cryoflow.compute.class2d.batching import CPU
 from cryoflow.compute.class2d.e_step.accumulate import Record

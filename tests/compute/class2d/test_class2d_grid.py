@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from class2d_problem import options
+from helpers.class2d_problem import options
 
 from cryoflow.compute.class2d.e_step.prepare import shell_sums
 from cryoflow.compute.class2d.sampling import (

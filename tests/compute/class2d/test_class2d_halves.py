@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from class2d_problem import data, model, options, particles, phantom
+from helpers.class2d_problem import data, model, options, particles, phantom
 
 from cryoflow.compute.class2d import State, iterate
 from cryoflow.compute.class2d.m_step.half_sets import agreeing_shells, half_of

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from class2d_problem import PIXEL, data, model, options, phantom
-from rotated import rotated_images
+from helpers.class2d_problem import PIXEL, data, model, options, phantom
+from helpers.rotated import rotated_images
 
 from cryoflow.compute.class2d.e_step.prepare import translate
 from cryoflow.compute.class2d.e_step.setup import make_search
@@ -12,7 +12,7 @@ from cryoflow.compute.class2d.gridding import (
     padded_rings,
     radial_power,
     reference_transform,
-    turned_rows,
+    rotated_rows,
 )
 from cryoflow.compute.class2d.initialise import shell_means
 from cryoflow.compute.class2d.m_step.maximization import maximization, resolution_shell, solvent_mask
@@ -32,7 +32,7 @@ def test_gridding_back_is_the_transpose_of_turning() -> None:
     rng = torch.Generator().manual_seed(0)
     points, psi = points_within(BOX, 9), torch.tensor([0.0, 31.0, 137.0]).double()
     transform = reference_transform(torch.randn(2, BOX, BOX, generator=rng, dtype=torch.float64), BOX // 2)
-    rows = turned_rows(transform, psi, points, torch.zeros(1).double())
+    rows = rotated_rows(transform, psi, points, torch.zeros(1).double())
     other = torch.randn(6, len(points.x), generator=rng, dtype=torch.complex128)
     grids, weight = grid_back(other, torch.ones(6, len(points.x)).double(), BOX, psi, points)
     here = (grids.conj() * transform.values[..., : BOX + 1]).real
@@ -50,7 +50,7 @@ def test_gridding_back_is_the_transpose_of_turning() -> None:
 def test_a_row_serves_the_opposite_angle() -> None:
     points, psi = points_within(BOX, 12), torch.tensor([17.0, 197.0]).double()
     transform = reference_transform(smooth(1), BOX // 2)
-    rows = turned_rows(transform, psi, points, torch.zeros(1).double())
+    rows = rotated_rows(transform, psi, points, torch.zeros(1).double())
     assert torch.allclose(rows.real[0], rows.real[1]) and torch.allclose(rows.imag[0], -rows.imag[1])
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from class2d_problem import model, options, phantom
+from helpers.class2d_problem import model, options, phantom
 
 from cryoflow.compute.class2d import reseed_empty
 from cryoflow.compute.class2d.state import Model

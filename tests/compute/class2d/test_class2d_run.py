@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from class2d_problem import PIXEL, ctf_parameters, data, options, particles, phantom
-from rotated import rotated_images
+from helpers.class2d_problem import PIXEL, ctf_parameters, data, options, particles, phantom
+from helpers.rotated import rotated_images
 
 from cryoflow.compute.class2d import Data, State, iterate, start
 from cryoflow.compute.class2d.initialise import shell_means

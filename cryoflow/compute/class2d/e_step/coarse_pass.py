@@ -10,7 +10,7 @@ from torch import Tensor
 from cryoflow.compute.class2d.e_step.prepare import Prepared
 from cryoflow.compute.class2d.e_step.shift_basis import moved
 from cryoflow.compute.class2d.e_step.significant import heaviest
-from cryoflow.compute.class2d.gridding import Rows, for_both_turns
+from cryoflow.compute.class2d.gridding import Rows, for_both_half_turns
 
 
 class CoarseGrid(NamedTuple):
@@ -59,5 +59,5 @@ def _log_weights(grid: CoarseGrid, images: Prepared, prior: Tensor) -> Tensor:
     real.addmm_(masked.real.flatten(0, 1), rows.real.T)
     imag = masked.imag.flatten(0, 1) @ rows.imag.T
     out = real.new_empty(len(real), grid.turns, real.shape[1])
-    for_both_turns(real, imag, out)
+    for_both_half_turns(real, imag, out)
     return out.view(count, offsets, *out.shape[1:])

@@ -16,7 +16,7 @@ from cryoflow.compute.class2d.e_step.grids import Grids, make_grids
 from cryoflow.compute.class2d.e_step.no_alignment import keep_poses
 from cryoflow.compute.class2d.e_step.setup import Search
 from cryoflow.compute.class2d.e_step.sums import sum_of
-from cryoflow.compute.class2d.e_step.worker import Lane
+from cryoflow.compute.class2d.e_step.worker import EStepWorker
 from cryoflow.compute.class2d.sampling import Sampling
 from cryoflow.compute.class2d.state import Particles
 from cryoflow.compute.parallel import one_thread_each
@@ -52,15 +52,15 @@ def expectation(search: Search, particles: Particles, sampling: Sampling, subset
         keep_poses(search, particles, subset, record)
         return record
     device = search.like.device
-    lanes = 1 if device.type == "cuda" else torch.get_num_threads()
+    workers = 1 if device.type == "cuda" else torch.get_num_threads()
     grids = make_grids(search, sampling)
     chunks = torch.split(_alike_together(particles, subset), _chunk_size(grids, machine(device)))
     with one_thread_each(device.type) as run:
-        dealt = [Lane(search, grids, record, chunks[i::lanes]) for i in range(lanes)]
+        dealt = [EStepWorker(search, grids, record, chunks[i::workers]) for i in range(workers)]
         list(run(lambda lane: lane.work(particles), dealt))
     record.sums = sum_of([lane.record.sums for lane in dealt])
     for lane in dealt[1:]:
-        lane.total.pour_into(dealt[0].total)
+        lane.total.flush_into(dealt[0].total)
     psi = grids.fine.psi_deg[0].flatten()
     record.sums.add_grids(search.classes, dealt[0].total, search.options.box, psi, search.points)
     return record

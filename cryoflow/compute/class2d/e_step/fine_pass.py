@@ -14,13 +14,13 @@ from torch import Tensor
 
 from cryoflow.compute.class2d.batching import Machine
 from cryoflow.compute.class2d.e_step.fine_grid import Chunk, FineGrid, pick
-from cryoflow.compute.class2d.gridding import Rows, for_both_turns
+from cryoflow.compute.class2d.gridding import Rows, for_both_half_turns
 
 MOST = 0.5
 """Share of the particles of a chunk from which on all of them look at a row: that saves picking it out."""
 
 
-class Look(NamedTuple):
+class RowScores(NamedTuple):
     """Some rows seen by some particles of a chunk. Weights are over that of the best sample of row and
     particle."""
 
@@ -60,7 +60,7 @@ def one_by_one(where: Tensor) -> bool:
     return not where.is_cuda
 
 
-def look(chunk: Chunk, grid: FineGrid, rows: Tensor, members: Tensor, of: Machine) -> Look:
+def score_rows(chunk: Chunk, grid: FineGrid, rows: Tensor, members: Tensor, of: Machine) -> RowScores:
     """Weigh all samples of some rows for some particles; a few rows at a time, which fit into caches."""
     images, weight = chunk.masked.of(members), chunk.images.weight[members]
     size = max(1, of.cache // (4 * len(members) * len(grid.amplitude)))
@@ -75,10 +75,10 @@ def look(chunk: Chunk, grid: FineGrid, rows: Tensor, members: Tensor, of: Machin
         logs = _log_weights(grid, real, imag, norm, _prior(chunk, some[:, None], members))
         parts.append(_fold(grid, logs))
     fields = zip(*parts, strict=True)
-    return Look(rows, members, *(torch.cat(field) if len(parts) > 1 else field[0] for field in fields))
+    return RowScores(rows, members, *(torch.cat(field) if len(parts) > 1 else field[0] for field in fields))
 
 
-def gathered(seen: list[Look], chunk: Chunk) -> tuple[Tensor, Tensor]:
+def gather_scores(seen: list[RowScores], chunk: Chunk) -> tuple[Tensor, Tensor]:
     """Of all rows and particles, log weights of the best samples ``(B, R)`` and moments ``(B, R, 4)``."""
     like, count, rows = chunk.masked.real, len(chunk.wanted), chunk.wanted.shape[3]
     top, moments = like.new_full((count, rows), -math.inf), like.new_zeros(count, rows, 4)
@@ -100,7 +100,7 @@ def _log_weights(grid: FineGrid, real: Tensor, imag: Tensor, norm: Tensor, prior
     """``(r, H, 2, b, T)`` from products with the functions ``(r, 2, b, s)`` and norms ``(r, 2, b)``."""
     turns, offsets = len(grid.psi_deg), len(grid.amplitude)
     mixed = real.new_empty(len(real), turns, *real.shape[1:3], real.shape[3] + 1)
-    for_both_turns(real, imag, mixed[..., :-1])
+    for_both_half_turns(real, imag, mixed[..., :-1])
     mixed[..., -1] = norm[:, None] * -0.5
     spread = grid.folding[:, : mixed.shape[-1]]  # the amplitude, and ones
     logs = (mixed.flatten(0, 3) @ spread.T).view(*mixed.shape[:4], offsets)
@@ -109,7 +109,7 @@ def _log_weights(grid: FineGrid, real: Tensor, imag: Tensor, norm: Tensor, prior
 
 
 def _fold(grid: FineGrid, logs: Tensor) -> tuple[Tensor, ...]:
-    """From log weights ``(r, H, 2, b, T)`` to the last three fields of a `Look`."""
+    """From log weights ``(r, H, 2, b, T)`` to the last three fields of a `RowScores`."""
     top = logs.amax(4).amax((1, 2))
     weight = logs.sub_(top.clamp_min(-1e30)[:, None, None, :, None]).exp_()
     if weight.shape[1] == 1:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from cryoflow.compute.class2d.e_step.fine_grid import Chunk, FineGrid, pick
-from cryoflow.compute.class2d.e_step.fine_pass import Look
+from cryoflow.compute.class2d.e_step.fine_pass import RowScores
 from cryoflow.compute.class2d.e_step.shift_basis import Moved
 from cryoflow.compute.class2d.e_step.sums import RowSums
 from cryoflow.compute.class2d.gridding import Rows
@@ -67,7 +67,7 @@ class Expected:
 
 
 class Share(NamedTuple):
-    """Posterior probabilities of some rows for some particles: fields of a `Look`, made absolute."""
+    """Posterior probabilities of some rows for some particles: fields of a `RowScores`, made absolute."""
 
     rows: Tensor
     """int64 ``(r,)``"""
@@ -81,7 +81,7 @@ class Share(NamedTuple):
     """``(r, 2, b)``"""
 
 
-def share_of(one: Look, factor: Tensor) -> Share:
+def share_of(one: RowScores, factor: Tensor) -> Share:
     """Scale weights by the factors ``(B, R)`` of a posterior; rows that nobody keeps are left out."""
     scale = factor[one.members[:, None], one.rows].T  # (r, b)
     kept = scale.any(1)

@@ -11,7 +11,7 @@ from cryoflow.compute.class2d.e_step.coarse_pass import CoarseGrid
 from cryoflow.compute.class2d.e_step.fine_grid import FineGrid, moments
 from cryoflow.compute.class2d.e_step.setup import Search, shift_phases
 from cryoflow.compute.class2d.e_step.shift_basis import shift_basis
-from cryoflow.compute.class2d.gridding import Rows, radial_power, turned_rows
+from cryoflow.compute.class2d.gridding import Rows, radial_power, rotated_rows
 from cryoflow.compute.class2d.sampling import Points, Sampling
 
 ERROR = 0.01
@@ -37,7 +37,7 @@ def make_grids(search: Search, sampling: Sampling) -> Grids:
     own = sampling.psi_coarse[: len(sampling.psi_coarse) // turns]
     coarse = CoarseGrid(
         turns,
-        turned_rows(search.transform, own, near, search.like),
+        rotated_rows(search.transform, own, near, search.like),
         shift_phases(sampling.offset_coarse, near, search.options.box, search.like),
     )
     return Grids(sampling, coarse, _fine_grid(search, sampling, turns))
@@ -49,7 +49,7 @@ def _fine_grid(search: Search, sampling: Sampling, turns: int) -> FineGrid:
     offset = sampling.offset_fine.view(-1, 4, 2).transpose(0, 1).flatten(0, 1)
     phases = shift_phases(offset, points, search.options.box, like)
     basis = shift_basis(phases, _signal_to_noise(search), 0.0 if like.dtype == torch.float64 else ERROR)
-    flat = turned_rows(search.transform, psi[0].flatten(), points, like)
+    flat = rotated_rows(search.transform, psi[0].flatten(), points, like)
     rows = Rows(*(field.view(-1, 2, len(points.x)) for field in flat))
     folding = torch.cat((basis.amplitude, moments(offset)), 1)
     return FineGrid(

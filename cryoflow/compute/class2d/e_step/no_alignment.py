@@ -9,11 +9,11 @@ from cryoflow.compute.class2d.batching import chunk_size, machine
 from cryoflow.compute.class2d.e_step.accumulate import Poses, Record
 from cryoflow.compute.class2d.e_step.fine_grid import moments
 from cryoflow.compute.class2d.e_step.fine_sums import Residuals
-from cryoflow.compute.class2d.e_step.posterior import weigh
+from cryoflow.compute.class2d.e_step.posterior import normalise_posterior
 from cryoflow.compute.class2d.e_step.prepare import prepare
 from cryoflow.compute.class2d.e_step.setup import Search, log_prior, shift_phases
 from cryoflow.compute.class2d.e_step.sums import RowSums
-from cryoflow.compute.class2d.gridding import Rows, turned_rows
+from cryoflow.compute.class2d.gridding import Rows, rotated_rows
 from cryoflow.compute.class2d.state import Particles
 
 
@@ -28,14 +28,14 @@ def _add(search: Search, particles: Particles, index: Tensor, record: Record) ->
     images = prepare(index, search.data, search.model, particles, search.options, search.where)
     psi, offset = particles.psi_deg[index], particles.offset_px[index] - images.shift
     phases = shift_phases(offset, search.points, search.options.box, search.like)
-    turned = turned_rows(search.transform, psi, search.points, search.like)
+    turned = rotated_rows(search.transform, psi, search.points, search.like)
     rows = Rows(*(field.view(len(search.classes), len(index), -1) for field in turned))
     masked, unmasked = images.masked * phases, images.unmasked * phases
     cross = rows.real * masked.real + rows.imag * masked.imag  # (K', B, P)
     power = rows.power * images.weight
     seen = slice(1, search.e_points)
     log = (cross - power / 2)[..., seen].sum(-1) + log_prior(search, images.shift, offset[:, None])[:, 0].T
-    posterior = weigh(log.T, torch.ones_like(log.T), search.options.significant_fraction)
+    posterior = normalise_posterior(log.T, torch.ones_like(log.T), search.options.significant_fraction)
     share = posterior.factor.T  # (K', B)
     record.add_classes(search, share[..., None] * moments(offset).to(share.device), images.shift)
     record.particles.significant[index] = (share > 0).sum(0).cpu()

@@ -22,7 +22,7 @@ class Posterior(NamedTuple):
     """int64 ``(B,)``: row of the best sample."""
 
 
-def weigh(top: Tensor, mass: Tensor, fraction: float) -> Posterior:
+def normalise_posterior(top: Tensor, mass: Tensor, fraction: float) -> Posterior:
     """Add up the weights of rows, and leave out the lightest that together carry less than ``1 - fraction``.
 
     Parameters

@@ -79,7 +79,7 @@ def shell_sums(box: int, radius: int) -> Tensor:
 def prepare(
     index: Tensor, data: Data, model: Model, particles: Particles, options: Options, where: Geometry
 ) -> Prepared:
-    """Read, scale, centre, mask, transform and weigh the particles ``index``."""
+    """Read, scale, centre, mask, transform and normalise_posterior the particles ``index``."""
     images = data.images(index)
     factor = (model.norm_mean / particles.norm[index]).to(images)
     shift = round_away_tensor(particles.offset_px[index])

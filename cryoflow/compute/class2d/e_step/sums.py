@@ -97,7 +97,7 @@ class RowSums:
         """Nothing added yet, with the device and precision of ``like``."""
         return cls(*(like.new_zeros(rows, points) for _ in range(3)))
 
-    def pour_into(self, other: RowSums) -> None:
+    def flush_into(self, other: RowSums) -> None:
         """Add everything to ``other`` and be empty."""
         for own, its in ((self.real, other.real), (self.imag, other.imag), (self.weight, other.weight)):
             its += own

@@ -10,7 +10,13 @@ from cryoflow.compute.class2d.batching import machine
 from cryoflow.compute.class2d.e_step.accumulate import Poses, Record
 from cryoflow.compute.class2d.e_step.coarse_pass import significant
 from cryoflow.compute.class2d.e_step.fine_grid import Chunk, begin
-from cryoflow.compute.class2d.e_step.fine_pass import Look, best_samples, blocks, gathered, look
+from cryoflow.compute.class2d.e_step.fine_pass import (
+    RowScores,
+    best_samples,
+    blocks,
+    gather_scores,
+    score_rows,
+)
 from cryoflow.compute.class2d.e_step.fine_sums import (
     Expected,
     Residuals,
@@ -20,17 +26,17 @@ from cryoflow.compute.class2d.e_step.fine_sums import (
     share_of,
 )
 from cryoflow.compute.class2d.e_step.grids import Grids
-from cryoflow.compute.class2d.e_step.posterior import Posterior, weigh
+from cryoflow.compute.class2d.e_step.posterior import Posterior, normalise_posterior
 from cryoflow.compute.class2d.e_step.prepare import Prepared, prepare
 from cryoflow.compute.class2d.e_step.setup import Search, log_prior
 from cryoflow.compute.class2d.e_step.sums import RowSums
 from cryoflow.compute.class2d.state import Particles
 
-POURED = 512
+FLUSH_EVERY = 512
 """Particles after which sums go on in double precision."""
 
 
-class Lane:
+class EStepWorker:
     """A thread's share of the particles, and its sums."""
 
     def __init__(self, search: Search, grids: Grids, record: Record, chunks: Sequence[Tensor]) -> None:
@@ -48,18 +54,18 @@ class Lane:
             images = prepare(index, search.data, search.model, particles, search.options, search.where)
             self._add(images)
             since += len(index)
-            if since >= POURED:
-                self.rows.pour_into(self.total)
+            if since >= FLUSH_EVERY:
+                self.rows.flush_into(self.total)
                 since = 0
-        self.rows.pour_into(self.total)
+        self.rows.flush_into(self.total)
 
     def _add(self, images: Prepared) -> None:
         search, fine, fraction = self.search, self.grids.fine, self.search.options.significant_fraction
         chunk = self._begin(images)
         rows = blocks(chunk.wanted.flatten(1, 2).any(1), len(search.classes))
-        seen = [look(chunk, fine, *block, self.machine) for block in rows]
-        top, moments = gathered(seen, chunk)
-        posterior = weigh(top, moments[..., 0], fraction)
+        seen = [score_rows(chunk, fine, *block, self.machine) for block in rows]
+        top, moments = gather_scores(seen, chunk)
+        posterior = normalise_posterior(top, moments[..., 0], fraction)
         moments = moments * posterior.factor[..., None]
         by_class = moments.view(len(top), len(search.classes), -1, 4).sum(2)
         self.record.add_classes(search, by_class.transpose(0, 1), images.shift)
@@ -73,7 +79,7 @@ class Lane:
         self.record.particles.significant[images.numbers] = wanted.flatten(1).sum(1).cpu()
         return begin(images, prior, wanted, grids.fine)
 
-    def _add_sums(self, chunk: Chunk, seen: Sequence[Look], posterior: Posterior) -> Residuals:
+    def _add_sums(self, chunk: Chunk, seen: Sequence[RowScores], posterior: Posterior) -> Residuals:
         fine = self.grids.fine
         every, determined = (Expected.zeros(chunk, rows) for rows in (fine.rows, fine.rows_determined))
         for one in seen:
