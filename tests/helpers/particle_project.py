@@ -80,3 +80,8 @@ def extract_spec(io: dict[str, Any] | None = None, tab: dict[str, Any] | None = 
     source = {"micrograph_star_file": "CtfFind/job003/micrographs_ctf.star", **coordinates, **(io or {})}
     extract = {"particle_box_size": 24, **(tab or {})}
     return parse_spec({"job": "Extract", "io": source, "extract": extract, **rest})
+
+
+def listener(job: JobContext) -> Listener:
+    assert isinstance(job.report, Listener)
+    return job.report

@@ -6,24 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.particle_project import Listener, context, extract_spec, make_project
+from helpers.particle_project import Listener, context
 
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.star import write_star
 from cryoflow.files.tables import read_particles
-from cryoflow.jobs.extract.run import run as extract
 from cryoflow.jobs.select.run import run
 from cryoflow.spec import parse_spec
 
 PLACE = ["rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"]
 Q = np.linspace(0.01, 0.2, 15)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    make_project(tmp_path)
-    extract(extract_spec(), context(tmp_path, "Extract/job012"))
-    return tmp_path
 
 
 def rows_of(project: Path) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pytest
 from cryoflow.jobs.class2d import memory as class2d_memory
 from cryoflow.jobs.class2d.memory import Size, expected_need, free_bytes
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 CODE = """
 import sys
 sys.path.insert(0, {tests!r})
