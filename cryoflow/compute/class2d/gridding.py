@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cryoflow.compute.class2d.sampling import Points
 from cryoflow.compute.image.rotate import PADDING, PaddedTransform, padded_transform, rotation_samples, sample
+from cryoflow.compute.image.shells import padded_shells
 
 
 class Rows(NamedTuple):
@@ -60,31 +61,9 @@ def rotated_rows(transform: PaddedTransform, psi_deg: Tensor, points: Points, li
 def radial_power(transform: PaddedTransform) -> Tensor:
     """Half the mean squared modulus in each shell, ``(K, n // 2 + 1)``."""
     box = transform.box
-    half = transform.values[..., : box + 1].abs().square().flatten(1)
-    ring, inside = padded_rings(box, transform.max_shell, strict=False)
-    return ring_sums(half * inside.flatten(), ring) / ring_counts(ring, inside).clamp_min(1) / 2
-
-
-def padded_rings(box: int, radius: int, strict: bool) -> tuple[Tensor, Tensor]:
-    """Shell (in unpadded pixels) of each point of a padded half-plane, and which lie inside ``radius``."""
-    size = PADDING * box
-    y = torch.fft.fftfreq(size, 1 / size, dtype=torch.float64)[:, None]
-    x = torch.arange(box + 1, dtype=torch.float64)[None, :]
-    squared = y**2 + x**2
-    limit = (PADDING * radius) ** 2
-    inside = squared < limit if strict else squared <= limit
-    return (squared.sqrt() / PADDING + 0.5).floor().long().clamp(max=box // 2), inside
-
-
-def ring_sums(values: Tensor, ring: Tensor) -> Tensor:
-    """Sum a flattened half-plane ``(K, M)`` over its rings: ``(K, S)``."""
-    out = values.new_zeros(values.shape[0], int(ring.max()) + 1)
-    return out.index_add_(1, ring.flatten(), values)
-
-
-def ring_counts(ring: Tensor, inside: Tensor) -> Tensor:
-    """Points of each ring that lie inside, float64 ``(S,)``."""
-    return torch.bincount(ring[inside], minlength=int(ring.max()) + 1).double()
+    half = transform.values[..., : box + 1].abs().square()
+    shells = padded_shells(box, PADDING, transform.max_shell, inclusive=True)
+    return shells.sums(half * shells.inside) / shells.counts.clamp_min(1) / 2
 
 
 def grid_back(

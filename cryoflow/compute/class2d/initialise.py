@@ -10,8 +10,9 @@ from cryoflow.compute.class2d.gridding import grid_back
 from cryoflow.compute.class2d.m_step.reconstruct import reconstruct
 from cryoflow.compute.class2d.sampling import points_within, round_away
 from cryoflow.compute.class2d.state import Changes, Data, Model, Options, Particles, State
-from cryoflow.compute.image.fourier import frequencies, lowpass_mask, shells
+from cryoflow.compute.image.fourier import frequencies, lowpass_mask
 from cryoflow.compute.image.masks import mask_with_mean, outside_weight
+from cryoflow.compute.image.shells import power_spectrum
 from cryoflow.errors import CryoflowError
 
 START_FREQUENCY = 0.07
@@ -58,7 +59,7 @@ def start(
         images = _masked(index, data, options)
         mean += images.sum(0)
         transform = torch.fft.rfft2(images) / options.box**2
-        power.index_add_(0, data.group[index], shell_means(transform))
+        power.index_add_(0, data.group[index], power_spectrum(transform))
         grids.add(index, transform, data, random, options, where)
     sizes = data.group_sizes.double()
     noise = _first_noise(power / sizes[:, None], mean / sizes.sum(), options)
@@ -86,17 +87,6 @@ def _masked(index: Tensor, data: Data, options: Options) -> Tensor:
         return images
     radius = options.mask_diameter_a / (2 * options.pixel_size_a)
     return mask_with_mean(images, outside_weight(options.box, radius, options.mask_edge_px))
-
-
-def shell_means(transform: Tensor) -> Tensor:
-    """Mean squared modulus of half-planes ``(B, n, n // 2 + 1)`` in each shell: ``(B, n // 2 + 1)``."""
-    box = transform.shape[-2]
-    shell = shells(box).flatten()
-    keep = shell <= box // 2
-    sums = torch.zeros(len(transform), box // 2 + 1, dtype=torch.float64)
-    sums.index_add_(1, shell[keep], transform.abs().square().flatten(1)[:, keep])
-    means: Tensor = sums / torch.bincount(shell[keep])
-    return means
 
 
 class _Grids:
@@ -146,7 +136,7 @@ def _first_references(grids: _Grids, where: Geometry, options: Options) -> Tenso
 def _first_noise(power: Tensor, mean: Tensor, options: Options) -> Tensor:
     """Half the mean power of the images less that of their mean; what is not positive takes its neighbour's
     value."""
-    of_mean = shell_means(torch.fft.rfft2(mean)[None] / options.box**2)[0]
+    of_mean = power_spectrum(torch.fft.rfft2(mean)[None] / options.box**2)[0]
     noise = (power - of_mean) / 2
     if not (noise > 0).any(1).all():
         raise CryoflowError(
@@ -168,7 +158,7 @@ def _first_model(
     classes = len(references)
     share = torch.zeros(classes, dtype=torch.float64)
     share[:first] = 1 / first
-    tau2 = options.tau_fudge * shell_means(torch.fft.rfft2(references) / options.box**2) / 2
+    tau2 = options.tau_fudge * power_spectrum(torch.fft.rfft2(references) / options.box**2) / 2
     mean_noise = (sizes[:, None] * noise).sum(0) / sizes.sum()
     zeros = torch.zeros_like(tau2)
     ones = torch.ones(len(sizes), dtype=torch.float64)

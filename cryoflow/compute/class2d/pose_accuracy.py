@@ -11,6 +11,7 @@ from cryoflow.compute.class2d.e_step.prepare import ctf_values
 from cryoflow.compute.class2d.e_step.setup import Search
 from cryoflow.compute.class2d.state import Particles
 from cryoflow.compute.image.rotate import rotation_samples, sample
+from cryoflow.compute.image.shells import shell_sums
 
 LOG_ODDS = 4.60517
 """Difference of log-likelihood at which one pose is a hundred times as probable as the other."""
@@ -115,9 +116,7 @@ class _Turned:
         """Share of each shell in the log odds, ``(K', S)``; zeros where no turn can be told apart."""
         told = place < len(TURNS)
         odds = (self.odds(place.clamp(max=len(TURNS) - 1)) * told[..., None]).sum(1)
-        out = odds.new_zeros(len(odds), self.search.options.shells).index_add_(
-            1, self.search.points.shell, odds
-        )
+        out = shell_sums(odds, self.search.points.shell, self.search.options.shells)
         return out / out.sum(1, keepdim=True).clamp_min(1e-300)
 
 

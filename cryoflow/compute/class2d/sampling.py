@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d.state import Options
-from cryoflow.compute.image.fourier import frequencies, shells
+from cryoflow.compute.image.fourier import frequencies
+from cryoflow.compute.image.shells import shell_index
 
 
 class Points(NamedTuple):
@@ -42,7 +43,7 @@ def points_within(box: int, radius: int) -> Points:
     position = position[(y**2 + x**2).flatten()[position].argsort(stable=True)]
     y, x = y.flatten()[position], x.flatten()[position]
     sign = 1 - 2 * ((y + x) % 2)
-    return Points(position, y, x, shells(box).flatten()[position], sign)
+    return Points(position, y, x, shell_index(box).flatten()[position], sign)
 
 
 class ImageSizes(NamedTuple):

@@ -32,12 +32,6 @@ def frequencies(
     return Frequencies(y, x)
 
 
-def shells(size: int, device: torch.device | str = "cpu") -> Tensor:
-    """Rounded radius in Fourier pixels over a square half-plane, int64 ``(size, size // 2 + 1)``."""
-    radius = frequencies(size, size, device, torch.float64).radius * size
-    return (radius + 0.5).floor().long()
-
-
 def good_size(minimum: int) -> int:
     """The smallest even number of at least ``minimum`` with no prime factor above 5 (fast to transform)."""
     size = minimum + minimum % 2

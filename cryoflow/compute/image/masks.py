@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from cryoflow.compute.image.shells import shell_index
+
 
 def outside_weight(box: int, radius_px: float, edge_px: float) -> Tensor:
     """0 inside ``radius_px``, 1 beyond ``radius_px + edge_px``, a raised cosine between: float64 ``(box,
@@ -45,9 +47,7 @@ def noise_image(generator: torch.Generator, spectrum: Tensor) -> Tensor:
     """
     box = 2 * (spectrum.shape[0] - 1)
     white = torch.randn(box, box, generator=generator, dtype=torch.float64)
-    k = torch.fft.fftfreq(box, 1 / box, dtype=torch.float64)
-    shell = (torch.hypot(k[:, None], k[None, : box // 2 + 1].abs()) + 0.5).floor().long()
     padded = torch.cat((spectrum, spectrum.new_zeros(box)))  # corners beyond the last shell stay empty
-    amplitude = (2 * padded[shell]).sqrt() * box  # white noise has |F|^2 = n^2 on average
+    amplitude = (2 * padded[shell_index(box)]).sqrt() * box  # white noise has |F|^2 = n^2 on average
     image: Tensor = torch.fft.irfft2(torch.fft.rfft2(white) * amplitude, s=(box, box))
     return image

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cryoflow.compute.image.fourier import shells
+from cryoflow.compute.image.shells import shell_index, shell_sums
 
 
 def ring_correlation(one: Tensor, other: Tensor) -> Tensor:
@@ -22,12 +22,10 @@ def ring_correlation(one: Tensor, other: Tensor) -> Tensor:
         float64 ``(K, n // 2 + 1)``, by shell; 0 where one of the two has nothing.
     """
     box = one.shape[-1]
-    shell = shells(box, one.device).flatten()
-    keep = shell <= box // 2
+    shell = shell_index(box, one.device)
 
     def sums(values: Tensor) -> Tensor:
-        flat = values.flatten(1)[:, keep]
-        return flat.new_zeros(len(flat), box // 2 + 1).index_add_(1, shell[keep], flat)
+        return shell_sums(values, shell, box // 2 + 1)
 
     a, b = torch.fft.rfft2(one.double()), torch.fft.rfft2(other.double())
     power = sums(a.abs().square()) * sums(b.abs().square())

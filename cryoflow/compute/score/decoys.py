@@ -21,6 +21,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from cryoflow.compute.image.shells import rounded_radius, shell_sums
+
 Null = Literal["noise", "shape"]
 NULLS: tuple[Null, ...] = ("noise", "shape")
 RADII, ANGLES = 2, 8
@@ -79,10 +81,9 @@ def _of_power(image: Tensor, like: Tensor) -> Tensor:
     """Scale the rings of an image's transform to the power of those of another."""
     n = len(image)
     frequency = torch.fft.fftfreq(n, 1 / n, dtype=image.dtype, device=image.device)
-    ring = torch.hypot(frequency[:, None], frequency).round().long()
+    ring = rounded_radius(frequency[:, None], frequency)
     transforms = torch.fft.fft2(torch.stack((image, like)))
-    power = transforms.new_zeros(2, int(ring.max()) + 1, dtype=image.dtype)
-    power.index_add_(1, ring.flatten(), (transforms.abs() ** 2).flatten(1))
+    power = shell_sums(transforms.abs() ** 2, ring, int(ring.max()) + 1)
     gain = (power[1] / power[0].clamp_min(torch.finfo(image.dtype).tiny)).sqrt()
     scaled: Tensor = torch.fft.ifft2(transforms[0] * gain[ring]).real
     return scaled

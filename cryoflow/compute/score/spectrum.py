@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.image.fourier import frequencies, shells
+from cryoflow.compute.image.fourier import frequencies
+from cryoflow.compute.image.shells import shell_index, shell_means
 
 
 class Spectrum(NamedTuple):
@@ -58,11 +59,7 @@ def quiet_spectrum(image: Tensor, tile: int, quantile: float) -> Spectrum:
     tiles = image.unfold(0, tile, tile // 2).unfold(1, tile, tile // 2).reshape(-1, tile, tile)
     tiles = tiles - (tiles * window).sum((1, 2), keepdim=True) / window.sum()
     power = torch.fft.rfft2(tiles * window).abs() ** 2 / (window**2).sum()
-    shell = shells(tile, image.device).flatten()
-    count = tile // 2 + 1
-    inside = shell < count
-    sums = power.new_zeros(len(tiles), count).index_add_(1, shell[inside], power.flatten(1)[:, inside])
-    by_shell = sums / torch.bincount(shell[inside], minlength=count)
+    by_shell = shell_means(power, shell_index(tile, image.device), tile // 2 + 1)
     floor = torch.finfo(image.dtype).tiny
     return Spectrum(by_shell.quantile(quantile, 0).clamp_min(floor), tile)
 

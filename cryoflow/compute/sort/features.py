@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot, pad
+from torch.nn.functional import pad
 
 from cryoflow.compute.extract.particles import rescale
-from cryoflow.compute.image.fourier import shells
+from cryoflow.compute.image.shells import shell_index, shell_indicator
 from cryoflow.compute.pick.references import resized_box
 
 SAME_PIXEL = 1e-3
@@ -134,8 +134,7 @@ class _Rings(NamedTuple):
 
 @cache
 def _rings(box: int, dtype: torch.dtype, device: torch.device) -> _Rings:
-    ring = shells(box, device).flatten()
-    member = one_hot(ring, int(ring.max()) + 1)[:, 1 : box // 2].to(dtype)
+    member = shell_indicator(shell_index(box, device).flatten(), box // 2)[:, 1:].to(dtype)
     return _Rings(member.sum(1), member / member.sum(0).sqrt(), int(member.sum()) + 1)
 
 

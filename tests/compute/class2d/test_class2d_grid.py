@@ -5,7 +5,6 @@ import pytest
 import torch
 from helpers.class2d_problem import options
 
-from cryoflow.compute.class2d.e_step.prepare import shell_sums
 from cryoflow.compute.class2d.sampling import (
     image_sizes,
     make_sampling,
@@ -70,19 +69,6 @@ def test_points_hold_each_pair_once_from_the_origin_out(box: int, radius: int) -
     direct = torch.fft.rfft2(torch.fft.ifftshift(image))  # moves n // 2 to the origin
     there = direct[points.y.long() % box, points.x.long()]
     assert torch.allclose(torch.fft.rfft2(image).flatten()[points.position] * points.sign, there)
-
-
-def test_shell_sums_count_each_pair_once() -> None:
-    box, radius = 16, 5
-    counted = shell_sums(box, radius).sum(0)
-    for shell in range(box // 2 + 1):
-        number = 0
-        for y in range(-box // 2 + 1, box // 2 + 1):
-            for x in range(box // 2 + 1):
-                if (x == 0 and y < 0) or round_away(math.hypot(y, x)) != shell:
-                    continue
-                number += not (y == -radius and shell == radius)
-        assert counted[shell] == number
 
 
 def test_perturbation_stays_within_half_a_step() -> None:

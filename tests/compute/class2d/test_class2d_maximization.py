@@ -9,17 +9,16 @@ from cryoflow.compute.class2d.e_step.setup import make_search
 from cryoflow.compute.class2d.e_step.sums import Sums
 from cryoflow.compute.class2d.gridding import (
     grid_back,
-    padded_rings,
     radial_power,
     reference_transform,
     rotated_rows,
 )
-from cryoflow.compute.class2d.initialise import shell_means
 from cryoflow.compute.class2d.m_step.maximization import maximization, resolution_shell, solvent_mask
 from cryoflow.compute.class2d.m_step.reconstruct import kaiser_bessel_transform, reconstruct
 from cryoflow.compute.class2d.sampling import ImageSizes, points_within
 from cryoflow.compute.image.masks import mask_with_mean, mask_with_noise, noise_image, outside_weight
-from cryoflow.compute.image.rotate import padded_transform
+from cryoflow.compute.image.rotate import PADDING, padded_transform
+from cryoflow.compute.image.shells import padded_shells, power_spectrum
 
 BOX = 32
 
@@ -74,7 +73,7 @@ def test_prior_shrinks_by_the_wiener_factor() -> None:
     """Uniform weights w and signal power t: averages times w / (w + 1 / (4 T t)) where there is a prior."""
     radius, tau, weight_value = 10, 0.01, 30.0
     o = options(BOX, tau_fudge=2.0)
-    ring, inside = padded_rings(BOX, radius, strict=True)
+    ring, inside, _ = padded_shells(BOX, PADDING, radius, inclusive=False)
     weight = torch.full((1, 2 * BOX, BOX + 1), weight_value, dtype=torch.float64) * inside
     transform = padded_transform(smooth(0)).values[..., : BOX + 1] / BOX**2 * inside
     tau2 = torch.full((1, BOX // 2 + 1), tau, dtype=torch.float64)
@@ -86,7 +85,7 @@ def test_prior_shrinks_by_the_wiener_factor() -> None:
     assert bound.ssnr[0, radius + 1 :].abs().max() == 0
     assert bound.sigma2[0, 2:9].tolist() == pytest.approx([1 / (4 * weight_value)] * 7)
     assert bound.coverage[0, :10].tolist() == [1.0] * 10
-    spectra = [shell_means(torch.fft.rfft2(a.images))[0] for a in (free, bound)]
+    spectra = [power_spectrum(torch.fft.rfft2(a.images))[0] for a in (free, bound)]
     high = slice(o.first_prior_shell + 2, radius - 1)
     assert (spectra[1] / spectra[0])[high].sqrt().tolist() == pytest.approx([factor] * 2, rel=0.12)
     assert ring.max() == BOX // 2
@@ -180,6 +179,6 @@ def test_noise_has_the_spectrum_asked_for() -> None:
     total = torch.zeros(BOX // 2 + 1, dtype=torch.float64)
     for seed in range(200):
         image = noise_image(torch.Generator().manual_seed(seed), spectrum)
-        total += shell_means(torch.fft.rfft2(image)[None] / BOX**2)[0] / 2
+        total += power_spectrum(torch.fft.rfft2(image)[None] / BOX**2)[0] / 2
     assert (total / 200)[2:].tolist() == pytest.approx(spectrum[2:].tolist(), rel=0.06)
     assert PIXEL > 0

@@ -9,10 +9,10 @@ from helpers.class2d_problem import PIXEL, ctf_parameters, data, options, partic
 from helpers.rotated import rotated_images
 
 from cryoflow.compute.class2d import Data, State, iterate, start
-from cryoflow.compute.class2d.initialise import shell_means
 from cryoflow.compute.image.ctf import ctf_half_plane
 from cryoflow.compute.image.fourier import shift_phases
 from cryoflow.compute.image.rotate import padded_transform
+from cryoflow.compute.image.shells import power_spectrum
 
 BOX, NUMBER = 32, 120
 OPTIONS = options(BOX, psi_step_deg=24.0, offset_range_px=3.0, offset_step_px=2.0)
@@ -150,8 +150,8 @@ def test_first_noise_is_half_the_power_less_that_of_the_mean(truth: Truth) -> No
     images = truth.data.images(torch.arange(NUMBER)).double()
     transform = torch.fft.rfft2(images) / BOX**2
     for g in (0, 1):
-        power = shell_means(transform[truth.data.group == g]).mean(0)
-        expected = (power - shell_means(transform.mean(0, keepdim=True))[0]) / 2
+        power = power_spectrum(transform[truth.data.group == g]).mean(0)
+        expected = (power - power_spectrum(transform.mean(0, keepdim=True))[0]) / 2
         positive = expected > 0
         assert torch.allclose(state.model.noise[g][positive], expected[positive])
     assert float(state.model.noise.min()) > 0

@@ -38,11 +38,6 @@ def test_shift_phases_move_content_to_larger_indices() -> None:
     assert moved.amax(dim=(-2, -1)) == pytest.approx([1.0, 1.0])
 
 
-def test_shells_are_rounded_radii() -> None:
-    expected = [[int(np.hypot(min(y, 6 - y), x) + 0.5) for x in range(4)] for y in range(6)]
-    assert fourier.shells(6).tolist() == expected
-
-
 @pytest.mark.parametrize(("minimum", "size"), [(1, 2), (7, 8), (340, 360), (721, 750), (724, 750), (64, 64)])
 def test_good_size(minimum: int, size: int) -> None:
     assert fourier.good_size(minimum) == size

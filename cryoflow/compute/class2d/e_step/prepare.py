@@ -10,8 +10,8 @@ from torch import Tensor
 from cryoflow.compute.class2d.sampling import Points, round_away_tensor
 from cryoflow.compute.class2d.state import Data, Model, Options, Particles
 from cryoflow.compute.image.ctf import CtfParameters, ctf_at
-from cryoflow.compute.image.fourier import shells
 from cryoflow.compute.image.masks import mask_with_mean, mask_with_noise, noise_image, outside_weight
+from cryoflow.compute.image.shells import shell_indicator_once
 
 
 class Geometry(NamedTuple):
@@ -56,24 +56,8 @@ def geometry(options: Options, points: Points, size: int, device: torch.device) 
     outside = outside_weight(box, options.mask_diameter_a / (2 * options.pixel_size_a), options.mask_edge_px)
     return Geometry(
         points, radius, points.position.to(device), points.sign.to(device),
-        shell_sums(box, radius).to(device), outside.to(device),
+        shell_indicator_once(box, radius).to(device), outside.to(device),
     )  # fmt: skip
-
-
-def shell_sums(box: int, radius: int) -> Tensor:
-    """Indicator of shells over the half-plane ``(n * (n // 2 + 1), S)``, each conjugate pair once.
-
-    A transform cropped to ``2 * radius`` has no row ``-radius``: the few points of its last shell that lie
-    there are left out, as RELION does.
-    """
-    shell = shells(box)
-    y = torch.fft.fftfreq(box, 1 / box).round().long()[:, None].expand_as(shell).clone()
-    y[box // 2] = box // 2  # the Nyquist row counts as positive
-    x = torch.arange(box // 2 + 1).expand_as(shell)
-    once = ~((x == 0) & (y < 0)) & (shell <= box // 2) & ~((y == -radius) & (shell == radius))
-    indicator = torch.nn.functional.one_hot(shell.clamp(max=box // 2), box // 2 + 1)
-    sums: Tensor = (indicator * once[..., None]).flatten(0, 1).double()
-    return sums
 
 
 def prepare(

@@ -13,6 +13,7 @@ from cryoflow.compute.class2d.gridding import reference_transform
 from cryoflow.compute.class2d.sampling import ImageSizes, Points, points_within
 from cryoflow.compute.class2d.state import Data, Model, Options
 from cryoflow.compute.image.rotate import PaddedTransform
+from cryoflow.compute.image.shells import shell_indicator
 
 DETERMINED = 3.0
 """Data over prior above which a shell of a reference is good enough to scale groups by."""
@@ -55,7 +56,7 @@ def make_search(model: Model, data: Data, options: Options, sizes: ImageSizes) -
         geometry(options, points, sizes.current, like.device), like, classes,
         reference_transform(model.references[classes], sizes.current // 2),
         points.within(limit // 2), limit // 2,
-        torch.nn.functional.one_hot(points.shell, options.shells).to(like),
+        shell_indicator(points.shell, options.shells).to(like),
         (model.ssnr[classes] > DETERMINED).to(like),
     )  # fmt: skip
 

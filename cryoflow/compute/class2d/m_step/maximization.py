@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.e_step.prepare import shell_sums
 from cryoflow.compute.class2d.e_step.setup import Search
 from cryoflow.compute.class2d.e_step.sums import Sums
 from cryoflow.compute.class2d.gridding import radial_power
 from cryoflow.compute.class2d.m_step.reconstruct import reconstruct
 from cryoflow.compute.class2d.state import Model, Options
 from cryoflow.compute.image.masks import outside_weight
+from cryoflow.compute.image.shells import shell_indicator_once
 
 
 def maximization(search: Search, sums: Sums) -> Model:
@@ -75,7 +75,7 @@ def _new_noise(search: Search, sums: Sums) -> Tensor:
     """Residual variance of one of the two parts of a Fourier component; groups without particles keep
     theirs."""
     box = search.options.box
-    count = shell_sums(box, box // 2).sum(0)
+    count = shell_indicator_once(box, box // 2).sum(0)
     seen = sums.group_weight > 0
     new = sums.noise / (2 * sums.group_weight.clamp_min(1e-300)[:, None] * count)
     return torch.where(seen[:, None], new, search.model.noise)

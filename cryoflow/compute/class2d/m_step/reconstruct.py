@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.gridding import padded_rings, ring_counts, ring_sums
 from cryoflow.compute.class2d.state import Options
 from cryoflow.compute.image.fourier import crop_transform
 from cryoflow.compute.image.masks import mask_with_mean, outside_weight
 from cryoflow.compute.image.rotate import PADDING
+from cryoflow.compute.image.shells import PaddedShells, padded_shells
 
 KERNEL_RADIUS = 1.9 * PADDING
 KERNEL_ALPHA = 15.0
@@ -46,37 +46,38 @@ def reconstruct(
     options : Options
         T, first shell with a prior, gridding rounds.
     """
-    ring, inside = padded_rings(options.box, radius, strict=True)
-    weight = weight * inside
-    sigma2 = _noise_left(weight, ring, inside)
+    shells = padded_shells(options.box, PADDING, radius, inclusive=False)
+    weight = weight * shells.inside
+    sigma2 = _noise_left(weight, shells)
     spectra = (torch.zeros_like(sigma2), torch.zeros_like(sigma2))
     if tau2 is not None:
-        weight, *rest = _add_prior(weight, tau2, ring, inside, radius, options)
+        weight, *rest = _add_prior(weight, tau2, shells, radius, options)
         spectra = (rest[0], rest[1])
     norm = share[:, None, None]
-    gridding = gridding_weights(weight / norm, inside, radius, options)
-    images = _to_images(data / norm * gridding * inside, options.box)
+    gridding = gridding_weights(weight / norm, shells.inside, radius, options)
+    images = _to_images(data / norm * gridding * shells.inside, options.box)
     return Average(images, spectra[0], sigma2, spectra[1])
 
 
-def _noise_left(weight: Tensor, ring: Tensor, inside: Tensor) -> Tensor:
-    summed = PADDING**2 * ring_sums(weight.flatten(1), ring)
-    return torch.where(summed > 0, ring_counts(ring, inside) / summed, 0)
+def _noise_left(weight: Tensor, shells: PaddedShells) -> Tensor:
+    summed = PADDING**2 * shells.sums(weight)
+    return torch.where(summed > 0, shells.counts / summed, 0)
 
 
 def _add_prior(
-    weight: Tensor, tau2: Tensor, ring: Tensor, inside: Tensor, radius: int, options: Options
+    weight: Tensor, tau2: Tensor, shells: PaddedShells, radius: int, options: Options
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Weights with the inverse signal power added; data over prior; share of points where data win."""
-    inverse = 1 / (PADDING**2 * options.tau_fudge * tau2[:, ring])
-    inverse = torch.where(tau2[:, ring] > 0, inverse, 1000 / weight.clamp_min(1e-300))
+    prior, inside = tau2[:, shells.shell], shells.inside
+    inverse = 1 / (PADDING**2 * options.tau_fudge * prior)
+    inverse = torch.where(prior > 0, inverse, 1000 / weight.clamp_min(1e-300))
     ratio = torch.where(inside, weight / inverse, 0)
-    counts = ring_counts(ring, inside)
-    ssnr = ring_sums(ratio.flatten(1), ring) / counts.clamp_min(1)
+    counts = shells.counts
+    ssnr = shells.sums(ratio) / counts.clamp_min(1)
     ssnr[:, counts < 0.5] = 999
     ssnr[:, radius + 1 :] = 0
-    coverage = ring_sums((ratio >= 1).double().flatten(1), ring) / counts.clamp_min(1)
-    regularised = torch.where(inside & (ring >= options.first_prior_shell), weight + inverse, weight)
+    coverage = shells.sums((ratio >= 1).double()) / counts.clamp_min(1)
+    regularised = torch.where(inside & (shells.shell >= options.first_prior_shell), weight + inverse, weight)
     return regularised, ssnr, coverage
 
 
