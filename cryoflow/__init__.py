@@ -1,3 +1,57 @@
-"""cryoflow: steps 10-16 of the RELION single-particle tutorial as declarative, reproducible jobs."""
+"""cryoflow: steps 10-16 of the RELION single-particle tutorial as declarative, reproducible jobs.
+
+``import cryoflow as cf`` offers the computations of the jobs on numpy arrays or torch tensors, and the jobs
+themselves (`cryoflow.run`). A name is imported when it is first used: torch and pandas take seconds.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryoflow.api.ctf import Ctf as Ctf
+    from cryoflow.api.ctf import ctf as ctf
+    from cryoflow.api.images import Micrograph as Micrograph
+    from cryoflow.api.images import Particles as Particles
+    from cryoflow.api.images import References as References
+    from cryoflow.api.reading import MicrographTable as MicrographTable
+    from cryoflow.api.reading import read_micrograph as read_micrograph
+    from cryoflow.api.reading import read_micrographs as read_micrographs
+    from cryoflow.api.reading import read_particles as read_particles
+    from cryoflow.api.reading import read_references as read_references
+    from cryoflow.api.reading import read_star as read_star
+    from cryoflow.api.reading import write_star as write_star
+    from cryoflow.errors import ArgumentError as ArgumentError
+    from cryoflow.errors import CryoflowError as CryoflowError
 
 __version__ = "0.1.0"
+
+_NAMES = {
+    "api.ctf": ("Ctf", "ctf"),
+    "api.images": ("Micrograph", "Particles", "References"),
+    "api.reading": (
+        "MicrographTable",
+        "read_micrograph",
+        "read_micrographs",
+        "read_particles",
+        "read_references",
+        "read_star",
+        "write_star",
+    ),
+    "errors": ("ArgumentError", "CryoflowError"),
+}
+_MODULES = {name: f"cryoflow.{module}" for module, names in _NAMES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_MODULES)]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'cryoflow' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

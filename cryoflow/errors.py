@@ -25,6 +25,10 @@ class SpecError(CryoflowError):
         super().__init__("\n".join(self.problems))
 
 
+class ArgumentError(CryoflowError, ValueError):
+    """An argument of a public function that cannot be used; names the argument."""
+
+
 class ErrorCollector:
     """What is wrong with several things, gather_scores to be told at once.
 

@@ -12,6 +12,20 @@ from cryoflow.compute.image.ctf import CtfParameters, ctf_at
 #: Columns without which there is no CTF.
 CTF_NEEDED = ("rlnDefocusU", "rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
 
+CTF_COLUMNS = {
+    "defocus_u_a": "rlnDefocusU",
+    "defocus_v_a": "rlnDefocusV",
+    "defocus_angle_deg": "rlnDefocusAngle",
+    "voltage_kv": "rlnVoltage",
+    "cs_mm": "rlnSphericalAberration",
+    "amplitude_contrast": "rlnAmplitudeContrast",
+    "phase_shift_deg": "rlnPhaseShift",
+    "b_factor_a2": "rlnCtfBfactor",
+    "scale": "rlnCtfScalefactor",
+}
+"""RELION's column of each field of `CtfParameters`."""
+_DEFAULTS = {"defocus_angle_deg": 0.0, "phase_shift_deg": 0.0, "b_factor_a2": 0.0, "scale": 1.0}
+
 
 def ctf_parameters(rows: pd.DataFrame, device: str = "cpu") -> CtfParameters:
     """CTF of each row, float64 ``(n,)`` per field.
@@ -24,17 +38,9 @@ def ctf_parameters(rows: pd.DataFrame, device: str = "cpu") -> CtfParameters:
     device : str
         Where the tensors go.
     """
-    u = rows["rlnDefocusU"]
+    defaults = {**_DEFAULTS, "defocus_v_a": rows["rlnDefocusU"]}
     fields = (
-        u,
-        rows.get("rlnDefocusV", u),
-        rows.get("rlnDefocusAngle", 0.0),
-        rows["rlnVoltage"],
-        rows["rlnSphericalAberration"],
-        rows["rlnAmplitudeContrast"],
-        rows.get("rlnPhaseShift", 0.0),
-        rows.get("rlnCtfBfactor", 0.0),
-        rows.get("rlnCtfScalefactor", 1.0),
+        rows[column] if column in rows.columns else defaults[name] for name, column in CTF_COLUMNS.items()
     )
     arrays = (np.broadcast_to(np.asarray(field, dtype=np.float64), (len(rows),)).copy() for field in fields)
     return CtfParameters(*(torch.from_numpy(array).to(device) for array in arrays))

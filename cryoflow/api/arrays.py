@@ -1,0 +1,118 @@
+"""Arrays in and out of the public functions: numpy or torch, any real number type."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from cryoflow.errors import ArgumentError
+from cryoflow.project.context import Reporter
+
+Array: TypeAlias = npt.NDArray[Any] | Tensor
+"""A numpy array or a torch tensor of integers or floating-point numbers."""
+
+_Result = TypeVar("_Result")
+
+
+class WarningReporter(Reporter):
+    """Issues what a job would warn of as Python warnings."""
+
+    def warn(self, line: str) -> None:
+        """Issue a `UserWarning`."""
+        warnings.warn(line, stacklevel=4)
+
+
+def as_tensor(
+    values: object, what: str, shape: str, finite: bool = True, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Take an argument as a tensor that is computed with.
+
+    Parameters
+    ----------
+    values : array_like
+        A tensor stays on its device; anything else is read by `numpy.asarray`, in any byte order and memory
+        layout. Of an open `mrcfile` object the data are taken.
+    what : str
+        What messages call it.
+    shape : str
+        Its axes, separated by blanks, e.g. ``"h w"``.
+    finite : bool
+        Whether NaN and infinity are refused.
+    dtype : torch.dtype, optional
+        Number type; by default double precision stays, and all other types become single precision.
+
+    Raises
+    ------
+    ArgumentError
+        If these are not real numbers, have other axes, or are not finite.
+    """
+    tensor = values if isinstance(values, Tensor) else _from_numpy(values, what)
+    if tensor.is_complex():
+        raise ArgumentError(f"{what}: complex numbers ({tensor.dtype}); give real ones")
+    axes = shape.split()
+    if tensor.ndim != len(axes):
+        raise ArgumentError(f"{what}: shape {tuple(tensor.shape)}; expected ({', '.join(axes)})")
+    wanted = dtype or (torch.float64 if tensor.dtype == torch.float64 else torch.float32)
+    tensor = tensor.detach().to(wanted)
+    if finite and not bool(tensor.isfinite().all()):
+        count = int((~tensor.isfinite()).sum())
+        raise ArgumentError(f"{what}: {count} of {tensor.numel()} values are NaN or infinite")
+    return tensor
+
+
+def _from_numpy(values: Any, what: str) -> Tensor:
+    array = np.asarray(values.data if hasattr(values, "voxel_size") else values)  # of mrcfile
+    if array.dtype.kind == "c":
+        raise ArgumentError(f"{what}: complex numbers ({array.dtype}); give real ones")
+    if array.dtype.kind not in "biuf":
+        raise ArgumentError(f"{what}: {array.dtype} is not a number type; give an array of numbers")
+    wanted = np.float64 if array.dtype.kind == "f" and array.dtype.itemsize >= 8 else np.float32
+    native = np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)
+    return torch.from_numpy(native if native.flags.writeable else native.copy())
+
+
+def like(result: Tensor, given: object) -> Array:
+    """Hand a result back: a tensor on the device of the tensor that was given, else a numpy array."""
+    if isinstance(given, Tensor):
+        return result.to(given.device)
+    return np.asarray(result.cpu().numpy())
+
+
+def numpy(values: Array) -> npt.NDArray[Any]:
+    """Return values as a numpy array, wherever they are."""
+    return np.asarray(values.cpu().numpy() if isinstance(values, Tensor) else values)
+
+
+def positive(value: float | None, what: str) -> float:
+    """Return a number that must be given and positive.
+
+    Raises
+    ------
+    ArgumentError
+        If it is missing, not a number, or not positive.
+    """
+    if value is None:
+        raise ArgumentError(f"{what} is missing; give it, e.g. {what}=1.77")
+    number = np.asarray(value)
+    if number.ndim or number.dtype.kind not in "iuf" or not 0 < float(number) < np.inf:
+        raise ArgumentError(f"{what}: {value!r}; give a positive number")
+    return float(number)
+
+
+def instance(value: object, kind: type[_Result], what: str) -> _Result:
+    """Return an argument that must be of a class of this package.
+
+    Raises
+    ------
+    ArgumentError
+        If it is of another, such as a bare array.
+    """
+    if not isinstance(value, kind):
+        name = kind.__name__
+        raise ArgumentError(f"{what}: expected a cryoflow.{name}, got {type(value).__name__}")
+    return value
