@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryoflow.errors import CryoflowError, FileError
+from cryoflow.errors import CryoflowError
 from cryoflow.screen import say
+from cryoflow.shipped import shipped_folder
 from cryoflow.simulate.options import SimulateOptions
 
 if TYPE_CHECKING:
@@ -76,12 +77,12 @@ def run_demo(directory: Path) -> int:
     Raises
     ------
     CryoflowError
-        When the directory cannot be used, or the specs of the tutorial are not there.
+        When the directory cannot be used.
     """
     from cryoflow.simulate.project import simulate_project
 
     start = time.monotonic()
-    specs = tutorial_specs()
+    specs = shipped_folder() / "tutorial"
     say(f"Simulating {OPTIONS.micrographs} micrographs in {directory}")
     simulate_project(directory, OPTIONS)
     for step in steps(OPTIONS):
@@ -94,14 +95,6 @@ def run_demo(directory: Path) -> int:
     say(f"\npicks and classes: {draw_summary(directory)}")
     say(f"everything: {directory} ({time.monotonic() - start:.0f} s)")
     return 0
-
-
-def tutorial_specs() -> Path:
-    """The folder with the tutorial's specs, beside the package in the repository."""
-    folder = Path(__file__).resolve().parents[1] / "specs" / "tutorial"
-    if not folder.is_dir():
-        raise FileError(folder, "no such folder; run the demo from a clone installed with: pip install -e .")
-    return folder
 
 
 def _run(spec: Path, overrides: tuple[str, ...], project: Path) -> int:

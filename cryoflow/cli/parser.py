@@ -14,6 +14,7 @@ JOBS = ("AutoPick", "Extract", "Sort", "Select", "Class2D")
 _COMMANDS = {
     "run": "run specs one after the other, a chain of them, or a sweep of one",
     "validate": "check specs without running them",
+    "spec": "list the shipped specs and launcher presets, or copy them to edit",
     "sweep": "print the table of a sweep again",
     "status": "show the jobs of a project as a tree of who feeds whom",
     "show": "show one job: what it was to do, took, made, and how it ended",
@@ -27,6 +28,7 @@ _COMMANDS = {
 }
 
 _EXAMPLES = """examples:
+  cryoflow spec tutorial specs
   cryoflow run specs/tutorial/10_optimise_params.yaml --project ~/myproject
   cryoflow run specs/tutorial.yaml --from 12 12:particle_box_size=128
   cryoflow run pick.yaml "Picking threshold=0.6" compute.threads=4

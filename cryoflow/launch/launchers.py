@@ -1,4 +1,4 @@
-"""Launchers of a sweep: presets in ``specs/launcher``, or a YAML file of the user's own."""
+"""Launchers of a sweep: presets in ``cryoflow/data/launcher``, or a YAML file of the user's own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import yaml
 
 from cryoflow.errors import CryoflowError
-
-FOLDER = Path(__file__).parents[2] / "specs" / "launcher"
+from cryoflow.shipped import shipped_folder
 
 _NAME = "cryoflow"
 
@@ -23,10 +22,11 @@ def preset_path(launcher: str) -> Path:
     CryoflowError
         If there is none; the line names those that exist.
     """
-    for path in (FOLDER / f"{launcher}.yaml", Path(launcher)):
+    folder = shipped_folder() / "launcher"
+    for path in (folder / f"{launcher}.yaml", Path(launcher)):
         if path.is_file():
             return path
-    known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
     raise CryoflowError(f"--launcher {launcher}: no such launcher; there are {known}, or give a YAML file")
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from cryoflow import demo
-from cryoflow.errors import FileError
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.star import write_star
 from cryoflow.launch.plan import make_plans, read_sources
+from cryoflow.shipped import shipped_folder
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import CTF_TABLE, SELECTED_TABLE, simulate_project
 from cryoflow.view.pictures import open_picture
@@ -33,8 +33,9 @@ TINY = SimulateOptions(
 
 
 def test_every_step_has_a_spec_that_takes_its_overrides() -> None:
+    specs = shipped_folder() / "tutorial"
     plans = [
-        make_plans(read_sources([str(demo.tutorial_specs() / f"{step.spec}.yaml")]), step.overrides, False)[0]
+        make_plans(read_sources([str(specs / f"{step.spec}.yaml")]), step.overrides, False)[0]
         for step in demo.steps(demo.OPTIONS)
     ]
     assert [plan.spec.number for plan in plans] == list(range(10, 17))
@@ -42,13 +43,6 @@ def test_every_step_has_a_spec_that_takes_its_overrides() -> None:
     assert extract.particle_box_size == demo.OPTIONS.box == 2 * extract.re_scaled_size
     assert demo.OPTIONS.diameter <= extract.diameter_background_circle * demo.OPTIONS.pixel_size
     assert extract.diameter_background_circle < extract.particle_box_size
-
-
-def test_missing_specs_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(demo, "__file__", str(tmp_path / "site-packages" / "cryoflow" / "demo.py"))
-    with pytest.raises(FileError, match=r"pip install -e \."):
-        demo.run_demo(tmp_path / "project")
-    assert not (tmp_path / "project").exists()
 
 
 def test_the_comparison_counts_what_each_step_kept(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ def test_sweep_with_a_bad_point_starts_nothing(project: Path) -> None:
 
 
 def test_presets_are_launchers() -> None:
-    from cryoflow.launch.launchers import FOLDER
+    from cryoflow.shipped import shipped_folder
 
-    for path in FOLDER.glob("*.yaml"):
+    for path in (shipped_folder() / "launcher").glob("*.yaml"):
         assert yaml.safe_load(path.read_text())["_target_"].endswith("Launcher")
 
 
