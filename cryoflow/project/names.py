@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 #: Where RELION moves jobs that are thrown away.
@@ -34,7 +36,9 @@ def name_of(directory: Path) -> str:
 
 def job_directories(project: Path, job: str = "*") -> Iterator[Path]:
     """Yield what is called like a job of a type, or of any, in no order."""
-    return (path for path in project.glob(f"{job}/job[0-9][0-9][0-9]*") if is_job_name(path.name))
+    for folder in project.glob(job):
+        with suppress(OSError):  # not a folder, or one that another process has just removed, as locks are
+            yield from (folder / name for name in os.listdir(folder) if is_job_name(name))
 
 
 def without_alias(project: Path, name: str) -> str:

@@ -1,6 +1,9 @@
 """What jobs are called."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,3 +31,25 @@ def test_directories_and_aliases(tmp_path: Path) -> None:
     assert without_alias(tmp_path, "AutoPick/best") == "AutoPick/job010"
     for name in ("AutoPick/job010", "Sort/after_autopick", "Sort/nothing"):
         assert without_alias(tmp_path, name) == name
+
+
+def test_a_folder_that_is_removed_while_jobs_are_listed_holds_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RELION's lock is a directory of the project, made and removed by every process that registers a job."""
+    (tmp_path / "Select" / "job014").mkdir(parents=True)
+    lock = tmp_path / ".relion_lock"
+    lock.mkdir()
+
+    def after_removal(read: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(folder: Any) -> Any:
+            if Path(folder) == lock:
+                lock.rmdir()
+            return read(folder)
+
+        return wrapped
+
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(os, name, after_removal(getattr(os, name)))
+    assert [name_of(path) for path in job_directories(tmp_path)] == ["Select/job014"]
+    assert not lock.exists()
