@@ -28,4 +28,4 @@ def reference() -> Path:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let jobs end without a report."""
-    monkeypatch.setattr("cryoflow.view.report", lambda *_: [])
+    monkeypatch.setattr("cryoflow.jobs.registry.draw_pictures", lambda *_: [])

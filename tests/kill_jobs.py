@@ -30,7 +30,7 @@ from helpers.small_project import SMALL, VALUES
 
 from cryoflow.cli import main as cryoflow
 from cryoflow.files.job_paths import below_job
-from cryoflow.jobs import RUNNERS, runner
+from cryoflow.jobs.registry import JOB_TYPES, runner
 from cryoflow.project.names import TRASH
 from cryoflow.project.record import read_record
 from cryoflow.simulate.project import simulate_project
@@ -176,7 +176,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the moments (1)")
     parser.add_argument("--micrographs", type=int, default=6, help="micrographs to simulate (6)")
     given = parser.parse_args()
-    for job in RUNNERS:
+    for job in JOB_TYPES:
         runner(job)
     chance = random.Random(given.seed)
     kills = losses = 0

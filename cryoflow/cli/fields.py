@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from cryoflow.cli.parser import JOBS
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -25,7 +23,10 @@ _WIDE = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``fields``."""
-    parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"{', '.join(JOBS)}; all if none is given")
+    from cryoflow.spec import SPEC_CLASSES
+
+    listed = ", ".join(SPEC_CLASSES)
+    parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"{listed}; all if none is given")
     parser.set_defaults(call=fields)
 
 
@@ -33,12 +34,12 @@ def fields(options: argparse.Namespace) -> int:
     """Print a table for every tab of the job types."""
     from rich.console import Console
 
-    from cryoflow.spec.jobs import job_type
+    from cryoflow.spec.jobs import SPEC_CLASSES, spec_class
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)  # a pipe has no width; wrapped lines could not be searched
-    for job in [job_type(name).__name__ for name in options.jobs] or JOBS:
+    for job in [spec_class(name).__name__ for name in options.jobs] or SPEC_CLASSES:
         _print_job(console, job)
     return 0
 

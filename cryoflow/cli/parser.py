@@ -9,8 +9,6 @@ from importlib import import_module
 
 from cryoflow import __version__
 
-JOBS = ("AutoPick", "Extract", "Sort", "Select", "Class2D")
-
 _COMMANDS = {
     "run": "run specs one after the other, a chain of them, or a sweep of one",
     "validate": "check specs without running them",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 
-from cryoflow.cli.parser import JOBS
 from cryoflow.screen import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``schema``."""
-    parser.add_argument("job", metavar="JOB", help=", ".join(JOBS))
+    from cryoflow.spec import SPEC_CLASSES
+
+    parser.add_argument("job", metavar="JOB", help=", ".join(SPEC_CLASSES))
     parser.set_defaults(call=schema)
 
 

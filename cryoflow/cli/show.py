@@ -61,12 +61,12 @@ def _say_head(job: Job, fed: list[str]) -> None:
 
 def _say_settings(spec: dict[str, Any], everything: bool) -> None:
     from cryoflow.project.diff import flat
-    from cryoflow.spec import JOB_TYPES
+    from cryoflow.spec import SPEC_CLASSES
 
     say("\nsettings" if everything else "\nsettings that are not the default")
     defaults = {
         f"{tab}.{name}": info.default
-        for tab, section in JOB_TYPES[spec["job"]].sections().items()
+        for tab, section in SPEC_CLASSES[spec["job"]].sections().items()
         for name, info in section.model_fields.items()
     }
     rows = [

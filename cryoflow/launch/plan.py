@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cryoflow.errors import ErrorCollector, SpecError
+from cryoflow.jobs.registry import JOB_TYPES
 from cryoflow.launch.hydra_settings import NO_WORDS, HydraWords, search_words
 from cryoflow.launch.overrides import compose_point, hydra_override, is_interval, store, values
-from cryoflow.spec import AutoPick, JobSpec
+from cryoflow.spec import JobSpec
 from cryoflow.spec.load import job_of, read_document, spec_from
 from cryoflow.spec.overrides import resolve_override
 from cryoflow.spec.yamltext import Document
 
 _SEARCH = "add hydra/sweeper=optuna, or give a list of values"
-
-_MAPS = ("autopicking.write_fom_maps", "autopicking.read_fom_maps")
 
 
 class Source(NamedTuple):
@@ -132,12 +131,14 @@ def _load_points(source: Source, points: Sequence[Sequence[str]], multirun: bool
 def _load(source: Source, point: Sequence[str], multirun: bool) -> JobSpec:
     """Load a point; a sweep leaves number and alias out, since its jobs cannot share them.
 
-    Nor are FOM maps written by each point, or looked for in its new directory: the points share them.
+    Some job types have more such fields, see `cryoflow.jobs.registry.SweepTraits`.
     """
-    own = ["number=-", "alias=-"] if multirun else []
-    if multirun and job_of(source.document, source.name) is AutoPick:
+    own: list[str] = []
+    if multirun:
+        job = job_of(source.document, source.name).__name__
         varied = {value.partition("=")[0] for value in point}
-        own += [f"{name}=no" for name in _MAPS if name not in varied]
+        own = ["number=-", "alias=-"]
+        own += [more for more in JOB_TYPES[job].sweep.overrides if more.partition("=")[0] not in varied]
     return spec_from(source.document, source.name, [*map(_unquoted, point), *own])
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.project.names import job_number
-from cryoflow.project.pipeline_nodes import PROCESS_TYPES, Node, known_as, number_of
+from cryoflow.project.pipeline_nodes import Node, ProcessType, known_as, number_of
 from cryoflow.project.pipeline_text import Loop, WordFile, read_words, write_words
 
 PIPELINE = "default_pipeline.star"
@@ -28,8 +28,8 @@ class JobEntry(NamedTuple):
 
     Attributes
     ----------
-    job : str
-        Job type, e.g. ``AutoPick``.
+    process : ProcessType
+        RELION's number and label of the job type.
     name : str
         ``AutoPick/job010``.
     alias : str or None
@@ -40,7 +40,7 @@ class JobEntry(NamedTuple):
         Files that it takes up and hands on.
     """
 
-    job: str
+    process: ProcessType
     name: str
     alias: str | None
     state: str
@@ -163,17 +163,21 @@ def _loop(pipeline: WordFile, name: str, columns: list[str]) -> Loop:
 
 
 def _add_process(processes: Loop, entry: JobEntry, labels: bool, version: str) -> None:
-    number, label = PROCESS_TYPES[entry.job]
     # RELION 3.0 knows no failed jobs: there they stay among the running ones.
     state = "Running" if entry.state == "Failed" and not version and not labels else entry.state
     words = {
         "rlnPipeLineProcessName": entry.name + "/",
-        "rlnPipeLineProcessAlias": f"{entry.job}/{entry.alias}/" if entry.alias else "None",
+        "rlnPipeLineProcessAlias": f"{entry.name.partition('/')[0]}/{entry.alias}/"
+        if entry.alias
+        else "None",
     }
     if labels:
-        words |= {"rlnPipeLineProcessTypeLabel": label, "rlnPipeLineProcessStatusLabel": state}
+        words |= {"rlnPipeLineProcessTypeLabel": entry.process.label, "rlnPipeLineProcessStatusLabel": state}
     else:
-        words |= {"rlnPipeLineProcessType": str(number), "rlnPipeLineProcessStatus": _STATES[state]}
+        words |= {
+            "rlnPipeLineProcessType": str(entry.process.number),
+            "rlnPipeLineProcessStatus": _STATES[state],
+        }
     row = processes.find(rlnPipeLineProcessName=entry.name + "/")
     if row is None:
         processes.add(**words)

@@ -5,15 +5,6 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-#: Job type -> number in RELION 3, label in RELION 4 and later (where sorting exists no more).
-PROCESS_TYPES = {
-    "AutoPick": (4, "relion.autopick"),
-    "Extract": (5, "relion.extract"),
-    "Sort": (6, "relion.external"),
-    "Select": (7, "relion.select"),
-    "Class2D": (8, "relion.class2d"),
-}
-
 _NUMBERS = {
     "MicrographGroupMetadata": 1,
     "MicrographCoordsGroup": 2,
@@ -33,6 +24,13 @@ _LABELS = {
     "optimiser": "OptimiserData.star.relion",
     "map": "DensityMap.mrc",
 }
+
+
+class ProcessType(NamedTuple):
+    """What RELION calls a job type: a number in RELION 3, a label in RELION 4 and later."""
+
+    number: int
+    label: str
 
 
 class Node(NamedTuple):

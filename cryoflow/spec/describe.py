@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from cryoflow.spec.jobs import job_type
+from cryoflow.spec.jobs import spec_class
 from cryoflow.spec.values import default_text
 
 
@@ -23,7 +23,7 @@ class FieldRow(NamedTuple):
 
 def field_rows(job: str) -> list[FieldRow]:
     """List the fields of a job type in the order of the tutorial's table, cryoflow's own last."""
-    cls = job_type(job)
+    cls = spec_class(job)
     rows = []
     for section, model in cls.sections().items():
         tab = cls.declarations()[section].label
@@ -40,5 +40,5 @@ def field_rows(job: str) -> list[FieldRow]:
 
 def json_schema(job: str) -> dict[str, Any]:
     """Give the JSON schema (2020-12) of a job's spec: names as properties, labels as titles."""
-    schema = job_type(job).model_json_schema(by_alias=False)
+    schema = spec_class(job).model_json_schema(by_alias=False)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

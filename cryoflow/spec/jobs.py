@@ -1,4 +1,4 @@
-"""The job types by name."""
+"""The spec class of each job type."""
 
 from __future__ import annotations
 
@@ -11,26 +11,22 @@ from cryoflow.spec.names import suggestion
 from cryoflow.spec.select import Select
 from cryoflow.spec.sort import Sort
 
-JOB_TYPES: dict[str, type[JobSpec]] = {
-    "AutoPick": AutoPick,
-    "Extract": Extract,
-    "Sort": Sort,
-    "Select": Select,
-    "Class2D": Class2D,
+SPEC_CLASSES: dict[str, type[JobSpec]] = {
+    cls.__name__: cls for cls in (AutoPick, Extract, Sort, Select, Class2D)
 }
-"""In the order of the tutorial's steps."""
+"""By job type, in the order of the tutorial's steps."""
 
 
-def job_type(typed: object) -> type[JobSpec]:
-    """Return the job type meant by a name in any case.
+def spec_class(typed: object) -> type[JobSpec]:
+    """Return the spec class of a job type, named in any case.
 
     Raises
     ------
     SpecError
         With one line, if there is none.
     """
-    for name, cls in JOB_TYPES.items():
+    for name, cls in SPEC_CLASSES.items():
         if str(typed).strip().casefold() == name.casefold():
             return cls
-    hint = suggestion(str(typed), JOB_TYPES) or f"; job types: {', '.join(JOB_TYPES)}"
+    hint = suggestion(str(typed), SPEC_CLASSES) or f"; job types: {', '.join(SPEC_CLASSES)}"
     raise SpecError([f"unknown job type '{typed}'{hint}"])

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from cryoflow.errors import FileError, SpecError
 from cryoflow.spec.base import Broken, JobSpec
-from cryoflow.spec.jobs import JOB_TYPES, job_type
+from cryoflow.spec.jobs import SPEC_CLASSES, spec_class
 from cryoflow.spec.names import fold
 from cryoflow.spec.overrides import apply_override
 from cryoflow.spec.problems import Locate, Path, Place, Places, Problem, broken_rule, clean, to_problems
@@ -122,9 +122,9 @@ def _job_type(tree: Mapping[str, Any], locate: Locate) -> type[JobSpec]:
     key = next((key for key in tree if fold(str(key)) == "job"), None)
     place = Place(*locate((str(key),) if key else ()), ("job",))
     if key is None or is_nothing(tree[key]):
-        raise SpecError([place.say(f"is missing; name the job type: {', '.join(JOB_TYPES)}")])
+        raise SpecError([place.say(f"is missing; name the job type: {', '.join(SPEC_CLASSES)}")])
     try:
-        return job_type(tree[key])
+        return spec_class(tree[key])
     except SpecError as error:
         raise SpecError([place.say(str(error))]) from None
 

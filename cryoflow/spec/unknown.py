@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cryoflow.spec.base import Declared, JobSpec
 from cryoflow.spec.helix import HELICAL, REFUSAL
-from cryoflow.spec.jobs import JOB_TYPES
+from cryoflow.spec.jobs import SPEC_CLASSES
 from cryoflow.spec.names import fold, spellings, suggestion
 
 
@@ -18,7 +18,7 @@ def unknown_section(cls: type[JobSpec], typed: str, has_fields: bool) -> str:
     if homes and not has_fields:
         return f"is a field of section '{heading(cls, homes[0])}'; put it under that heading"
     job = cls.__name__
-    others = [name for name, other in JOB_TYPES.items() if _section_named(other, typed)]
+    others = [name for name, other in SPEC_CLASSES.items() if _section_named(other, typed)]
     if others:
         return f"{job} has no such section, {' and '.join(others)} {'has' if len(others) == 1 else 'have'}"
     if not has_fields:

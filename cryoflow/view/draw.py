@@ -1,4 +1,4 @@
-"""Which pictures a job gets."""
+"""The pictures of each job type: one function a job, of its directory and the project root."""
 
 from __future__ import annotations
 
@@ -25,14 +25,6 @@ MICROGRAPHS, PARTICLES = 3, 100
 
 PARTICLE_SMOOTHING = 5.0
 """Waves on particles that lose half of their contrast, pixels."""
-
-Draw = Callable[[Path, Path], list[Path]]
-
-
-def draw_report(job_type: str, directory: Path, project: Path) -> list[Path]:
-    """Draw the pictures of one job; see `cryoflow.view.report`."""
-    draw = _DRAWERS.get(job_type)
-    return draw(directory, project) if draw else []
 
 
 def draw_picks(directory: Path, project: Path) -> list[Path]:
@@ -181,12 +173,3 @@ def read_settings(directory: Path) -> dict[str, str]:
     path = directory / "run.job"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return {label.strip(): value.strip() for label, _, value in (line.partition(" == ") for line in lines)}
-
-
-_DRAWERS: dict[str, Draw] = {
-    "AutoPick": draw_picks,
-    "Extract": draw_extracted,
-    "Sort": draw_sorted,
-    "Class2D": draw_classes,
-    "Select": draw_selected,
-}

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from cryoflow.errors import CryoflowError
-from cryoflow.jobs import RUNNERS
+from cryoflow.jobs.registry import JOB_TYPES
 from cryoflow.launch.run import RunOptions, run_specs
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import Select
@@ -62,7 +63,7 @@ def stand_in_project(tmp_path: Path, no_pictures: None, monkeypatch: pytest.Monk
     module = ModuleType("stand_in")
     module.run = _select  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "stand_in", module)
-    monkeypatch.setitem(RUNNERS, "Select", "stand_in")
+    monkeypatch.setitem(JOB_TYPES, "Select", replace(JOB_TYPES["Select"], run="stand_in:run"))
     (tmp_path / "Extract" / "job012").mkdir(parents=True)
     (tmp_path / "Extract" / "job012" / "particles.star").write_text("data_\n")
     return tmp_path

@@ -112,9 +112,10 @@ def test_killed_job_never_claims_success(project: Path) -> None:
     (project / "spec.yaml").write_text(SPEC)
     code = f"""
 import sys, time, types
+from dataclasses import replace
 from pathlib import Path
 from cryoflow.compute.parallel import single_threads
-from cryoflow.jobs import RUNNERS
+from cryoflow.jobs.registry import JOB_TYPES
 from cryoflow.cli import main
 def run(spec, context):
     with single_threads(1) as pool:
@@ -122,7 +123,7 @@ def run(spec, context):
 module = types.ModuleType("stand_in")
 module.run = run
 sys.modules["stand_in"] = module
-RUNNERS["Select"] = "stand_in"
+JOB_TYPES["Select"] = replace(JOB_TYPES["Select"], run="stand_in:run")
 sys.exit(main(["run", {str(project / "spec.yaml")!r}, "--project", {str(project)!r}]))
 """
     for stop, marker in ((signal.SIGTERM, True), (signal.SIGKILL, False)):
@@ -171,7 +172,7 @@ def test_report_that_fails_fails_no_job(
         seen.append((job, directory, root, SUCCESS in listing(directory)))
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr("cryoflow.view.report", report)
+    monkeypatch.setattr("cryoflow.jobs.registry.draw_pictures", report)
     assert run_spec(project) == 0
     assert seen == [("Select", project / "Select" / "job014", project, False)]
     assert capsys.readouterr().err == "warning: no report: RuntimeError: no ink\n"

@@ -17,7 +17,7 @@ from helpers.stand_in_device import stand_in
 from cryoflow.files.fom_maps import read_fom_maps
 from cryoflow.files.mrc import read_stack, write_mrc
 from cryoflow.files.star import read_star
-from cryoflow.jobs import runner
+from cryoflow.jobs.registry import runner
 from cryoflow.project.context import JobContext
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import CTF_TABLE, REFERENCES, simulate_project

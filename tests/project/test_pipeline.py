@@ -6,7 +6,7 @@ import pytest
 
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.project.pipeline import JobEntry, job_counter, register_job
-from cryoflow.project.pipeline_nodes import Node, guess_node
+from cryoflow.project.pipeline_nodes import Node, ProcessType, guess_node
 from cryoflow.project.pipeline_text import Loop, read_words
 
 V30 = """
@@ -81,7 +81,7 @@ def _entry(state: str, *outputs: Node, job: str = "AutoPick", name: str = "AutoP
         guess_node("CtfFind/job003/micrographs_ctf.star"),
         guess_node("Select/job009/class_averages.star"),
     )
-    return JobEntry(job, name, "template_based", state, inputs, outputs)
+    return JobEntry(PROCESSES[job], name, "template_based", state, inputs, outputs)
 
 
 def _project(root: Path, text: str, name: str = "AutoPick/job011") -> Path:
@@ -96,6 +96,12 @@ def _rows(path: Path, block: str) -> list[list[str]]:
     return loop.rows
 
 
+#: As RELION's own pipelines have them.
+PROCESSES = {
+    "AutoPick": ProcessType(4, "relion.autopick"),
+    "Sort": ProcessType(6, "relion.external"),
+    "Class2D": ProcessType(8, "relion.class2d"),
+}
 PICKS = Node("AutoPick/job011/autopick.star", "MicrographCoordsGroup.star.relion.autopick")
 
 
@@ -135,7 +141,7 @@ def test_names_that_are_not_utf_8_come_back_as_they_were(tmp_path: Path) -> None
     path.write_bytes(V30.encode().replace(b"CtfFind/ctffind/", name))
     assert job_counter(tmp_path) == 10
     (tmp_path / "Sort" / "job013").mkdir(parents=True)
-    register_job(tmp_path, JobEntry("Sort", "Sort/job013", None, "Running"))
+    register_job(tmp_path, JobEntry(PROCESSES["Sort"], "Sort/job013", None, "Running"))
     assert name in path.read_bytes() and job_counter(tmp_path) == 14
 
 

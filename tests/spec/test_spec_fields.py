@@ -10,7 +10,7 @@ import pytest
 from helpers.smallest_specs import SMALLEST
 
 from cryoflow.errors import SpecError
-from cryoflow.spec import JOB_TYPES, parse_spec
+from cryoflow.spec import SPEC_CLASSES, parse_spec
 from cryoflow.spec.describe import field_rows, json_schema
 from cryoflow.spec.helix import HELICAL, REFUSAL
 from cryoflow.spec.names import fold, spellings
@@ -20,14 +20,14 @@ from cryoflow.spec.values import default_text
 FACTS: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).parents[1] / "data" / "relion_fields.json").read_text()
 )
-JOBS = pytest.mark.parametrize("job", list(JOB_TYPES))
+JOBS = pytest.mark.parametrize("job", list(SPEC_CLASSES))
 WORDS_FIRST = {"reference_2d", "reference_3d", "angular_sampling_3d"}
 
 
 def declared(job: str) -> dict[str, tuple[str, Any]]:
     return {
         known.key: (name, known)
-        for section in JOB_TYPES[job].sections().values()
+        for section in SPEC_CLASSES[job].sections().values()
         for name, known in section.declarations().items()
         if known.key
     }
@@ -37,7 +37,7 @@ def declared(job: str) -> dict[str, tuple[str, Any]]:
 def test_every_key_once_with_relions_label(job: str) -> None:
     keys = Counter(
         known.key
-        for section in JOB_TYPES[job].sections().values()
+        for section in SPEC_CLASSES[job].sections().values()
         for known in section.declarations().values()
         if known.key
     )
@@ -73,7 +73,7 @@ def test_defaults_are_relions(job: str) -> None:
 
 @JOBS
 def test_no_two_fields_of_a_section_share_a_spelling(job: str) -> None:
-    for model in (JOB_TYPES[job], *JOB_TYPES[job].sections().values()):
+    for model in (SPEC_CLASSES[job], *SPEC_CLASSES[job].sections().values()):
         forms = Counter(
             form
             for name, known in model.declarations().items()

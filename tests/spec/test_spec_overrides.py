@@ -3,7 +3,7 @@
 import pytest
 
 from cryoflow.errors import SpecError
-from cryoflow.spec import JOB_TYPES
+from cryoflow.spec import SPEC_CLASSES
 from cryoflow.spec.overrides import resolve_override
 
 
@@ -31,7 +31,7 @@ from cryoflow.spec.overrides import resolve_override
     ],
 )
 def test_resolved(job: str, override: str, resolved: str) -> None:
-    assert resolve_override(JOB_TYPES[job], override) == resolved
+    assert resolve_override(SPEC_CLASSES[job], override) == resolved
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,6 @@ def test_resolved(job: str, override: str, resolved: str) -> None:
 )
 def test_refused(job: str, override: str, problem: str) -> None:
     with pytest.raises(SpecError) as caught:
-        resolve_override(JOB_TYPES[job], override)
+        resolve_override(SPEC_CLASSES[job], override)
     assert caught.value.problems[0].startswith(f"override '{override}': {problem}")
     assert len(caught.value.problems) == 1

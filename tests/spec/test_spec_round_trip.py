@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryoflow.errors import SpecError
-from cryoflow.spec import JOB_TYPES, parse_spec, spec_dump
+from cryoflow.spec import SPEC_CLASSES, parse_spec, spec_dump
 from cryoflow.spec.field import Declaration
 
 TEXT = st.text(st.characters(codec="ascii", categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=20)
@@ -29,17 +29,17 @@ def values(known: Declaration) -> st.SearchStrategy[Any]:
 
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, Any]:
-    job = draw(st.sampled_from(list(JOB_TYPES)))
+    job = draw(st.sampled_from(list(SPEC_CLASSES)))
     tree: dict[str, Any] = {"job": job, **{name: dict(fields) for name, fields in SMALLEST[job].items()}}
     places = [
         (section, name, known)
-        for section, model in JOB_TYPES[job].sections().items()
+        for section, model in SPEC_CLASSES[job].sections().items()
         for name, known in model.declarations().items()
     ]
     for section, name, known in draw(st.lists(st.sampled_from(places), max_size=5)):
         label = draw(st.sampled_from([name, known.label, known.relion_label]))
         fields = tree.setdefault(section, {})
-        if not any(JOB_TYPES[job].sections()[section].resolve(key) == name for key in fields):
+        if not any(SPEC_CLASSES[job].sections()[section].resolve(key) == name for key in fields):
             fields[label] = draw(values(known))
     return tree
 
@@ -57,7 +57,7 @@ def test_dump_and_read_back(tree: dict[str, Any]) -> None:
     assert spec_dump(again) == dumped
 
 
-@pytest.mark.parametrize("job", list(JOB_TYPES))
+@pytest.mark.parametrize("job", list(SPEC_CLASSES))
 def test_dump_begins_with_the_job_and_ends_with_compute(job: str) -> None:
     names = list(spec_dump(parse_spec({"job": job, **SMALLEST[job]})))
     assert names[:6] == ["job", "number", "alias", "star_style", "objective", "io"]

@@ -6,7 +6,7 @@ import pytest
 from helpers.smallest_specs import SMALLEST
 
 from cryoflow.errors import SpecError
-from cryoflow.spec import JOB_TYPES, parse_spec
+from cryoflow.spec import SPEC_CLASSES, parse_spec
 
 RULES: list[tuple[str, dict[str, Any], str]] = [
     ("AutoPick", {"io.reference_2d": "-"}, "io > reference_2d: nothing to look for; give a 2D reference,"),
@@ -299,9 +299,9 @@ KEPT: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("job", "changes"), KEPT, ids=lambda value: str(value)[:40])
 def test_rules_kept(job: str, changes: dict[str, Any]) -> None:
-    assert isinstance(parse_spec(changed(job, changes)), JOB_TYPES[job])
+    assert isinstance(parse_spec(changed(job, changes)), SPEC_CLASSES[job])
 
 
 def test_models_know_the_rules_without_the_reader() -> None:
     with pytest.raises(ValueError, match=r"io.input_coordinates: no positions"):
-        JOB_TYPES["Extract"].model_validate({"io": {"micrograph_star_file": "m.star"}})
+        SPEC_CLASSES["Extract"].model_validate({"io": {"micrograph_star_file": "m.star"}})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cryoflow.spec import JOB_TYPES, load_spec, parse_spec, spec_dump
+from cryoflow.spec import SPEC_CLASSES, load_spec, parse_spec, spec_dump
 from cryoflow.spec.relion import relion_job_options
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def test_file_reads_like_the_table(table: dict[str, Any], file: Path) -> None:
 def test_spec_means_the_table_and_is_else_relions_default(table: dict[str, Any], file: Path) -> None:
     spec = load_spec(file)
     options = dict(relion_job_options(spec))
-    model = JOB_TYPES[table["job"]]
+    model = SPEC_CLASSES[table["job"]]
     told = {}
     for tab, label, value in table["fields"]:
         section = model.resolve(tab)

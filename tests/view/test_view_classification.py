@@ -8,9 +8,9 @@ import pytest
 
 from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import write_star
-from cryoflow.view import report
 from cryoflow.view.classification import convergence_picture, history_picture
 from cryoflow.view.curves import LEFT, PANEL, TOP, Curve, draw_curves
+from cryoflow.view.draw import draw_classes
 from cryoflow.view.pictures import open_picture, sheet_corner
 
 BOX, CLASSES, LAST = 64, 3, 7
@@ -58,7 +58,7 @@ def test_a_run_of_few_iterations_has_no_history(folder: Path) -> None:
 
 
 def test_the_report_has_all_pictures(folder: Path) -> None:
-    drawn = report("Class2D", folder, folder.parents[1])
+    drawn = draw_classes(folder, folder.parents[1])
     assert [path.name for path in drawn] == ["classes.png", "classes_history.png", "convergence.png"]
     assert open_picture(folder / "convergence.png").size == (2 * PANEL[0], 3 * PANEL[1])
 

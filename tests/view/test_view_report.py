@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from PIL import Image
 
 from cryoflow.files.mrc import join_image_name, write_mrc
 from cryoflow.files.star import write_star
-from cryoflow.view import report
 from cryoflow.view.bars import COLOURS, Histogram, draw_histogram, draw_named
+from cryoflow.view.draw import draw_classes, draw_extracted, draw_picks, draw_selected, draw_sorted
 from cryoflow.view.pick_statistics import draw_pick_statistics, fom_histogram
 from cryoflow.view.pictures import BLUE, RED, sheet_corner
 
@@ -34,7 +35,7 @@ def test_picks_are_drawn_for_the_micrographs_that_have_any(tmp_path: Path) -> No
     (job / "run.job").write_text("job_type == 4\nMinimum inter-particle distance (A): == 160\n")
     picks = {"rlnCoordinateX": [100.0], "rlnCoordinateY": [60.0], "rlnAutopickFigureOfMerit": [1.2]}
     write_star(job / "Movies/m2_autopick.star", {"": pd.DataFrame(picks)})
-    assert report("AutoPick", job, tmp_path) == [job / "picks_m2.png", job / "statistics.png"]
+    assert draw_picks(job, tmp_path) == [job / "picks_m2.png", job / "statistics.png"]
     drawn = load(job / "picks_m2.png")
     assert drawn.shape == (200, 240, 3)
     assert tuple(drawn[60, 120]) == BLUE and tuple(drawn[40, 100]) == BLUE  # 80 A are 20 pixels
@@ -81,7 +82,7 @@ def bright_row(path: Path, place: int) -> int:
 
 def test_extracted_particles_come_from_all_over_the_table(tmp_path: Path) -> None:
     particles(tmp_path, tmp_path / "Extract/job012/particles.star", 250)
-    (path,) = report("Extract", tmp_path / "Extract/job012", tmp_path)
+    (path,) = draw_extracted(tmp_path / "Extract/job012", tmp_path)
     assert path.name == "particles.png" and load(path).shape == (700, 700, 3)
     assert [bright_row(path, place) for place in (0, 1, 2, 99)] == [0, 2, 4, 198 % 8]
 
@@ -89,7 +90,7 @@ def test_extracted_particles_come_from_all_over_the_table(tmp_path: Path) -> Non
 def test_sorted_particles_come_best_and_worst_first(tmp_path: Path) -> None:
     scores = [3.0, 0.5, 2.0, 0.1, 1.0]
     particles(tmp_path, tmp_path / "Sort/job013/particles_sort.star", 5, rlnParticleSelectZScore=scores)
-    best, worst = report("Sort", tmp_path / "Sort/job013", tmp_path)
+    best, worst = draw_sorted(tmp_path / "Sort/job013", tmp_path)
     assert [bright_row(best, place) for place in range(5)] == [3, 1, 4, 2, 0]
     assert [bright_row(worst, place) for place in range(5)] == [0, 2, 4, 1, 3]
 
@@ -110,7 +111,7 @@ def test_learnt_scores_show_the_best_the_borderline_and_the_worst(tmp_path: Path
     job, count = tmp_path / "Sort/job013", 50
     particles(tmp_path, job / "particles_sort.star", count, rlnParticleSelectZScore=[0.0] * count)
     score_tables(job, [float(place - 20) for place in range(count)])
-    names = [path.name for path in report("Sort", job, tmp_path)]
+    names = [path.name for path in draw_sorted(job, tmp_path)]
     assert names == ["sorted_best.png", "sorted_worst.png", "scores.png", "scores_particles.png"]
     drawn, height = load(job / "scores_particles.png").mean(-1), 20 + 2 * (64 + 2 * 3 + 15)
     assert drawn.shape == (3 * height, 10 * 70)
@@ -153,7 +154,7 @@ def test_classes_of_the_last_iteration_come_by_falling_share(tmp_path: Path) -> 
     job = tmp_path / "Class2D/job015"
     model(tmp_path, job / "run_it009_model.star", [0.9, 0.05, 0.05])
     model(tmp_path, job / "run_ct9_it010_model.star", [0.2, 0.5, 0.3])
-    assert report("Class2D", job, tmp_path) == [job / "classes.png"]
+    assert draw_classes(job, tmp_path) == [job / "classes.png"]
     assert [class_row(job / "classes.png", place, 2) for place in range(3)] == [1, 2, 0]
 
 
@@ -163,7 +164,7 @@ def test_the_chosen_classes_are_framed(tmp_path: Path) -> None:
     job.mkdir(parents=True)
     (job / "run.job").write_text("Select classes from model.star: == Class2D/job015/run_it025_model.star\n")
     write_star(job / "backup_selection.star", {"": pd.DataFrame({"rlnSelected": [1, 0, 1]})})
-    assert report("Select", job, tmp_path) == [job / "classes.png"]
+    assert draw_selected(job, tmp_path) == [job / "classes.png"]
     drawn = load(job / "classes.png")
     corners = [sheet_corner(*divmod(place, 2), 96, True) for place in range(3)]
     framed = [tuple(drawn[y - 2, x + 30]) == RED for x, y in corners]
@@ -180,7 +181,7 @@ def test_class_scores_stand_under_the_classes(tmp_path: Path) -> None:
     names = [join_image_name(k, "Class2D/job015/run_it025_classes.mrcs") for k in range(3)]
     table = pd.DataFrame({"rlnReferenceImage": names, **scores})
     write_star(job / "class_scores.star", {"class_scores": table})
-    (path,) = report("Select", job, tmp_path)
+    (path,) = draw_selected(job, tmp_path)
     drawn = load(path)
     assert drawn.shape == (2 * (96 + 2 * 3 + 2 * 15), 2 * (96 + 2 * 3), 3)
     corners = [sheet_corner(*divmod(place, 2), 96, 2) for place in range(3)]
@@ -192,7 +193,7 @@ def test_class_scores_stand_under_the_classes(tmp_path: Path) -> None:
 def test_the_contact_sheet_shows_the_first_the_best_and_the_worst(tmp_path: Path) -> None:
     job, scores = tmp_path / "Extract/job012", [0.3, 0.9, 0.1, 0.5, 0.7]
     particles(tmp_path, job / "particles.star", 5, rlnAutopickFigureOfMerit=scores)
-    sheet_of, contact = report("Extract", job, tmp_path)
+    sheet_of, contact = draw_extracted(job, tmp_path)
     assert sheet_of.name == "particles.png" and contact.name == "contact.png"
     drawn, height = load(contact).mean(-1), 20 + 64 + 2 * 3 + 15
     assert drawn.shape == (3 * height, 10 * 70)
@@ -207,7 +208,7 @@ def test_the_contact_sheet_shows_the_first_the_best_and_the_worst(tmp_path: Path
 
 def test_selected_particles_are_a_sheet(tmp_path: Path) -> None:
     particles(tmp_path, tmp_path / "Select/job014/particles.star", 3)
-    (path,) = report("Select", tmp_path / "Select/job014", tmp_path)
+    (path,) = draw_selected(tmp_path / "Select/job014", tmp_path)
     assert path.name == "particles.png"
 
 
@@ -215,23 +216,15 @@ def test_particles_without_images_have_no_sheet(tmp_path: Path) -> None:
     table = tmp_path / "Select/job014/particles.star"
     rows = particles(tmp_path, table, 3, rlnAutopickFigureOfMerit=[0.1, 0.2, 0.3])
     write_star(table, {"": rows.drop(columns="rlnImageName")})
-    assert report("Select", table.parent, tmp_path) == []
+    assert draw_selected(table.parent, tmp_path) == []
 
 
-@pytest.mark.parametrize("job", ["Select", "Class2D", "Import"])
-def test_jobs_without_pictures_have_none(tmp_path: Path, job: str) -> None:
-    assert report(job, tmp_path, tmp_path) == []
+@pytest.mark.parametrize("draw", [draw_selected, draw_classes])
+def test_jobs_without_pictures_have_none(tmp_path: Path, draw: Callable[[Path, Path], list[Path]]) -> None:
+    assert draw(tmp_path, tmp_path) == []
 
 
 def test_a_report_needs_no_torch_and_the_package_nothing_heavy() -> None:
     code = "import sys, cryoflow.view; assert not {'numpy', 'PIL', 'torch'} & set(sys.modules)"
     code += "; import cryoflow.view.draw; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_report_stays_a_function_after_its_first_call() -> None:
-    """A module named like it would take its place in the package as soon as it is imported."""
-    from cryoflow import view
-
-    report("Unknown", Path(), Path())
-    assert callable(view.report)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from cryoflow.files.mrc import read_header, split_image_name
+from cryoflow.files.tables import read_particles
 from cryoflow.spec import Class2D
 
 CACHE_BYTES = 1 << 29
@@ -48,6 +51,15 @@ def class2d_size(spec: Class2D, particles: int, box: int, threads: int) -> Size:
         threads,
         spec.compute.precision == "double",
     )
+
+
+def expected_bytes(spec: Class2D, project: Path) -> float:
+    """Return the expected memory of a job whose particles are there to be counted and measured."""
+    earlier = str(spec.io.continue_from_here).replace("_optimiser.star", "_data.star")
+    rows = read_particles(project / (spec.io.input_images_star_file or earlier)).rows
+    box = read_header(project / split_image_name(str(rows["rlnImageName"].iloc[0]))[1]).nx
+    threads = spec.compute.threads or os.cpu_count() or 1
+    return expected_need(class2d_size(spec, len(rows), box, threads)).total
 
 
 class Need(NamedTuple):

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 from cryoflow.errors import CryoflowError
 from cryoflow.files.job_paths import below_job
+from cryoflow.jobs.registry import JOB_TYPES
 from cryoflow.project.compare import TOLERANCE, Comparison, compare_files
 from cryoflow.project.names import name_of
 from cryoflow.project.record import read_record
 from cryoflow.project.verify import Changed, changed_files
-from cryoflow.spec import JobSpec, parse_spec
+from cryoflow.spec import SPEC_CLASSES, JobSpec, parse_spec
+from cryoflow.spec.overrides import apply_override
 
 
 class Rerun(NamedTuple):
@@ -87,10 +89,10 @@ def rerun_job(project: Path, directory: Path, command: str, tolerance: float = T
 
 
 def _spec_again(record: dict[str, Any], source: str) -> JobSpec:
-    """Return the spec for another directory: the old one's number, alias and FOM maps stay with it."""
+    """Return the spec for a new directory: number, alias and intermediate files stay with the old one."""
     spec = dict(record["spec"]) | {"number": None, "alias": None}
-    if (spec.get("autopicking") or {}).get("read_fom_maps"):
-        spec["autopicking"] = {**spec["autopicking"], "read_fom_maps": False}
+    for override in JOB_TYPES[spec["job"]].rerun_overrides:
+        spec, _ = apply_override(SPEC_CLASSES[spec["job"]], spec, override)
     return parse_spec(spec, source)
 
 

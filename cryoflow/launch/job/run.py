@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryoflow.errors import CryoflowError, ErrorCollector
-from cryoflow.jobs import runner
+from cryoflow.jobs.registry import JOB_TYPES, runner
 from cryoflow.launch.inputs import input_files, with_files
 from cryoflow.launch.job.device import resolve_device, torch_threads
 from cryoflow.launch.job.record import Record, first_record, full_record
@@ -137,7 +137,7 @@ class _Job:
 
     def __init__(self, spec: JobSpec, request: Request, context: JobContext, report: JobReporter) -> None:
         self.spec, self.request, self.context, self.report = spec, request, context, report
-        self.name = context.relative(context.directory)
+        self.name, self.process = context.relative(context.directory), JOB_TYPES[spec.job].process
         self.result = JobResult((), (), {})
         self.threads = 0
         self.started = datetime.now().astimezone()
@@ -173,7 +173,7 @@ class _Job:
         if self.context.continuing:
             write_record(directory, self._first_record(inputs))
         add_note(directory, self.request.command, self.started)
-        write_run_job(directory, self.spec.job, relion_job_options(self.spec), self.context.continuing)
+        write_run_job(directory, self.process.number, relion_job_options(self.spec), self.context.continuing)
         self._register("Running", inputs)
 
     def _compute(self) -> None:
@@ -184,13 +184,13 @@ class _Job:
 
     def _draw(self) -> None:
         """Draw the report; one that fails never fails a job."""
-        from cryoflow.view import report
+        from cryoflow.jobs.registry import draw_pictures
 
         if not self.request.pictures:
             return
         start = time.monotonic()
         try:
-            report(self.spec.job, self.context.directory, self.context.project)
+            draw_pictures(self.spec.job, self.context.directory, self.context.project)
         except Exception as error:
             self.report.trace(traceback.format_exc())
             self.report.warn(f"no report: {type(error).__name__}: {' '.join(str(error).split())}")
@@ -240,7 +240,7 @@ class _Job:
     def _register(self, state: str, inputs: tuple[str, ...]) -> None:
         nodes = tuple(guess_node(name) for name in inputs)
         outputs = tuple(Node(*node) for node in self.result.nodes)
-        entry = JobEntry(self.spec.job, self.name, alias_of(self.context.directory), state, nodes, outputs)
+        entry = JobEntry(self.process, self.name, alias_of(self.context.directory), state, nodes, outputs)
         try:
             register_job(self.context.project, entry)
         except CryoflowError as error:

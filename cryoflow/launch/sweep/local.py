@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeAlias
 
+from cryoflow.jobs.registry import JOB_TYPES
 from cryoflow.launch.job.run import KEPT, Outcome, Request, forget
 from cryoflow.launch.job.signals import end_at_once
 from cryoflow.launch.sweep.table import Row, results
@@ -57,7 +58,8 @@ def _processes(specs: Sequence[JobSpec]) -> int:
     from cryoflow.launch.job.device import resolve_device
 
     wanted = specs[0].compute
-    if specs[0].job != "AutoPick" or len(specs) < MANY or wanted.threads or sys.platform != "linux":
+    forks = JOB_TYPES[specs[0].job].sweep.forks
+    if not forks or len(specs) < MANY or wanted.threads or sys.platform != "linux":
         return 1
     return len(os.sched_getaffinity(0)) if resolve_device(wanted.device) == "cpu" else 1
 

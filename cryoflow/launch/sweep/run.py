@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from cryoflow.jobs.registry import JOB_TYPES
 from cryoflow.launch.job.run import Outcome, Request
 from cryoflow.launch.sweep.folder import Sweep, open_sweep, read_sweep, write_sweep
 from cryoflow.launch.sweep.hydra import Ended, launch_points
@@ -54,7 +55,7 @@ def _run(plan: Plan, sweep: Sweep, options: RunOptions) -> list[Ended]:
     """Run here, or as Hydra's launchers and sweepers do."""
     here = options.launcher == "local" and not plan.hydra
     concurrent = options.launcher != "local" or any(word.startswith("hydra/launcher=") for word in plan.hydra)
-    pictures = plan.spec.job != "AutoPick"  # the sweep has a picture of picks itself
+    pictures = JOB_TYPES[plan.spec.job].sweep.pictures
     request = Request(str(options.project), options.command, "", concurrent, pictures, sweep.name)
     if here:
         found = run_points(plan.specs, request, sweep.known)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from cryoflow.jobs.registry import JOB_TYPES, load
 from cryoflow.launch.job.run import Outcome
 from cryoflow.project.record import read_record
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cryoflow.jobs.autopick.output import Written
-    from cryoflow.simulate.score import Truth
-
 #: Results of one point by column.
 Row: TypeAlias = dict[str, Any]
 
 _STATES = ("done", "failed", "partial")
-_QUANTILES = {"fom_10": 0.1, "fom_50": 0.5, "fom_90": 0.9}
 
 
 class SweepTable(NamedTuple):
@@ -82,72 +78,10 @@ def results(project: Path, outcome: Outcome, kept: dict[str, Any] | None = None)
     record = read_record(project / outcome.directory)
     counts = {name: value for name, value in record["counts"].items() if name != "kept"}
     row |= counts | {"seconds": record["timings"]["seconds"].get("job")}
-    if record["spec"]["job"] == "AutoPick":
-        row |= _picking(project, outcome.directory, max(1, counts.get("micrographs", 1)), kept or {})
+    columns = JOB_TYPES[record["spec"]["job"]].sweep.columns
+    if columns:
+        row |= load(columns)(project, outcome.directory, counts, kept or {})
     return row
-
-
-def _picking(project: Path, job: str, micrographs: int, kept: dict[str, Any]) -> Row:
-    import numpy as np
-
-    from cryoflow.files.star import read_star, table_block
-    from cryoflow.simulate.score import PARTICLE, kinds_of
-
-    path = project / job / "autopick.star"
-    files = table_block(path, read_star(path), "coordinate_files")
-    scores, found, true, picks = [], 0, 0, 0
-    for name, file in zip(files["rlnMicrographName"], files["rlnMicrographCoordinates"], strict=True):
-        written = _picks(project, str(file), kept)
-        picks += len(written.fom)
-        scores.append(written.fom)
-        truth = _truth(project, str(name))
-        if truth is not None:
-            found += int((kinds_of(written.xy, truth) == PARTICLE).sum())
-            true += int((truth.kinds == PARTICLE).sum())
-    every = np.concatenate(scores)
-    row: Row = {"particles_per_micrograph": round(picks / micrographs, 2)}
-    fom = {name: float(np.quantile(every, q)) if len(every) else np.nan for name, q in _QUANTILES.items()}
-    row |= {name: round(value, 4) for name, value in fom.items()}
-    if true:
-        precision, recall = found / picks if picks else 0.0, found / true
-        both = precision + recall
-        row |= {"precision": round(precision, 4), "recall": round(recall, 4)}
-        row["f1"] = round(2 * precision * recall / both, 4) if both else 0.0
-    return row
-
-
-def _picks(project: Path, file: str, kept: dict[str, Any]) -> Written:
-    """Positions in pixels and figures of merit in a file of coordinates; nan where it has none."""
-    import numpy as np
-
-    from cryoflow.files.coordinates import read_coordinates
-    from cryoflow.jobs.autopick.map_cache import take_picks
-    from cryoflow.jobs.autopick.output import Written
-    from cryoflow.simulate.score import positions
-
-    left = take_picks(kept, file)
-    if left is not None:
-        return left
-    table = read_coordinates(project / file)
-    column = table.get("rlnAutopickFigureOfMerit")
-    return Written(
-        positions(table), np.full(len(table), np.nan) if column is None else column.to_numpy(float)
-    )
-
-
-def _truth(project: Path, micrograph: str) -> Truth | None:
-    files = (project / "truth" / "params.json", project / "truth" / f"{Path(micrograph).stem}.star")
-    if not all(path.exists() for path in files):
-        return None
-    return _truth_of(project, micrograph, files[1].stat().st_mtime_ns)
-
-
-@lru_cache(1024)
-def _truth_of(project: Path, micrograph: str, _written: int) -> Truth:
-    """Read the truth about a micrograph, once for all points."""
-    from cryoflow.simulate.score import read_truth
-
-    return read_truth(project, micrograph)
 
 
 def write_table(directory: Path, table: SweepTable) -> None:

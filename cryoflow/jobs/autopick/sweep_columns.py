@@ -1,0 +1,87 @@
+"""How many picks a point of a sweep has found, how good they are, and how right where the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cryoflow.files.coordinates import read_coordinates
+from cryoflow.files.star import read_star, table_block
+from cryoflow.jobs.autopick.map_cache import take_picks
+from cryoflow.jobs.autopick.output import Written
+from cryoflow.simulate.score import PARTICLE, Truth, kinds_of, positions, read_truth
+
+_QUANTILES = {"fom_10": 0.1, "fom_50": 0.5, "fom_90": 0.9}
+
+
+def sweep_columns(project: Path, job: str, counts: Mapping[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+    """Return what the table of a sweep says of a picking job, by column.
+
+    Parameters
+    ----------
+    project : Path
+        Project root; a simulated one has the true positions.
+    job : str
+        Project-relative job directory.
+    counts : mapping
+        The job's counts.
+    kept : dict
+        See `cryoflow.project.context.JobContext`; picks found there are not read from disk.
+
+    Returns
+    -------
+    dict
+        Particles per micrograph, quantiles of the figures of merit (nan without picks), and, where the truth
+        is known, precision, recall and their harmonic mean.
+    """
+    path = project / job / "autopick.star"
+    files = table_block(path, read_star(path), "coordinate_files")
+    scores, found, true, picks = [], 0, 0, 0
+    for name, file in zip(files["rlnMicrographName"], files["rlnMicrographCoordinates"], strict=True):
+        written = _picks(project, str(file), kept)
+        picks += len(written.fom)
+        scores.append(written.fom)
+        truth = _truth(project, str(name))
+        if truth is not None:
+            found += int((kinds_of(written.xy, truth) == PARTICLE).sum())
+            true += int((truth.kinds == PARTICLE).sum())
+    every = np.concatenate(scores)
+    micrographs = max(1, counts.get("micrographs", 1))
+    row: dict[str, Any] = {"particles_per_micrograph": round(picks / micrographs, 2)}
+    fom = {name: float(np.quantile(every, q)) if len(every) else np.nan for name, q in _QUANTILES.items()}
+    row |= {name: round(value, 4) for name, value in fom.items()}
+    if true:
+        precision, recall = found / picks if picks else 0.0, found / true
+        both = precision + recall
+        row |= {"precision": round(precision, 4), "recall": round(recall, 4)}
+        row["f1"] = round(2 * precision * recall / both, 4) if both else 0.0
+    return row
+
+
+def _picks(project: Path, file: str, kept: dict[str, Any]) -> Written:
+    """Positions in pixels and figures of merit in a file of coordinates; nan where it has none."""
+    left = take_picks(kept, file)
+    if left is not None:
+        return left
+    table = read_coordinates(project / file)
+    column = table.get("rlnAutopickFigureOfMerit")
+    return Written(
+        positions(table), np.full(len(table), np.nan) if column is None else column.to_numpy(float)
+    )
+
+
+def _truth(project: Path, micrograph: str) -> Truth | None:
+    files = (project / "truth" / "params.json", project / "truth" / f"{Path(micrograph).stem}.star")
+    if not all(path.exists() for path in files):
+        return None
+    return _truth_of(project, micrograph, files[1].stat().st_mtime_ns)
+
+
+@lru_cache(1024)
+def _truth_of(project: Path, micrograph: str, _written: int) -> Truth:
+    """Read the truth about a micrograph, once for all points."""
+    return read_truth(project, micrograph)

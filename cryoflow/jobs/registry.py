@@ -1,0 +1,156 @@
+"""What cryoflow knows of each job type besides its fields: one `JobType` record a job.
+
+Code is named by reference, ``module:function``, and imported when it is needed: torch takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from cryoflow.project.context import JobContext, JobResult
+from cryoflow.project.pipeline_nodes import ProcessType
+from cryoflow.spec import AutoPick, Class2D, Extract, JobSpec, Select, Sort
+
+#: ``(spec, context) -> result``: runs the job.
+Run = Callable[[Any, JobContext], JobResult]
+#: ``(directory, project) -> PNG files``: draws the pictures of a finished job.
+Draw = Callable[[Path, Path], list[Path]]
+#: ``(spec, project) -> bytes``: expected memory beside the program itself; needs the job's inputs.
+ExpectedBytes = Callable[[Any, Path], float]
+#: ``(project, job directory, counts, kept) -> columns``: what one point of a sweep found.
+Columns = Callable[[Path, str, Mapping[str, Any], dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class SweepTraits:
+    """How the points of a sweep of a job type differ from single jobs.
+
+    Attributes
+    ----------
+    overrides : tuple of str
+        ``field=value`` for every point, unless the sweep varies the field.
+    pictures : bool
+        Whether each point draws the job's pictures; not where one picture of the sweep replaces them.
+    forks : bool
+        Whether the points after the first are short enough to run concurrently in forked processes.
+    columns : str
+        Reference to a `Columns` function; empty where the counts are all there is.
+    """
+
+    overrides: tuple[str, ...] = ()
+    pictures: bool = True
+    forks: bool = False
+    columns: str = ""
+
+
+@dataclass(frozen=True)
+class JobType:
+    """A job type.
+
+    Attributes
+    ----------
+    spec : type of JobSpec
+        Its fields; they declare the files that the job takes.
+    process : ProcessType
+        What RELION calls it.
+    run : str
+        Reference to a `Run` function.
+    pictures : str
+        Reference to a `Draw` function; empty for a job without pictures.
+    memory : str
+        Reference to an `ExpectedBytes` function; empty where memory does not matter.
+    rerun_overrides : tuple of str
+        ``field=value`` for a rerun in a new directory, where nothing of an earlier run can be read.
+    sweep : SweepTraits
+        Its sweeps.
+    """
+
+    spec: type[JobSpec]
+    process: ProcessType
+    run: str
+    pictures: str = ""
+    memory: str = ""
+    rerun_overrides: tuple[str, ...] = ()
+    sweep: SweepTraits = SweepTraits()
+
+
+JOB_TYPES: dict[str, JobType] = {
+    job.spec.__name__: job
+    for job in (
+        JobType(
+            spec=AutoPick,
+            process=ProcessType(4, "relion.autopick"),
+            run="cryoflow.jobs.autopick.run:run",
+            pictures="cryoflow.view.draw:draw_picks",
+            memory="cryoflow.jobs.autopick.memory:expected_bytes",
+            rerun_overrides=("autopicking.read_fom_maps=no",),
+            sweep=SweepTraits(
+                # the points share their maps in memory
+                overrides=("autopicking.write_fom_maps=no", "autopicking.read_fom_maps=no"),
+                pictures=False,
+                forks=True,
+                columns="cryoflow.jobs.autopick.sweep_columns:sweep_columns",
+            ),
+        ),
+        JobType(
+            spec=Extract,
+            process=ProcessType(5, "relion.extract"),
+            run="cryoflow.jobs.extract.run:run",
+            pictures="cryoflow.view.draw:draw_extracted",
+            memory="cryoflow.jobs.extract.memory:expected_bytes",
+        ),
+        JobType(
+            spec=Sort,
+            process=ProcessType(6, "relion.external"),  # RELION 4 and later have no sorting
+            run="cryoflow.jobs.sort.run:run",
+            pictures="cryoflow.view.draw:draw_sorted",
+        ),
+        JobType(
+            spec=Select,
+            process=ProcessType(7, "relion.select"),
+            run="cryoflow.jobs.select.run:run",
+            pictures="cryoflow.view.draw:draw_selected",
+        ),
+        JobType(
+            spec=Class2D,
+            process=ProcessType(8, "relion.class2d"),
+            run="cryoflow.jobs.class2d.run:run",
+            pictures="cryoflow.view.draw:draw_classes",
+            memory="cryoflow.jobs.class2d.memory:expected_bytes",
+        ),
+    )
+}
+"""By the name of the spec class, in the order of the tutorial's steps."""
+
+
+def load(reference: str) -> Callable[..., Any]:
+    """Import the function that ``module:function`` names."""
+    module, _, name = reference.partition(":")
+    return cast(Callable[..., Any], getattr(import_module(module), name))
+
+
+def draw_pictures(job: str, directory: Path, project: Path) -> list[Path]:
+    """Draw the pictures of a finished job into its directory.
+
+    Returns
+    -------
+    list of Path
+        The PNG files written.
+
+    Raises
+    ------
+    CryoflowError
+        When a table or an image cannot be read.
+    """
+    pictures = JOB_TYPES[job].pictures
+    drawn: list[Path] = load(pictures)(directory, project) if pictures else []
+    return drawn
+
+
+def runner(job: str) -> Run:
+    """Return the function that runs jobs of type ``job``."""
+    return load(JOB_TYPES[job].run)
