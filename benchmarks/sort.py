@@ -26,9 +26,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cryoflow.compute.image.masks import disc
 from cryoflow.compute.image.rotate import padded_transform
 from cryoflow.compute.parallel import keep_freed_memory
-from cryoflow.compute.sort.features import disc, features
+from cryoflow.compute.sort.features import features
 from cryoflow.compute.sort.residual import MatchedReferences, residuals
 from cryoflow.files.mrc import read_images, write_mrc
 from cryoflow.files.star import read_star, write_star

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane
-from cryoflow.compute.image.fourier import resize
+from cryoflow.compute.image.resize import resize
 from cryoflow.simulate.options import SimulateOptions
 
 Array = npt.NDArray[np.float64]

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
-from cryoflow.compute.extract.normalize import background, background_mask, remove_dust
+from cryoflow.compute.extract.normalize import background, remove_dust
+from cryoflow.compute.image.masks import outside_disc
 from cryoflow.files.mrc import read_header, read_stack
 from cryoflow.files.tables import read_particles
 from cryoflow.jobs.extract.run import run
@@ -94,7 +95,7 @@ def dust_apart(ours: Floats, theirs: Floats, raw: Floats) -> None:
     """The same pixels are noise; the others differ by the plane and scale that noise changes."""
     y, x = np.mgrid[: ours.shape[1], : ours.shape[2]]
     basis = np.stack([y.ravel(), x.ravel(), np.ones(y.size)], 1)
-    where = background(background_mask(64, 25), torch.float32)
+    where = background(outside_disc(64, 25), torch.float32)
     dust = remove_dust(torch.from_numpy(raw), where, 3.5, 3.5, [0] * len(raw)).replaced.numpy()
     assert dust.any() and dust.mean() < 0.01
     noise = []

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cryoflow.compute.image.masks import positions
+
 FLAT = 1e-10
 """Background standard deviations below this are not divided by, nor those that rounding alone would make."""
 
@@ -47,12 +49,6 @@ def background_radius(diameter: float, size: int, rescaled: int) -> int:
     return int(diameter / 2 * rescaled / size)
 
 
-def background_mask(size: int, radius: int, device: torch.device | str = "cpu") -> Tensor:
-    """Pixels with ``y^2 + x^2 > radius^2`` around the centre ``size // 2``, bool ``(size, size)``."""
-    offset = torch.arange(size, device=device) - size // 2
-    return offset[:, None] ** 2 + offset[None, :] ** 2 > radius * radius
-
-
 def background(mask: Tensor, dtype: torch.dtype) -> Background:
     """What normalising images on the pixels under ``mask`` needs.
 
@@ -64,8 +60,7 @@ def background(mask: Tensor, dtype: torch.dtype) -> Background:
         Number type of the images.
     """
     height, width = mask.shape
-    y = torch.arange(height, device=mask.device, dtype=torch.float64) - height // 2
-    x = torch.arange(width, device=mask.device, dtype=torch.float64) - width // 2
+    y, x = (positions(size, mask.device, torch.float64) for size in (height, width))
     plane = torch.stack((*torch.meshgrid(y, x, indexing="ij"), torch.ones_like(mask, dtype=y.dtype)))
     plane = plane.flatten(1)
     inside = plane * mask.flatten()

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from cryoflow.compute.extract.normalize import (
     background,
-    background_mask,
     background_radius,
     normalize,
     remove_dust,
 )
 from cryoflow.compute.extract.windows import Corners, cut
-from cryoflow.compute.image.fourier import crop_transform, frequencies
+from cryoflow.compute.image.masks import outside_disc
+from cryoflow.compute.image.resize import rescale
 
 AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 25}
 """Pixels of windows worked on at a time: on a processor, what its caches hold."""
@@ -43,36 +43,6 @@ class ExtractSettings(NamedTuple):
     def radius(self) -> int:
         """Radius of the particle's circle in pixels of the result."""
         return background_radius(self.background_diameter, self.size, self.rescaled)
-
-
-def rescale(images: Tensor, size: int) -> Tensor:
-    """Fourier-resize square images of even box to another even box, as RELION does, keeping grey values.
-
-    Shrinking keeps the square of low frequencies, with the row and column at the new Nyquist frequency as
-    they are; enlarging keeps the frequencies inside the circle of the old Nyquist radius.
-    """
-    box = images.shape[-1]
-    if size == box:
-        return images
-    return _shrink(images, size) if size < box else _enlarge(images, size)
-
-
-def _shrink(images: Tensor, size: int) -> Tensor:
-    """Transform rows, drop their high frequencies, and only then transform the columns that are left."""
-    half = size // 2
-    rows = torch.fft.rfft(images, norm="forward")[..., : half + 1]
-    columns = torch.fft.fft(rows, dim=-2, norm="forward")
-    small = torch.cat((columns[..., : half + 1, :], columns[..., images.shape[-1] - half + 1 :, :]), -2)
-    resized: Tensor = torch.fft.irfft2(small, s=(size, size), norm="forward")
-    return resized
-
-
-def _enlarge(images: Tensor, size: int) -> Tensor:
-    box = images.shape[-1]
-    grid = frequencies(box, box, images.device, torch.float64)
-    transform = torch.fft.rfft2(images, norm="forward").masked_fill(grid.radius > 0.5 + 1e-9, 0)
-    resized: Tensor = torch.fft.irfft2(crop_transform(transform, box, size, size), norm="forward")
-    return resized
 
 
 def extract(
@@ -133,7 +103,7 @@ def _finisher(
     sign = -1 if settings.invert else 1
     if not settings.normalize:
         return lambda images, _: images.mul_(sign)
-    where = background(background_mask(settings.rescaled, settings.radius, device), dtype)
+    where = background(outside_disc(settings.rescaled, settings.radius, device), dtype)
     dusty = settings.white is not None or settings.black is not None
 
     def finish(images: Tensor, seeds: Sequence[int]) -> Tensor:

@@ -47,61 +47,6 @@ def _largest_factor_left(number: int) -> int:
     return number
 
 
-def crop_transform(transform: Tensor, width: int, new_height: int, new_width: int) -> Tensor:
-    """Cut or zero-pad a half-plane to that of another image size, values unchanged.
-
-    Parameters
-    ----------
-    transform : Tensor
-        ``(..., h, width // 2 + 1)``, origin at pixel 0.
-    width : int
-        Width of the image behind ``transform`` (the half-plane does not tell odd from even).
-    new_height, new_width : int
-        Size of the new image.
-
-    Returns
-    -------
-    Tensor
-        ``(..., new_height, new_width // 2 + 1)``. Rows run from ``-((n - 1) // 2)`` to ``n // 2``:
-        an even height that shrinks keeps the row +n/2 at its Nyquist row, as RELION does.
-    """
-    height = transform.shape[-2]
-    rows, columns = min(height, new_height), min(width, new_width) // 2 + 1
-    top, bottom = rows // 2 + 1, (rows - 1) // 2
-    out = transform.new_zeros(*transform.shape[:-2], new_height, new_width // 2 + 1)
-    out[..., :top, :columns] = transform[..., :top, :columns]
-    if bottom:
-        out[..., -bottom:, :columns] = transform[..., -bottom:, :columns]
-    return out
-
-
-def resize(images: Tensor, new_height: int, new_width: int) -> Tensor:
-    """Fourier-resize images, keeping grey values and the position of the centre ``n // 2``.
-
-    Parameters
-    ----------
-    images : Tensor
-        ``(..., h, w)``.
-    new_height, new_width : int
-        Size in pixels of the result; odd and even both keep the centre on ``n // 2``.
-
-    Returns
-    -------
-    Tensor
-        ``(..., new_height, new_width)``.
-    """
-    height, width = images.shape[-2:]
-    transform = torch.fft.rfft2(images)
-    small = crop_transform(transform, width, new_height, new_width)
-    dy = new_height // 2 - (height // 2) * new_height / height
-    dx = new_width // 2 - (width // 2) * new_width / width
-    if dy or dx:  # only odd sizes move the centre off n // 2
-        small = small * shift_phases(new_height, new_width, dy, dx, small)
-    scale = (new_height * new_width) / (height * width)
-    resized: Tensor = torch.fft.irfft2(small * scale, s=(new_height, new_width))
-    return resized
-
-
 def shift_phases(height: int, width: int, dy: Tensor | float, dx: Tensor | float, like: Tensor) -> Tensor:
     """Factors that move an image by ``(dy, dx)`` pixels: content at p goes to p + d.
 

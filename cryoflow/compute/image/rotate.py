@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cryoflow.compute.image.masks import distance_map
+
 PADDING = 2
 
 
@@ -43,11 +45,9 @@ def padded_transform(images: Tensor, max_shell: int | None = None) -> PaddedTran
     """
     box = images.shape[-1]
     max_shell = box // 2 if max_shell is None else max_shell
-    offset = torch.arange(box, device=images.device, dtype=images.dtype) - box // 2
-    radius = torch.hypot(offset[:, None], offset[None, :])
-    corrected = images / torch.sinc(radius / (PADDING * box)) ** 2
+    gridding = torch.sinc(distance_map(box, images.device, images.dtype) / (PADDING * box)) ** 2
     padded = images.new_zeros(*images.shape[:-2], PADDING * box, PADDING * box)
-    padded[..., :box, :box] = corrected
+    padded[..., :box, :box] = images / gridding
     padded = torch.roll(padded, (-(box // 2), -(box // 2)), dims=(-2, -1))
     values = torch.fft.fft2(padded)
     k = torch.fft.fftfreq(PADDING * box, 1 / (PADDING * box), device=images.device)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.image.fourier import resize
+from cryoflow.compute.image.masks import disc
+from cryoflow.compute.image.resize import at_pixel_size, resize_square
 from cryoflow.errors import CryoflowError
 
 RADIUS_MARGIN = 2
@@ -31,13 +32,7 @@ class References(NamedTuple):
     @property
     def disc(self) -> Tensor:
         """True inside the mask, ``(n, n)``."""
-        return disc(self.box, self.radius, self.images.device)
-
-
-def disc(box: int, radius: int, device: torch.device | str = "cpu") -> Tensor:
-    """True where ``y^2 + x^2 < radius^2`` from the centre ``n // 2``, ``(n, n)``."""
-    offset = torch.arange(box, device=device) - box // 2
-    return offset[:, None] ** 2 + offset[None, :] ** 2 < radius**2
+        return disc(self.box, self.radius**2, self.images.device)
 
 
 def mask_width(image: Tensor, tolerance: float = 1e-6) -> int:
@@ -86,7 +81,7 @@ def prepare_references(
             raise CryoflowError(f"reference {number} is empty: every pixel is {float(image[0, 0]):g}")
     if diameter_a is None:
         diameter_a = sum(mask_width(image) for image in images) / len(images) * reference_pixel_a
-    resized = _at_pixel_size(images, reference_pixel_a, pixel_size_a)
+    resized = at_pixel_size(images, reference_pixel_a, pixel_size_a, resize_square)
     box = resized.shape[-1]
     if diameter_a > box * pixel_size_a:
         raise CryoflowError(
@@ -98,31 +93,5 @@ def prepare_references(
         raise CryoflowError(
             f"a mask diameter of {diameter_a:g} A leaves nothing to compare; give a larger one"
         )
-    masked = resized * disc(box, radius, images.device) * (-1 if inverted else 1)
+    masked = resized * disc(box, radius**2, images.device) * (-1 if inverted else 1)
     return References(masked, radius, diameter_a)
-
-
-def _at_pixel_size(images: Tensor, old_a: float, new_a: float) -> Tensor:
-    """Fourier-resize; when enlarged, undo the smaller sd of averages of rescaled particles."""
-    if abs(old_a - new_a) <= 1e-3:
-        return images
-    old = images.shape[-1]
-    new = resized_box(old, old_a, new_a)
-    return resize(images, new, new) * min(1.0, old / new)
-
-
-def resized_box(old: int, old_a: float, new_a: float) -> int:
-    """Side of references of ``old`` pixels at another pixel size: ``2 round(old / 2 * old_a / new_a)``.
-
-    Raises
-    ------
-    CryoflowError
-        When nothing would be left of them.
-    """
-    new = 2 * math.floor(old // 2 * (old_a / new_a) + 0.5)
-    if new < 2:
-        raise CryoflowError(
-            f"references of {old} pixels of {old_a:g} A are less than 2 pixels of {new_a:g} A; "
-            "is one of the pixel sizes wrong?"
-        )
-    return new

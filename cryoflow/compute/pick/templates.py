@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cryoflow.compute.image.masks import disc
 from cryoflow.compute.image.partial_dft import centred_transform, inverse_at
 from cryoflow.compute.parallel import single_threads
 from cryoflow.compute.pick.band import Band
-from cryoflow.compute.pick.references import disc
 
 LARGEST_GRID = 2048
 """Points a side of the grid of frequencies, beyond which it is made coarser."""
@@ -152,4 +152,4 @@ def disc_pixels(upright: Tensor, band: Band, area: float, radius: int, shift: in
     reach = radius - 1
     offset = torch.arange(-reach, reach + 1, dtype=torch.float64, device=upright.device) - shift
     images = inverse_at(upright, band.y, band.x, offset, offset) / area
-    return images[:, disc(2 * reach + 1, radius, upright.device)].double()
+    return images[:, disc(2 * reach + 1, radius**2, upright.device)].double()

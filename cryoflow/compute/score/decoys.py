@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from cryoflow.compute.image.masks import positions, squared_radius
 from cryoflow.compute.image.shells import rounded_radius, shell_sums
 
 Null = Literal["noise", "shape"]
@@ -92,8 +93,7 @@ def _of_power(image: Tensor, like: Tensor) -> Tensor:
 def _disc(references: Tensor) -> Tensor:
     """The smallest disc outside which all references are 0, ``(n, n)``."""
     n = references.shape[-1]
-    offset = torch.arange(n, device=references.device) - n // 2
-    squared = offset[:, None] ** 2 + offset[None, :] ** 2
+    squared = squared_radius(n, references.device)
     reach = squared[(references != 0).any(0)].amax().clamp_max((n // 2 - 1) ** 2)
     return squared <= reach
 
@@ -109,7 +109,7 @@ def to_polar(image: Tensor) -> Tensor:
 
 def from_polar(polar: Tensor, n: int) -> Tensor:
     """The way back: ``(n, n)``, 0 beyond ``n // 2 - 1`` pixels from the centre."""
-    offset = torch.arange(n, dtype=polar.dtype, device=polar.device) - n // 2
+    offset = positions(n, polar.device, polar.dtype)
     y, x = offset[:, None].expand(n, n), offset[None, :].expand(n, n)
     radius = torch.hypot(y, x)
     angle = torch.remainder(torch.atan2(y, x), 2 * torch.pi) * (ANGLES * n) / (2 * torch.pi)

@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from cryoflow.compute.image.fourier import highpass_mask, lowpass_mask
+from cryoflow.compute.image.masks import distance_map
 from cryoflow.compute.score.picks import best_near
 from cryoflow.compute.score.prepared import Prepared
-from cryoflow.compute.score.scene import Scene, distance_map
+from cryoflow.compute.score.scene import Scene
 from cryoflow.compute.score.search import Match
 from cryoflow.compute.score.spectrum import blurred, radius_map
 
@@ -120,13 +121,13 @@ def _fine(view: View, y_a: Tensor, x_a: Tensor) -> dict[str, Tensor]:
 
 def _shape(scene: Scene, iy: Tensor, ix: Tensor) -> dict[str, Tensor]:
     size = 2 * int(0.5 * scene.diameter_a / scene.pixel_a) + 4
-    radius = distance_map(size, scene.image) * scene.pixel_a / scene.diameter_a
+    distance = distance_map(size, scene.image.device, scene.image.dtype) * scene.pixel_a / scene.diameter_a
     level = scene.total[iy, ix] / scene.window.sum()
     boxes = _boxes(scene.image, iy, ix, size) - level[:, None, None]
-    disc = boxes[:, radius < 0.5]
+    disc = boxes[:, distance < 0.5]
     centred = disc - disc.mean(1, keepdim=True)
     sd = _sd(centred).clamp_min(1e-6)
-    rings = [boxes[:, (radius >= RING * i) & (radius < RING * (i + 1))] for i in (0, 1)]
+    rings = [boxes[:, (distance >= RING * i) & (distance < RING * (i + 1))] for i in (0, 1)]
     moments = {"skewness": (centred**3).mean(1) / sd**3, "kurtosis": (centred**4).mean(1) / sd**4}
     extremes = {"maximum": disc.amax(1), "minimum": disc.amin(1)}
     means = {f"ring_mean_{i}": ring.mean(1) for i, ring in enumerate(rings)}

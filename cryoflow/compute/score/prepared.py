@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cryoflow.compute.image.fourier import resize
+from cryoflow.compute.image.resize import resize
 from cryoflow.compute.score.spectrum import blurred, even
 from cryoflow.errors import CryoflowError
 

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane
-from cryoflow.compute.image.fourier import crop_transform, lowpass_mask
+from cryoflow.compute.image.fourier import lowpass_mask
+from cryoflow.compute.image.masks import soft_disc
+from cryoflow.compute.image.resize import crop_transform
 from cryoflow.compute.score.correlator import Correlator, correlator
 from cryoflow.compute.score.prepared import FINEST, Prepared
 from cryoflow.compute.score.spectrum import even, quiet_spectrum, radius_map
@@ -79,7 +81,7 @@ def whitened(
     white = torch.fft.irfft2(transform * band / spectrum.at(radius * pixel_a).sqrt(), s=(h, w))
     noise = ((_twice(band) * band**2).sum() / image.numel()).sqrt()
     size = even(_template_a(diameter_a) / work_a) + 2
-    window = _window(WINDOW_DIAMETERS * diameter_a / 2 / work_a, size, image)
+    window = soft_disc(size, WINDOW_DIAMETERS * diameter_a / 2 / work_a, SOFT_PIXELS, image)
     filter_ = _band(radius_map(size, size, work_a, image), diameter_a / level.finest)
     if ctf is not None:
         filter_ = filter_ * ctf_half_plane(ctf, size, size, work_a, first_peak=first_peak).to(image.dtype)
@@ -108,13 +110,3 @@ def _twice(half_plane: Tensor) -> Tensor:
     weight = torch.full_like(half_plane, 2)
     weight[:, 0] = weight[:, -1] = 1
     return weight
-
-
-def _window(radius: float, size: int, like: Tensor) -> Tensor:
-    return lowpass_mask(distance_map(size, like), radius, SOFT_PIXELS)
-
-
-def distance_map(size: int, like: Tensor) -> Tensor:
-    """Distance in pixels from the centre ``size // 2``, ``(size, size)``."""
-    offset = torch.arange(size, device=like.device, dtype=like.dtype) - size // 2
-    return torch.hypot(offset[:, None], offset[None, :])

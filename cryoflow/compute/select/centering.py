@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cryoflow.compute.image.masks import positions
+
 
 class Offset(NamedTuple):
     """Position relative to the centre ``n // 2``, in pixels, each ``(n,)``."""
@@ -21,8 +23,7 @@ def centre_of_mass(images: Tensor) -> Offset:
     mass = images.clamp(min=0).double()
     total = mass.sum((-2, -1))
     total = torch.where(total > 0, total, 1.0)
-    y = torch.arange(height, device=images.device) - height // 2
-    x = torch.arange(width, device=images.device) - width // 2
+    y, x = (positions(size, images.device) for size in (height, width))
     return Offset((mass.sum(-1) * y).sum(-1) / total, (mass.sum(-2) * x).sum(-1) / total)
 
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from cryoflow.compute.image.masks import positions
+
 RING, CORE, DENSE = 0.8, 0.5, 0.4
 """Where the background begins and the core ends (of the radius); density that counts (of the maximum)."""
 WIDEST_CONTRAST = 64.0
@@ -78,7 +80,7 @@ def class_features(images: Tensor, radius: float) -> ClassFeatures:
 
 
 def _disc(size: int, radius: float, device: torch.device) -> _Disc:
-    axis = torch.arange(size, device=device, dtype=torch.float64) - size // 2
+    axis = positions(size, device, torch.float64)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     distance = torch.hypot(y, x)
     inside = distance <= radius

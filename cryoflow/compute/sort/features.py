@@ -11,20 +11,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from cryoflow.compute.extract.particles import rescale
 from cryoflow.compute.image.shells import shell_index, shell_indicator
-from cryoflow.compute.pick.references import resized_box
-
-SAME_PIXEL = 1e-3
-"""Pixel sizes that differ by no more than this, in A, are taken as equal."""
-
-
-def disc(box: int, radius_squared: float, device: torch.device | str = "cpu") -> Tensor:
-    """Pixels with ``y^2 + x^2 < radius_squared`` around ``box // 2``, bool ``(box, box)``."""
-    offset = torch.arange(box, device=device) - box // 2
-    return offset[:, None] ** 2 + offset[None, :] ** 2 < radius_squared
 
 
 def sorting_radius_squared(references: Tensor) -> float:
@@ -43,26 +31,6 @@ def sorting_radius_squared(references: Tensor) -> float:
     width = torch.where(back.any(1), (last - first).double(), torch.inf)
     width = torch.where(differs.any(1), width, 0.0)
     return min(float(width.mean()) / 2, box / 2) ** 2
-
-
-def at_pixel_size(references: Tensor, old_a: float, new_a: float) -> Tensor:
-    """Fourier-resize ``(refs, n, n)`` references from ``old_a`` to ``new_a`` A per pixel.
-
-    The box becomes that of `resized_box`. Enlarged references are divided by the factor:
-    averages of particles that were shrunk before normalisation have a smaller standard deviation.
-    """
-    if abs(old_a - new_a) <= SAME_PIXEL:
-        return references
-    old = references.shape[-1]
-    new = resized_box(old, old_a, new_a)
-    return rescale(references, new) * min(1.0, old / new)
-
-
-def fit_box(references: Tensor, box: int) -> Tensor:
-    """Cut or zero-pad ``(refs, n, n)`` references to another box around the centre ``n // 2``."""
-    old = references.shape[-1]
-    low, high = box // 2 - old // 2, (box - box // 2) - (old - old // 2)
-    return pad(references, (low, high, low, high))
 
 
 def features(residual: Tensor, inside: Tensor) -> Tensor:

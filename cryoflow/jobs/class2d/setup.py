@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d import Data, Options
-from cryoflow.compute.image.masks import outside_weight
+from cryoflow.compute.image.masks import outside_disc
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import MrcHeader, read_header, read_images, split_image_name
 from cryoflow.files.tables import Table, one_pixel_size, require
@@ -158,7 +158,7 @@ def _scan(context: JobContext, table: Table, options: Options) -> Scan:
     """RowScores at every image once: mean and standard deviation outside of the particle."""
     names = [str(name) for name in table.rows["rlnImageName"]]
     radius = options.mask_diameter_a / (2 * options.pixel_size_a)
-    outside = (outside_weight(options.box, radius, 1e-6) > 0.5).flatten()
+    outside = outside_disc(options.box, radius).flatten()
     outside = outside if outside.any() else torch.ones_like(outside)
     means, deviations = [], []
     for first in range(0, len(names), SCAN):

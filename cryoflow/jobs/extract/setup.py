@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cryoflow.compute.extract.normalize import background_mask
 from cryoflow.compute.extract.particles import ExtractSettings
+from cryoflow.compute.image.masks import outside_disc
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.star import StarStyle
@@ -42,7 +42,7 @@ def settings_of(spec: Extract) -> ExtractSettings:
         tab.stddev_for_white_dust_removal,
         tab.stddev_for_black_dust_removal,
     )
-    corners = int(background_mask(settings.rescaled, settings.radius).sum())
+    corners = int(outside_disc(settings.rescaled, settings.radius).sum())
     if settings.normalize and corners < FEWEST_BACKGROUND_PIXELS:
         raise CryoflowError(
             f"the background circle leaves {corners} pixels of the box to normalise on; make it smaller"

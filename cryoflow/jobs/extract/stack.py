@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from cryoflow.compute.extract.normalize import background, background_mask, background_statistics
+from cryoflow.compute.extract.normalize import background, background_statistics
 from cryoflow.compute.extract.particles import ExtractSettings, extract
 from cryoflow.compute.extract.windows import Corners, corners, touching
+from cryoflow.compute.image.masks import outside_disc
 from cryoflow.compute.parallel import Mapper
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.coordinates import read_coordinates
@@ -175,7 +176,7 @@ def _departures(task: Task) -> Departures:
     """Measure the backgrounds of the stack as it stands on disk."""
     if not task.settings.normalize:
         return Departures()
-    where = background(background_mask(task.settings.rescaled, task.settings.radius), torch.float32)
+    where = background(outside_disc(task.settings.rescaled, task.settings.radius), torch.float32)
     images = torch.from_numpy(map_stack(task.stack))
     found = [background_statistics(some.float(), where) for some in torch.split(images, CHECKED_AT_ONCE)]
     mean = max(float(some.mean.abs().max()) for some in found)

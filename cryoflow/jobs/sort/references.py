@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from cryoflow.compute.sort.features import SAME_PIXEL, at_pixel_size, fit_box, sorting_radius_squared
+from cryoflow.compute.image.resize import SAME_PIXEL_A, at_pixel_size, fit_box, rescale
+from cryoflow.compute.sort.features import sorting_radius_squared
 from cryoflow.errors import FileError
 from cryoflow.jobs.inputs.references import Stack
 from cryoflow.project.context import JobContext
@@ -47,8 +48,8 @@ def prepare(
     if pixel is None:
         pixel = stack.header_pixel_a if old != box and stack.header_pixel_a else pixel_size_a
     radius_squared = sorting_radius_squared(stack.images)
-    resized = at_pixel_size(fit_box(stack.images, old + old % 2), pixel, pixel_size_a)
-    if abs(pixel - pixel_size_a) > SAME_PIXEL:
+    resized = at_pixel_size(fit_box(stack.images, old + old % 2), pixel, pixel_size_a, rescale)
+    if abs(pixel - pixel_size_a) > SAME_PIXEL_A:
         radius_squared = float(int(radius_squared * (pixel / pixel_size_a) ** 2 + 0.5))
     if resized.shape[-1] != box or resized.shape[-1] != old:
         context.report.say(

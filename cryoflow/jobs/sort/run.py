@@ -7,9 +7,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from cryoflow.compute.image.masks import disc
 from cryoflow.compute.image.rotate import PaddedTransform, padded_transform
 from cryoflow.compute.parallel import one_thread_each
-from cryoflow.compute.sort.features import disc, features, z_scores
+from cryoflow.compute.sort.features import features, z_scores
 from cryoflow.compute.sort.residual import MatchedReferences, residuals
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_images

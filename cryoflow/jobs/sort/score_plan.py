@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.image.ctf import CtfParameters
+from cryoflow.compute.image.resize import fit_box
 from cryoflow.compute.score.decoys import NULLS, Null, decoys
-from cryoflow.compute.sort.features import fit_box, sorting_radius_squared
+from cryoflow.compute.sort.features import sorting_radius_squared
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.tables import PIXEL_TOLERANCE, require
 from cryoflow.jobs.inputs.ctf import ctf_parameters

@@ -1,34 +1,10 @@
 import numpy as np
-import pytest
 import torch
 
-from cryoflow.compute.extract.normalize import background, background_mask, background_statistics
-from cryoflow.compute.extract.particles import ExtractSettings, extract, rescale
+from cryoflow.compute.extract.normalize import background, background_statistics
+from cryoflow.compute.extract.particles import ExtractSettings, extract
 from cryoflow.compute.extract.windows import corners
-
-
-def coefficient(image: np.ndarray, ky: int, kx: int) -> complex:
-    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
-    return complex((image * np.exp(-2j * np.pi * (ky * y + kx * x) / image.shape[0])).mean())
-
-
-@pytest.mark.parametrize(("old", "new"), [(16, 10), (10, 16), (12, 12)])
-def test_rescaling_keeps_the_fourier_coefficients_below_nyquist(old: int, new: int) -> None:
-    image = np.random.default_rng(1).normal(size=(old, old))
-    got = rescale(torch.tensor(image[None]), new)[0].numpy()
-    assert got.shape == (new, new)
-    half = min(old, new) // 2
-    for ky, kx in [(0, 0), (1, 2), (-half + 1, 1), (2, half - 1), (half - 2, half - 3)]:
-        if ky**2 + kx**2 < half**2 or new <= old:
-            assert abs(coefficient(got, ky, kx) - coefficient(image, ky, kx)) < 1e-12
-
-
-def test_enlarging_leaves_nothing_outside_the_old_nyquist_circle() -> None:
-    image = np.random.default_rng(2).normal(size=(10, 10))
-    power = np.abs(np.fft.fft2(rescale(torch.tensor(image[None]), 16)[0].numpy())) ** 2
-    k = np.fft.fftfreq(16, 1 / 16)
-    assert power[np.hypot(k[:, None], k[None, :]) > 5.01].max() < 1e-20
-    assert power[4, 4] < 1e-20
+from cryoflow.compute.image.masks import outside_disc
 
 
 def test_a_smooth_spot_stays_on_the_centre() -> None:
@@ -53,7 +29,7 @@ def test_contrast_and_normalisation() -> None:
     raw = images(ExtractSettings(32, 32, 24, normalize=False))
     assert torch.equal(raw, -plain)
     done = images(ExtractSettings(32, 32, 24))
-    found = background_statistics(done, background(background_mask(32, 12), torch.float32))
+    found = background_statistics(done, background(outside_disc(32, 12), torch.float32))
     torch.testing.assert_close(found.mean, torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(found.sd, torch.ones(2), atol=1e-5, rtol=0)
     assert float((done[0] * plain[0]).sum()) < 0

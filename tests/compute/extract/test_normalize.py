@@ -4,13 +4,13 @@ import torch
 
 from cryoflow.compute.extract.normalize import (
     background,
-    background_mask,
     background_radius,
     background_statistics,
     normalize,
     remove_dust,
     subtract_plane,
 )
+from cryoflow.compute.image.masks import outside_disc
 
 
 def images(n: int, size: int, seed: int = 0) -> np.ndarray:
@@ -27,7 +27,7 @@ def radius_squared(size: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("size", "radius"), [(16, 6), (15, 7), (16, 0)])
 def test_mask_is_what_lies_beyond_the_radius(size: int, radius: int) -> None:
-    np.testing.assert_array_equal(background_mask(size, radius).numpy(), radius_squared(size) > radius**2)
+    np.testing.assert_array_equal(outside_disc(size, radius).numpy(), radius_squared(size) > radius**2)
 
 
 def test_radius_is_cut_to_whole_rescaled_pixels() -> None:
@@ -61,7 +61,7 @@ def test_background_of_normalised_images_has_mean_0_and_sd_1(size: int) -> None:
 def test_flat_background_is_not_divided() -> None:
     image = torch.zeros(1, 16, 16, dtype=torch.float64)
     image[0, 8, 8] = 7
-    out = normalize(image + 3, background(background_mask(16, 4), torch.float64))
+    out = normalize(image + 3, background(outside_disc(16, 4), torch.float64))
     assert torch.allclose(out, image, atol=1e-9)
 
 
@@ -69,7 +69,7 @@ def test_dust_is_replaced_and_the_rest_left_alone() -> None:
     data = torch.tensor(images(2, 32)) - 1000
     data[1] = torch.randn(32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     data[1, 3, 4], data[1, 16, 16], data[1, 30, 2] = 50.0, 40.0, -60.0
-    where = background(background_mask(32, 12), torch.float64)
+    where = background(outside_disc(32, 12), torch.float64)
     found = background_statistics(data, where)
     white = (data - found.mean[:, None, None]) > 5 * found.sd[:, None, None]
     out = remove_dust(data, where, 5, None, [1, 2])
@@ -82,7 +82,7 @@ def test_dust_is_replaced_and_the_rest_left_alone() -> None:
 
 def test_dust_noise_has_the_background_statistics_and_depends_on_the_seed_alone() -> None:
     data = torch.randn(3, 128, 128, generator=torch.Generator().manual_seed(0)) * 3 + 20
-    where = background(background_mask(128, 60), torch.float32)
+    where = background(outside_disc(128, 60), torch.float32)
     data[:, 40:88, 40:88] += 1000
     found = background_statistics(data, where)
     together = remove_dust(data, where, 6, None, [7, 8, 9]).images

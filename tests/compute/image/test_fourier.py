@@ -1,31 +1,7 @@
-import numpy as np
 import pytest
 import torch
 
 from cryoflow.compute.image import fourier
-
-
-def direct_transform(image: np.ndarray, y: float, x: float, ky: float, kx: float) -> complex:
-    """Sum over pixels of an image about the point (y, x), frequencies in cycles per pixel."""
-    rows, columns = np.indices(image.shape)
-    return complex((image * np.exp(-2j * np.pi * (ky * (rows - y) + kx * (columns - x)))).sum())
-
-
-@pytest.mark.parametrize(
-    ("old", "new"), [((12, 16), (8, 10)), ((11, 15), (7, 9)), ((9, 8), (12, 13)), ((10, 7), (9, 12))]
-)
-def test_resize_keeps_the_centre_and_the_grey_values(old: tuple[int, int], new: tuple[int, int]) -> None:
-    image = torch.tensor(np.random.default_rng(0).normal(size=old))
-    small = fourier.resize(image, *new).numpy()
-    assert small.shape == new
-    assert small.mean() == pytest.approx(float(image.mean()))
-    # frequencies that both images hold have the same coefficient about the centre, per pixel; k in 1/box
-    for a, b in [(0, 1), (1, 2), (-2, 3), (3, 0)]:
-        before = (
-            direct_transform(image.numpy(), old[0] // 2, old[1] // 2, a / old[0], b / old[1]) / image.numel()
-        )
-        after = direct_transform(small, new[0] // 2, new[1] // 2, a / new[0], b / new[1]) / small.size
-        assert after == pytest.approx(before, abs=1e-12)
 
 
 def test_shift_phases_move_content_to_larger_indices() -> None:

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane
+from cryoflow.compute.image.masks import disc
 from cryoflow.compute.pick.figure_of_merit import fom_maps
-from cryoflow.compute.pick.references import References, disc
+from cryoflow.compute.pick.references import References
 from cryoflow.compute.pick.search import prepare_search
 
 BOX, RADIUS, PIXEL = 16, 7, 2.0
@@ -16,7 +17,7 @@ def reference() -> torch.Tensor:
     offset = torch.arange(BOX).double() - BOX // 2
     y, x = offset[:, None], offset[None, :]
     first = torch.exp(-((y - 1.5) ** 2 + (x + 1) ** 2) / (2 * 1.5**2))
-    return (first - 0.6 * torch.exp(-((y + 1.5) ** 2 + (x - 1.5) ** 2) / (2 * 1.3**2))) * disc(BOX, RADIUS)
+    return (first - 0.6 * torch.exp(-((y + 1.5) ** 2 + (x - 1.5) ** 2) / (2 * 1.3**2))) * disc(BOX, RADIUS**2)
 
 
 def noise(height: int, width: int) -> torch.Tensor:

@@ -8,11 +8,12 @@ import torch
 from helpers.rotated import rotated_images
 
 from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane
+from cryoflow.compute.image.masks import disc
 from cryoflow.compute.image.rotate import padded_transform
 from cryoflow.compute.pick.figure_of_merit import fom_maps
 from cryoflow.compute.pick.micrograph import gradients, normalise_micrograph, remove_gradients
 from cryoflow.compute.pick.reference_scale import reference_scale
-from cryoflow.compute.pick.references import References, disc, mask_width, prepare_references
+from cryoflow.compute.pick.references import References, mask_width, prepare_references
 from cryoflow.compute.pick.search import Search, prepare_search
 from cryoflow.errors import CryoflowError
 
@@ -25,7 +26,7 @@ def reference() -> torch.Tensor:
     y, x = offset[:, None], offset[None, :]
     first = torch.exp(-((y - 1.5) ** 2 + (x + 1) ** 2) / (2 * 1.5**2))
     second = torch.exp(-((y + 1.5) ** 2 + (x - 1.5) ** 2) / (2 * 1.3**2))
-    return (first - 0.6 * second) * disc(BOX, RADIUS)
+    return (first - 0.6 * second) * disc(BOX, RADIUS**2)
 
 
 def micrograph(height: int, width: int) -> torch.Tensor:
@@ -74,7 +75,7 @@ def test_angles_may_be_more_than_sixteen_bits_number(monkeypatch: pytest.MonkeyP
 def test_fom_is_the_formula_summed_directly(shape: tuple[int, int]) -> None:
     image = normalise_micrograph(micrograph(*shape))
     maps = fom_maps(search_for(image), image, None)
-    inside = disc(BOX, RADIUS)
+    inside = disc(BOX, RADIUS**2)
     count = int(inside.sum())
     for number, upright in enumerate((reference(), reference().T)):
         a1 = float(upright[inside].sum()) / (count + 1)
@@ -112,7 +113,7 @@ def test_ctf_is_applied_to_the_references() -> None:
     values = ctf_half_plane(ctf(), 64, 64, PIXEL, first_peak=True)
     shown = torch.fft.irfft2(torch.fft.rfft2(large) * values, s=(64, 64))
     inside = torch.zeros(64, 64, dtype=torch.bool)
-    inside[24:40, 24:40] = disc(BOX, RADIUS)
+    inside[24:40, 24:40] = disc(BOX, RADIUS**2)
     count = int(inside.sum())
     a1, a2 = (float(v[inside].sum()) / (count + 1) for v in (shown, shown.square()))
     for y, x in ((28, 18), (40, 33)):
@@ -250,7 +251,7 @@ def test_scale_of_references_is_that_of_the_regression(factor: float) -> None:
     if factor == 1e4:  # beyond what numbers hold
         assert found < 0.3
         return
-    inside = disc(BOX, RADIUS)
+    inside = disc(BOX, RADIUS**2)
     count, wanted = int(inside.sum()), []
     for y in range(8, 64 - 8):
         for x in range(8, 52 - 8):

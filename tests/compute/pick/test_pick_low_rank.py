@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from cryoflow.compute.image.ctf import CtfParameters
+from cryoflow.compute.image.masks import disc
 from cryoflow.compute.pick.candidates import Candidates, find_candidates
 from cryoflow.compute.pick.figure_of_merit import FomMaps, fom_maps
 from cryoflow.compute.pick.low_rank import _Batches
 from cryoflow.compute.pick.micrograph import normalise_micrograph
-from cryoflow.compute.pick.references import References, disc
+from cryoflow.compute.pick.references import References
 from cryoflow.compute.pick.search import Search, prepare_search
 
 BOX, RADIUS, PIXEL = 24, 10, 2.0
@@ -22,7 +23,7 @@ def references() -> References:
     for image in images:
         for y, x, height in torch.randn(4, 3, generator=generator, dtype=torch.float64) * 3:
             image += height * torch.exp(-((offset[:, None] - y) ** 2 + (offset - x) ** 2) / 8)
-    return References(images * disc(BOX, RADIUS) * 0.02, RADIUS, 2 * RADIUS * PIXEL)
+    return References(images * disc(BOX, RADIUS**2) * 0.02, RADIUS, 2 * RADIUS * PIXEL)
 
 
 def micrograph(height: int, width: int) -> torch.Tensor:

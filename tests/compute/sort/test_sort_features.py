@@ -3,11 +3,9 @@ import pytest
 import torch
 from scipy import stats
 
+from cryoflow.compute.image.masks import disc
 from cryoflow.compute.sort.features import (
-    at_pixel_size,
-    disc,
     features,
-    fit_box,
     power_variance,
     sorting_radius_squared,
     z_scores,
@@ -94,26 +92,3 @@ def test_radius_without_a_flat_border_is_half_the_box() -> None:
     references[1, 8, 6:] = 1
     assert sorting_radius_squared(references) == 64
     assert sorting_radius_squared(torch.zeros(1, 16, 16)) == 0
-
-
-@pytest.mark.parametrize(("old", "new"), [(12, 16), (16, 12), (12, 15), (15, 12), (15, 16), (16, 15)])
-def test_fitting_a_box_keeps_the_centre(old: int, new: int) -> None:
-    image = np.random.default_rng(0).normal(size=(old, old))
-    out = fit_box(torch.tensor(image[None]), new)[0].numpy()
-    offset = new // 2 - old // 2
-    for y in range(new):
-        for x in range(new):
-            inside = 0 <= y - offset < old and 0 <= x - offset < old
-            assert out[y, x] == (image[y - offset, x - offset] if inside else 0)
-
-
-def test_references_follow_the_pixel_size() -> None:
-    y, x = np.mgrid[:32, :32] - 16
-    spot = torch.tensor(np.exp(-(y**2 + x**2) / 32)[None])
-    same = at_pixel_size(spot, 3.0, 3.0005)
-    assert torch.equal(same, spot)
-    large = at_pixel_size(spot, 3.0, 1.5)
-    assert large.shape == (1, 64, 64) and float(large[0, 32, 32]) == pytest.approx(0.5, abs=1e-3)
-    small = at_pixel_size(spot, 3.0, 4.0)
-    assert small.shape == (1, 24, 24) and float(small[0, 12, 12]) == pytest.approx(1, abs=1e-3)
-    assert float(small[0, 12, 15]) == pytest.approx(float(np.exp(-16 / 32)), abs=1e-3)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d.state import Options
-from cryoflow.compute.image.fourier import crop_transform
-from cryoflow.compute.image.masks import mask_with_mean, outside_weight
+from cryoflow.compute.image.masks import distance_map, mask_with_mean, outside_weight
+from cryoflow.compute.image.resize import crop_transform
 from cryoflow.compute.image.rotate import PADDING
 from cryoflow.compute.image.shells import PaddedShells, padded_shells
 
@@ -137,5 +137,4 @@ def _to_images(transform: Tensor, box: int) -> Tensor:
     padded = torch.fft.irfft2(transform, s=(PADDING * box, PADDING * box)) * box**2
     images = torch.roll(padded, (box // 2, box // 2), dims=(-2, -1))[..., :box, :box]
     images = mask_with_mean(images, outside_weight(box, box / 2, 3.0))
-    offset = torch.arange(box, dtype=torch.float64) - box // 2
-    return images / torch.sinc(torch.hypot(offset[:, None], offset[None, :]) / (PADDING * box)) ** 2
+    return images / torch.sinc(distance_map(box) / (PADDING * box)) ** 2
