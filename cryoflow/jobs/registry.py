@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from cryoflow.project.context import JobContext, JobResult
+from cryoflow.project.context import JobContext, JobResult, SweepCache
 from cryoflow.project.pipeline_nodes import ProcessType
 from cryoflow.spec import AutoPick, Class2D, Extract, JobSpec, Select, Sort
 
@@ -21,8 +21,8 @@ Run = Callable[[Any, JobContext], JobResult]
 Draw = Callable[[Path, Path], list[Path]]
 #: ``(spec, project) -> bytes``: expected memory beside the program itself; needs the job's inputs.
 ExpectedBytes = Callable[[Any, Path], float]
-#: ``(project, job directory, counts, kept) -> columns``: what one point of a sweep found.
-Columns = Callable[[Path, str, Mapping[str, Any], dict[str, Any]], dict[str, Any]]
+#: ``(project, job directory, counts, cache) -> columns``: what one point of a sweep found.
+Columns = Callable[[Path, str, Mapping[str, Any], SweepCache | None], dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from cryoflow.errors import CryoflowError
 from cryoflow.launch.inputs import with_files
 from cryoflow.launch.job.run import Outcome, Request, run_job
+from cryoflow.project.context import SweepCache
 from cryoflow.project.diff import work_key
 from cryoflow.project.lock import is_running
 from cryoflow.project.markers import succeeded
@@ -47,15 +48,15 @@ def points_before(project: Path, job: str, sweep: str) -> Known:
     return known
 
 
-def run_point_once(spec: JobSpec, request: Request, known: Known) -> Outcome:
+def run_point_once(spec: JobSpec, request: Request, known: Known, cache: SweepCache | None = None) -> Outcome:
     """Run a point of a sweep, unless it has ended before; one that was killed goes on where it was."""
     if not known:
-        return run_job(spec, request)
+        return run_job(spec, request, cache)
     key = work_key(spec_dump(with_files(Path(request.project), spec)))
     directory, code = known.get(key, ("", None))
     if code is not None:
         return Outcome(directory, code, "was done before")
-    return run_job(spec, request._replace(continued=directory))
+    return run_job(spec, request._replace(continued=directory), cache)
 
 
 def _point(directory: Path, sweep: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from cryoflow.project.paths import relative_to_project, resolve_in_project
 
@@ -38,6 +38,23 @@ class Reporter:
         yield from iterable
 
 
+class SweepCache:
+    """What the points of a sweep that run in one process share in memory.
+
+    Whoever runs the sweep makes one, hands it to every point and drops it with the sweep. A job keeps what it
+    shares in an object of a class of its own.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[type, object] = {}
+
+    def part(self, kind: type[T]) -> T:
+        """Return the object of class ``kind``, made without arguments when it is first asked for."""
+        part = self._parts.setdefault(kind, kind())
+        assert isinstance(part, kind)
+        return part
+
+
 @dataclass(frozen=True)
 class JobContext:
     """Where a job runs, on what, and whom it tells.
@@ -54,9 +71,8 @@ class JobContext:
         Progress and messages.
     continuing : bool
         True for ``--continue`` into a directory that has earlier output.
-    kept : dict, optional
-        What the points of a sweep that run in one process leave in memory for each other, by a name of the
-        job's choice; None for a job of its own.
+    cache : SweepCache, optional
+        What this point of a sweep shares with others; None for a job of its own.
     """
 
     project: Path
@@ -64,7 +80,7 @@ class JobContext:
     device: str = "cpu"
     report: Reporter = field(default_factory=Reporter)
     continuing: bool = False
-    kept: dict[str, Any] | None = None
+    cache: SweepCache | None = None
 
     def relative(self, path: str | PathLike[str]) -> str:
         """Return ``path`` relative to the project root, in POSIX form."""

@@ -25,6 +25,7 @@ from cryoflow.launch.sweep import local as points_here
 from cryoflow.launch.sweep.folder import read_sweep, write_sweep
 from cryoflow.launch.sweep.table import results
 from cryoflow.launch.taken_up import Known
+from cryoflow.project.context import SweepCache
 from cryoflow.project.directory import make_job_directory
 from cryoflow.project.lock import holding
 from cryoflow.project.markers import SUCCESS
@@ -253,13 +254,13 @@ def _killed_at(threshold: float, run: Callable[..., Outcome]) -> Callable[..., O
     """Let the process that runs the point of a threshold be killed in its midst, unless it is this one."""
     parent = os.getpid()
 
-    def run_or_die(spec: AutoPick, request: Request, known: Known) -> Outcome:
+    def run_or_die(spec: AutoPick, request: Request, known: Known, cache: SweepCache) -> Outcome:
         if spec.autopicking.picking_threshold == threshold and os.getpid() != parent:
             make_job_directory(
                 Path(request.project), "AutoPick", fill=partial(write_record, record={"spec": {}})
             )
             os.kill(os.getpid(), signal.SIGKILL)
-        return run(spec, request, known)
+        return run(spec, request, known, cache)
 
     return run_or_die
 
@@ -277,7 +278,7 @@ def test_a_process_of_a_sweep_ends_in_the_midst_of_a_job_when_told_to() -> None:
 
 
 def _run_on(there: Connection) -> None:
-    points_here._begin_child()
+    points_here._begin_child(SweepCache())
     with stoppable():
         there.send(True)
         try:

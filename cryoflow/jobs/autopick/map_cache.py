@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from torch import Tensor
 
@@ -25,48 +24,68 @@ from cryoflow.project.lock import alone
 BUDGET = 2e9
 """Bytes of maps kept in memory by one process."""
 
-_SLOT = "autopick maps"
+
+class PickingCache:
+    """What picking jobs share in memory, a part of `cryoflow.project.context.SweepCache`.
+
+    Attributes
+    ----------
+    maps : dict
+        By what they were made from.
+    candidates : dict
+        Candidates and the floor they go down to, by what their maps were made from.
+    gated : dict
+        Of the point before, by micrograph and group of references.
+    picks : dict
+        As written by a job, by the project-relative file of coordinates, for whoever makes the table of the
+        sweep: to read them back takes as long as to write them. Each job drops those of the one before.
+    lock : Lock
+        Held while the budget of maps is looked at.
+    """
+
+    def __init__(self) -> None:
+        self.maps: dict[str, Maps] = {}
+        self.candidates: dict[str, tuple[float, Candidates]] = {}
+        self.gated: dict[tuple[str, int], Gated] = {}
+        self.picks: dict[str, Written] = {}
+        self.lock = Lock()
 
 
 class SharedMaps:
-    """Maps by what they were made from; see `JobContext.kept` for how long they stay."""
+    """Maps, candidates and what passed the gates, taken from a cache or put there."""
 
-    def __init__(self, context: JobContext) -> None:
+    def __init__(self, context: JobContext, cache: PickingCache) -> None:
         self._context = context
         self._folder = context.project / HIDDEN / "maps"
-        kept = {} if context.kept is None else context.kept
-        self._known: dict[str, Maps] = kept.setdefault(_SLOT, {})
-        self._found: dict[str, tuple[float, Candidates]] = kept.setdefault(f"{_SLOT} candidates", {})
-        self._gated: dict[tuple[str, int], Gated] = kept.setdefault(f"{_SLOT} gated", {})
-        self._lock: Lock = kept.setdefault(f"{_SLOT} lock", Lock())
+        self._cache = cache
 
     def get(self, micrograph: Micrograph, picker: Picker, make: Callable[[], Maps]) -> Maps:
         """Return the maps of a micrograph, made if they are not there yet."""
         key = self._key(micrograph, picker)
-        if key in self._known:
-            return self._known[key]
+        if key in self._cache.maps:
+            return self._cache.maps[key]
         path = self._folder / f"{Path(micrograph.name).stem}_{key}.mrcs"
         maps = _stored(path, picker)
         if maps is None:
             with alone(path):  # points that a launcher has begun at the same time want the same maps
                 maps = _stored(path, picker) or _made(path, micrograph, picker, make)
-        with self._lock:
-            if sum(map(_size, list(self._known.values()))) + _size(maps) < BUDGET:
-                self._known[key] = maps
+        with self._cache.lock:
+            if sum(map(_size, list(self._cache.maps.values()))) + _size(maps) < BUDGET:
+                self._cache.maps[key] = maps
         return maps
 
     def candidates(self, micrograph: Micrograph, picker: Picker, maps: Maps) -> Candidates | None:
         """Return the candidates in the maps of a micrograph, found if none are known down to the floor."""
         key = self._key(micrograph, picker)
-        floor, known = self._found.get(key, (math.inf, None))
+        floor, known = self._cache.candidates.get(key, (math.inf, None))
         if known is None or floor > picker.floor:
             known = picker.candidates(micrograph, maps)
             if (
                 known is None
-                or _size(known) + sum(_size(of) for _, of in list(self._found.values())) > BUDGET
+                or _size(known) + sum(_size(of) for _, of in list(self._cache.candidates.values())) > BUDGET
             ):
                 return known
-            self._found[key] = (picker.floor, known)
+            self._cache.candidates[key] = (picker.floor, known)
         return known
 
     def gated(
@@ -83,12 +102,12 @@ class SharedMaps:
         It is kept where the candidates are: their budget bounds both.
         """
         gates = thresholds._replace(least_distance=0)
-        _, kept = self._found.get(self._key(micrograph, picker), (math.inf, None))
+        _, kept = self._cache.candidates.get(self._key(micrograph, picker), (math.inf, None))
         if kept is not candidates:
             return gate(candidates, gates, among)
-        known = self._gated.get((micrograph.name, group))
+        known = self._cache.gated.get((micrograph.name, group))
         if known is None or known.candidates is not candidates or known.gates != gates:
-            known = self._gated[micrograph.name, group] = gate(candidates, gates, among)
+            known = self._cache.gated[micrograph.name, group] = gate(candidates, gates, among)
         return known
 
     def _key(self, micrograph: Micrograph, picker: Picker) -> str:
@@ -108,22 +127,6 @@ def _made(path: Path, micrograph: Micrograph, picker: Picker, make: Callable[[],
     stored.about["settings"] = picker.settings(micrograph)
     write_fom_maps(path, stored, micrograph.pixel_size_a * maps.sampling.spacing)
     return maps
-
-
-def leave_picks(kept: dict[str, Any], coordinates: str, written: Written) -> None:
-    """Leave the picks in a file for `take_picks`: to read them back takes as long as to write them."""
-    kept.setdefault(f"{_SLOT} picks", {})[coordinates] = written
-
-
-def drop_picks(kept: dict[str, Any]) -> None:
-    """Drop the picks that nobody has taken: of a job that has failed, or whose launcher reads files."""
-    kept.pop(f"{_SLOT} picks", None)
-
-
-def take_picks(kept: dict[str, Any], coordinates: str) -> Written | None:
-    """Take the picks in a file, by its project-relative name; None where this process has not written it."""
-    picks: dict[str, Written] = kept.get(f"{_SLOT} picks", {})
-    return picks.pop(coordinates, None)
 
 
 def _size(maps: Maps | Candidates) -> int:

@@ -14,7 +14,7 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.fom_maps import has_relion_maps, read_about, read_fom_maps, write_fom_maps
 from cryoflow.files.star import StarStyle
 from cryoflow.jobs.autopick.candidates_file import read_candidates, write_candidates
-from cryoflow.jobs.autopick.map_cache import SharedMaps, leave_picks
+from cryoflow.jobs.autopick.map_cache import PickingCache, SharedMaps
 from cryoflow.jobs.autopick.micrographs import Micrograph, read_micrograph
 from cryoflow.jobs.autopick.output import SUFFIX, Finished, Picked, picked_before, write_coordinates
 from cryoflow.jobs.autopick.picker import Maps, Picker
@@ -83,8 +83,8 @@ class Work(NamedTuple):
             picks, best, scale = self._pick_candidates(micrograph, known)
         names = tuple(self.context.relative(output) for output in outputs)
         written = write_coordinates(outputs[0], picks, self.style)
-        if self.context.kept is not None:
-            leave_picks(self.context.kept, names[0], written)
+        if self.context.cache is not None:
+            self.context.cache.part(PickingCache).picks[names[0]] = written
         self.finished.add(micrograph.name, fingerprint)
         count, mean = len(picks.x), written.mean_fom
         return Picked(micrograph.name, names, count, mean, best, statistics=self._statistics(picks, scale))
@@ -127,7 +127,7 @@ class Work(NamedTuple):
     @property
     def _keeps_candidates(self) -> bool:
         """Not from maps of whoever made them, and not for points of a sweep, which share maps."""
-        return not self.spec.autopicking.read_fom_maps and self.context.kept is None
+        return not self.spec.autopicking.read_fom_maps and self.context.cache is None
 
     def _made_from(self, micrograph: Micrograph) -> dict[str, Any]:
         stat = self.context.resolve(micrograph.name).stat()
@@ -137,9 +137,9 @@ class Work(NamedTuple):
 
     def _maps(self, micrograph: Micrograph) -> Maps:
         if not self.spec.autopicking.read_fom_maps:
-            if self.context.kept is None:
+            if self.context.cache is None:
                 return self._computed(micrograph)
-            shared = SharedMaps(self.context)
+            shared = SharedMaps(self.context, self.context.cache.part(PickingCache))
             return shared.get(micrograph, self.picker, lambda: self._computed(micrograph))
         path, stem = self._map_file(micrograph), str(self._stem(micrograph))
         if path.exists():
@@ -151,9 +151,11 @@ class Work(NamedTuple):
         )
 
     def _candidates(self, micrograph: Micrograph, maps: Maps) -> Candidates | None:
-        if self.context.kept is None:
+        if self.context.cache is None:
             return self.picker.candidates(micrograph, maps)
-        return SharedMaps(self.context).candidates(micrograph, self.picker, maps)
+        return SharedMaps(self.context, self.context.cache.part(PickingCache)).candidates(
+            micrograph, self.picker, maps
+        )
 
     def _computed(self, micrograph: Micrograph) -> Maps:
         return self.picker.compute(micrograph, read_micrograph(self.context, micrograph))

@@ -8,7 +8,7 @@ from cryoflow.compute.parallel import keeping_large_images, short_switch_interva
 from cryoflow.errors import CryoflowError
 from cryoflow.jobs.autopick.concurrency import concurrency
 from cryoflow.jobs.autopick.log_picker import BlobPicker
-from cryoflow.jobs.autopick.map_cache import drop_picks
+from cryoflow.jobs.autopick.map_cache import PickingCache
 from cryoflow.jobs.autopick.micrograph_task import Work
 from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs
 from cryoflow.jobs.autopick.output import Finished, Picked, write_lists
@@ -31,8 +31,8 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     CryoflowError
         When the inputs do not fit each other, FOM maps are of other settings, or no micrograph can be done.
     """
-    if context.kept is not None:
-        drop_picks(context.kept)
+    if context.cache is not None:
+        context.cache.part(PickingCache).picks.clear()
     listed = list_micrographs(spec, context)
     picker, given = make_picker(spec, context, listed.micrographs[0].pixel_size_a)
     inputs, outputs = (given.files, given.outputs) if given else ((), ())

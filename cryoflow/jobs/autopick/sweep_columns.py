@@ -11,14 +11,17 @@ import numpy as np
 
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.star import read_star, table_block
-from cryoflow.jobs.autopick.map_cache import take_picks
+from cryoflow.jobs.autopick.map_cache import PickingCache
 from cryoflow.jobs.autopick.output import Written
+from cryoflow.project.context import SweepCache
 from cryoflow.simulate.score import PARTICLE, Truth, kinds_of, positions, read_truth
 
 _QUANTILES = {"fom_10": 0.1, "fom_50": 0.5, "fom_90": 0.9}
 
 
-def sweep_columns(project: Path, job: str, counts: Mapping[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+def sweep_columns(
+    project: Path, job: str, counts: Mapping[str, Any], cache: SweepCache | None
+) -> dict[str, Any]:
     """Return what the table of a sweep says of a picking job, by column.
 
     Parameters
@@ -29,8 +32,8 @@ def sweep_columns(project: Path, job: str, counts: Mapping[str, Any], kept: dict
         Project-relative job directory.
     counts : mapping
         The job's counts.
-    kept : dict
-        See `cryoflow.project.context.JobContext`; picks found there are not read from disk.
+    cache : SweepCache or None
+        That of the sweep; picks that the job left in it are not read from disk.
 
     Returns
     -------
@@ -42,7 +45,7 @@ def sweep_columns(project: Path, job: str, counts: Mapping[str, Any], kept: dict
     files = table_block(path, read_star(path), "coordinate_files")
     scores, found, true, picks = [], 0, 0, 0
     for name, file in zip(files["rlnMicrographName"], files["rlnMicrographCoordinates"], strict=True):
-        written = _picks(project, str(file), kept)
+        written = _picks(project, str(file), cache)
         picks += len(written.fom)
         scores.append(written.fom)
         truth = _truth(project, str(name))
@@ -62,11 +65,11 @@ def sweep_columns(project: Path, job: str, counts: Mapping[str, Any], kept: dict
     return row
 
 
-def _picks(project: Path, file: str, kept: dict[str, Any]) -> Written:
+def _picks(project: Path, file: str, cache: SweepCache | None) -> Written:
     """Positions in pixels and figures of merit in a file of coordinates; nan where it has none."""
-    left = take_picks(kept, file)
-    if left is not None:
-        return left
+    written = None if cache is None else cache.part(PickingCache).picks.pop(file, None)
+    if written is not None:
+        return written
     table = read_coordinates(project / file)
     column = table.get("rlnAutopickFigureOfMerit")
     return Written(

@@ -23,7 +23,7 @@ from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.fom_maps import StoredMaps, read_relion_maps
 from cryoflow.files.mrc import read_header
 from cryoflow.jobs.autopick.concurrency import concurrency
-from cryoflow.jobs.autopick.map_cache import SharedMaps
+from cryoflow.jobs.autopick.map_cache import PickingCache, SharedMaps
 from cryoflow.jobs.autopick.micrographs import Micrograph
 from cryoflow.jobs.autopick.picker import Maps
 from cryoflow.jobs.autopick.references import GivenReferences
@@ -152,9 +152,9 @@ class ReferencePicker:
         thresholds, among = self._thresholds(micrograph), None
         if self.spec.statistics.decoys:
             among = candidates.reference // len(self.given.images) == group
-        if self.context.kept is None:
+        if self.context.cache is None:
             return pick_gated(gate(candidates, thresholds, among), thresholds)
-        shared = SharedMaps(self.context)
+        shared = SharedMaps(self.context, self.context.cache.part(PickingCache))
         gated = shared.gated(micrograph, self, candidates, thresholds, group, among)
         return pick_gated(gated, thresholds)
 

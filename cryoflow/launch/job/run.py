@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cryoflow.errors import CryoflowError, ErrorCollector
 from cryoflow.jobs.registry import JOB_TYPES, runner
@@ -19,7 +19,7 @@ from cryoflow.launch.job.device import resolve_device, torch_threads
 from cryoflow.launch.job.record import Record, first_record, full_record
 from cryoflow.launch.job.rollback import DirectorySnapshot, snapshot_if_settings_differ
 from cryoflow.launch.job.signals import Terminated, stoppable
-from cryoflow.project.context import Failure, JobContext, JobResult
+from cryoflow.project.context import Failure, JobContext, JobResult, SweepCache
 from cryoflow.project.directory import (
     alias_of,
     check_writable,
@@ -44,10 +44,6 @@ from cryoflow.spec.relion import relion_job_options
 _SHOWN = 5
 
 
-#: What the points of a sweep in this process share.
-KEPT: dict[str, Any] = {}
-
-
 class Request(NamedTuple):
     """How a job is to be run, apart from what its spec says.
 
@@ -64,8 +60,7 @@ class Request(NamedTuple):
     pictures : bool
         Whether to draw the job's pictures.
     sweep : str
-        The sweep of which the job is a point, e.g. ``Sweep/sweep001``, so that it may share what it has in
-        common with others in its process; empty for a job of its own.
+        The sweep of which the job is a point, e.g. ``Sweep/sweep001``; empty for a job of its own.
     """
 
     project: str
@@ -94,8 +89,11 @@ class Outcome(NamedTuple):
     message: str
 
 
-def run_job(spec: JobSpec, request: Request) -> Outcome:
-    """Run one job and return how it ended; only an interruption is raised."""
+def run_job(spec: JobSpec, request: Request, cache: SweepCache | None = None) -> Outcome:
+    """Run one job and return how it ended; only an interruption is raised.
+
+    A point of a sweep is given the ``cache`` that it shares with the other points.
+    """
     project = Path(request.project)
     try:
         check_writable(project, spec.job)
@@ -105,26 +103,25 @@ def run_job(spec: JobSpec, request: Request) -> Outcome:
         device = resolve_device(wanted_device(spec))
         with stoppable(), ExitStack() as held:
             directory = _directory(project, spec, request, device, held)
-            return _run_in(directory, spec, request, device, inputs)
+            return _run_in(directory, spec, request, device, inputs, cache)
     except CryoflowError as error:
         print_error(str(error))
         return Outcome("", 2, str(error))
 
 
 def _run_in(
-    directory: Path, spec: JobSpec, request: Request, device: str, inputs: tuple[str, ...]
+    directory: Path,
+    spec: JobSpec,
+    request: Request,
+    device: str,
+    inputs: tuple[str, ...],
+    cache: SweepCache | None,
 ) -> Outcome:
     project = Path(request.project)
     prefix = f"{name_of(directory)}: " if request.concurrent else ""
     with JobReporter(directory, prefix, bars=not request.concurrent) as report:
-        kept = KEPT if request.sweep else None
-        context = JobContext(project, directory, device, report, bool(request.continued), kept)
+        context = JobContext(project, directory, device, report, bool(request.continued), cache)
         return _Job(spec, request, context, report).run(inputs)
-
-
-def forget() -> None:
-    """Let go of what the points of a sweep shared."""
-    KEPT.clear()
 
 
 def print_error(text: str) -> None:

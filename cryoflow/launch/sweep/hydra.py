@@ -9,18 +9,20 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cryoflow.errors import CryoflowError, SpecError
 from cryoflow.files.atomic import write_bytes
-from cryoflow.launch.job.run import Outcome, Request, forget, print_error
+from cryoflow.launch.job.run import Outcome, Request, print_error
 from cryoflow.launch.launchers import register_launcher
 from cryoflow.launch.overrides import CONFIG, plain_override, store
 from cryoflow.launch.plan import Plan
 from cryoflow.launch.sweep.objective import NoValue, score
 from cryoflow.launch.sweep.table import Row, results
 from cryoflow.launch.taken_up import Known, run_point_once
+from cryoflow.project.context import SweepCache
 from cryoflow.project.directory import HIDDEN
 from cryoflow.spec import parse_spec
 
@@ -86,7 +88,7 @@ def launch_points(
         _remove(folder)
         raise
     finally:
-        forget()
+        _cache_of.cache_clear()
     if (folder / _STOP).exists():
         why = (folder / _STOP).read_text(encoding="utf-8")
         _remove(folder)
@@ -148,10 +150,17 @@ def run_point(config: DictConfig) -> float | None:
 def _run(spec: Any, request: Request, folder: Path) -> Outcome:
     known = json.loads((folder / _KNOWN).read_text("utf-8")) if (folder / _KNOWN).exists() else {}
     try:
-        return run_point_once(parse_spec(spec), request, known)
+        cache = _cache_of(request.sweep) if request.sweep else None
+        return run_point_once(parse_spec(spec), request, known, cache)
     except SpecError as error:  # a search has come to a point that breaks a rule
         print_error(str(error))
         return Outcome("", 2, str(error))
+
+
+@lru_cache(1)
+def _cache_of(sweep: str) -> SweepCache:
+    """Return the cache of the sweep whose points Hydra gives to this process, one after the other."""
+    return SweepCache()
 
 
 def _main() -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from cryoflow.jobs.registry import JOB_TYPES
-from cryoflow.launch.job.run import KEPT, Outcome, Request, forget
+from cryoflow.launch.job.run import Outcome, Request
 from cryoflow.launch.job.signals import end_at_once
 from cryoflow.launch.sweep.table import Row, results
 from cryoflow.launch.taken_up import Known, run_point_once
+from cryoflow.project.context import SweepCache
 from cryoflow.spec import JobSpec
 
 #: Fewer points than this run one after the other, in the order of their numbers.
@@ -26,6 +27,9 @@ MANY = 16
 Found: TypeAlias = tuple[Outcome, Row]
 
 _PR_SET_PDEATHSIG = 1
+
+#: In a child process: the parent's cache as it was at the fork; as an argument it would be pickled.
+_inherited: SweepCache | None = None
 
 
 def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list[Found]:
@@ -43,14 +47,12 @@ def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list
     known : dict
         Points that an earlier, interrupted run of this sweep has begun or finished.
     """
-    try:
-        found = [_run(spec, request, known) for spec in specs[:1]]
-        rest, processes = specs[1:], _processes(specs)
-        if processes == 1:
-            return found + [_run(spec, request, known) for spec in rest]
-        return found + _run_concurrently(rest, request._replace(concurrent=True), known, processes)
-    finally:
-        forget()
+    cache = SweepCache()
+    found = [_run(spec, request, known, cache) for spec in specs[:1]]
+    rest, processes = specs[1:], _processes(specs)
+    if processes == 1:
+        return found + [_run(spec, request, known, cache) for spec in rest]
+    return found + _run_concurrently(rest, request._replace(concurrent=True), known, cache, processes)
 
 
 def _processes(specs: Sequence[JobSpec]) -> int:
@@ -65,35 +67,43 @@ def _processes(specs: Sequence[JobSpec]) -> int:
 
 
 def _run_concurrently(
-    specs: Sequence[JobSpec], request: Request, known: Known, processes: int
+    specs: Sequence[JobSpec], request: Request, known: Known, cache: SweepCache, processes: int
 ) -> list[Found]:
     from cryoflow.compute.parallel import keeping_large_images
 
     sys.stdout.flush()
     sys.stderr.flush()
-    pool = ProcessPoolExecutor(processes, get_context("fork"), initializer=_begin_child)
+    pool = ProcessPoolExecutor(processes, get_context("fork"), _begin_child, (cache,))
     with keeping_large_images(), pool:  # in the children: else each point would fetch its memory anew
-        ended = [pool.submit(_run, spec, request, known) for spec in specs]
+        ended = [pool.submit(_run_inherited, spec, request, known) for spec in specs]
         try:
-            return [_found(future, spec, request, known) for future, spec in zip(ended, specs, strict=True)]
+            return [
+                _found(future, spec, request, known, cache) for future, spec in zip(ended, specs, strict=True)
+            ]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _found(future: Future[Found], spec: JobSpec, request: Request, known: Known) -> Found:
+def _found(future: Future[Found], spec: JobSpec, request: Request, known: Known, cache: SweepCache) -> Found:
     try:
         return future.result()
     except BrokenProcessPool:  # a child was killed, and with it the pool; this point may have been another's
-        return _run(spec, request, known)
+        return _run(spec, request, known, cache)
 
 
-def _run(spec: JobSpec, request: Request, known: Known) -> Found:
-    outcome = run_point_once(spec, request, known)
-    return outcome, results(Path(request.project), outcome, KEPT)
+def _run_inherited(spec: JobSpec, request: Request, known: Known) -> Found:
+    """Run a point in a child."""
+    assert _inherited is not None
+    return _run(spec, request, known, _inherited)
 
 
-def _begin_child() -> None:
+def _run(spec: JobSpec, request: Request, known: Known, cache: SweepCache) -> Found:
+    outcome = run_point_once(spec, request, known, cache)
+    return outcome, results(Path(request.project), outcome, cache)
+
+
+def _begin_child(cache: SweepCache) -> None:
     """Use one thread, since OpenMP's do not survive a fork; and end when the parent is killed or says so.
 
     A pool tells its processes to end when one was killed, and then waits for them. Each may hold a lock that
@@ -103,6 +113,8 @@ def _begin_child() -> None:
 
     import torch
 
+    global _inherited
+    _inherited = cache
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     end_at_once()
     torch.set_num_threads(1)

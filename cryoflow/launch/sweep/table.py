@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from cryoflow.jobs.registry import JOB_TYPES, load
 from cryoflow.launch.job.run import Outcome
+from cryoflow.project.context import SweepCache
 from cryoflow.project.record import read_record
 
 if TYPE_CHECKING:
@@ -67,11 +68,8 @@ def make_table(points: Sequence[Sequence[str]], found: Sequence[Row]) -> SweepTa
     return SweepTable(rows, tuple(varied.values()), shown)
 
 
-def results(project: Path, outcome: Outcome, kept: dict[str, Any] | None = None) -> Row:
-    """Return what one point has found, by column.
-
-    What it has left in ``kept``, see `cryoflow.project.context.JobContext`, need not be read from disk.
-    """
+def results(project: Path, outcome: Outcome, cache: SweepCache | None = None) -> Row:
+    """Return what one point has found, by column; what the cache of its sweep holds is not read from disk."""
     row: Row = {"job": outcome.directory or "none", "state": _STATES[outcome.code]}
     if not outcome.directory or outcome.code == 1:
         return row
@@ -80,7 +78,7 @@ def results(project: Path, outcome: Outcome, kept: dict[str, Any] | None = None)
     row |= counts | {"seconds": record["timings"]["seconds"].get("job")}
     columns = JOB_TYPES[record["spec"]["job"]].sweep.columns
     if columns:
-        row |= load(columns)(project, outcome.directory, counts, kept or {})
+        row |= load(columns)(project, outcome.directory, counts, cache)
     return row
 
 

@@ -13,7 +13,7 @@ from cryoflow.errors import CryoflowError
 from cryoflow.files.mrc import read_image, write_mrc
 from cryoflow.files.star import read_star
 from cryoflow.jobs.autopick.run import run
-from cryoflow.project.context import JobContext, JobResult
+from cryoflow.project.context import JobContext, JobResult, SweepCache
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import simulate_project
 from cryoflow.simulate.score import PARTICLE, kinds_of, read_truth
@@ -48,7 +48,7 @@ def picked(project: Path) -> JobResult:
 
 
 def pick(
-    project: Path, job: str, decoys: bool = True, kept: dict[str, Any] | None = None, **autopicking: Any
+    project: Path, job: str, decoys: bool = True, cache: SweepCache | None = None, **autopicking: Any
 ) -> JobResult:
     settings = {"picking_threshold": 0.15, "minimum_inter_particle_distance": 100, "shrink_factor": 0}
     spec = AutoPick(  # type: ignore[call-arg]
@@ -67,7 +67,7 @@ def pick(
     directory = project / "AutoPick" / job
     known = directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
-    return run(spec, JobContext(project, directory, continuing=known, kept=kept))
+    return run(spec, JobContext(project, directory, continuing=known, cache=cache))
 
 
 def scores(project: Path, job: str) -> pd.DataFrame:
@@ -148,7 +148,7 @@ def test_what_is_nominal_is_realised_without_contaminants(project: Path, picked:
 
 def test_points_of_a_sweep_and_maps_that_are_read_tell_the_same(project: Path, picked: JobResult) -> None:
     own = files(project, "job011")["picks_scores.star"]
-    point = pick(project, "job020", kept={}, write_fom_maps=True)
+    point = pick(project, "job020", cache=SweepCache(), write_fom_maps=True)
     assert files(project, "job020")["picks_scores.star"] == own
     assert {name: point.counts[name] for name in picked.counts} == picked.counts
     again = pick(project, "job020", read_fom_maps=True)

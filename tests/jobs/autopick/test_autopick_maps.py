@@ -15,7 +15,7 @@ from cryoflow.files.fom_maps import read_about
 from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import read_star
 from cryoflow.jobs.autopick.run import run
-from cryoflow.project.context import JobContext
+from cryoflow.project.context import JobContext, SweepCache
 
 
 @pytest.mark.parametrize("precision", ["single", "double"])
@@ -113,11 +113,11 @@ def test_picks_in_double_do_not_depend_on_where_maps_lay(project: Path, blobs: b
         double |= {"laplacian__min_diameter_for_log_filter": 40, "laplacian__max_diameter_for_log_filter": 80}
     pick(project, autopicking__write_fom_maps=True, **double)
     alone = coordinates(project)
-    kept: dict[str, Any] = {}
-    for number, memory in enumerate((kept, kept, {})):
+    cache = SweepCache()
+    for number, memory in enumerate((cache, cache, SweepCache())):
         directory = project / f"AutoPick/job02{number}"
         directory.mkdir()
-        run(spec(**double), JobContext(project, directory, kept=memory))
+        run(spec(**double), JobContext(project, directory, cache=memory))
         assert coordinates(project, directory.name) == alone
     pick(project, autopicking__read_fom_maps=True, **double)
     assert coordinates(project) == alone

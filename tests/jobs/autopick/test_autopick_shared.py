@@ -14,9 +14,8 @@ from cryoflow.compute.pick.figure_of_merit import Sampling
 from cryoflow.compute.pick.peaks import Thresholds, pick_candidates, pick_gated
 from cryoflow.files.fom_maps import StoredMaps
 from cryoflow.jobs.autopick import map_cache as shared_module
-from cryoflow.jobs.autopick.map_cache import SharedMaps, drop_picks, leave_picks, take_picks
+from cryoflow.jobs.autopick.map_cache import PickingCache, SharedMaps
 from cryoflow.jobs.autopick.micrographs import Micrograph
-from cryoflow.jobs.autopick.output import Written
 from cryoflow.project.context import JobContext
 
 
@@ -60,7 +59,7 @@ def test_points_begun_at_the_same_time_make_maps_once(tmp_path: Path) -> None:
         return Maps(7.0 + made[-1])
 
     def point(_: int) -> Any:  # with a memory of its own, as another process has
-        shared = SharedMaps(JobContext(tmp_path, tmp_path / "AutoPick/job001", kept={}))
+        shared = SharedMaps(JobContext(tmp_path, tmp_path / "AutoPick/job001"), PickingCache())
         return shared.get(micrograph, Picker(), make)  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(3) as pool:
@@ -77,7 +76,7 @@ def test_what_passed_the_gates_is_kept_within_the_budget(
     monkeypatch.setattr(shared_module, "BUDGET", budget)
     (tmp_path / "a.mrc").touch()
     micrograph, picker = Micrograph("a.mrc", "a", 1.0, None), Picker()
-    shared = SharedMaps(JobContext(tmp_path, tmp_path / "AutoPick/job001", kept={}))
+    shared = SharedMaps(JobContext(tmp_path, tmp_path / "AutoPick/job001"), PickingCache())
     found = shared.candidates(micrograph, picker, Maps(0.0))  # type: ignore[arg-type]
     assert found is not None
     before = None
@@ -88,14 +87,3 @@ def test_what_passed_the_gates_is_kept_within_the_budget(
         assert picks.x.tolist() == pick_candidates(found, thresholds).x.tolist() == [0, 5][: 11 // distance]
         assert (gated is before) == (budget > 0 and distance == 8)
         before = gated
-
-
-def test_picks_that_nobody_takes_are_dropped() -> None:
-    kept: dict[str, Any] = {}
-    written = Written(np.zeros((1, 2)), np.ones(1))
-    leave_picks(kept, "AutoPick/job001/a.star", written)
-    assert take_picks(kept, "AutoPick/job001/a.star") is written
-    assert take_picks(kept, "AutoPick/job001/a.star") is None
-    leave_picks(kept, "AutoPick/job001/a.star", written)
-    drop_picks(kept)
-    assert kept == {}

@@ -12,8 +12,9 @@ from helpers.autopick_job import SHAPES, coordinates, pick, spec
 from cryoflow.errors import CryoflowError
 from cryoflow.files.fom_maps import read_fom_maps
 from cryoflow.files.star import read_star
+from cryoflow.jobs.autopick.map_cache import PickingCache
 from cryoflow.jobs.autopick.run import run
-from cryoflow.project.context import JobContext
+from cryoflow.project.context import JobContext, SweepCache
 
 
 def test_fewer_templates_than_references_give_the_same_maps(project: Path) -> None:
@@ -69,12 +70,15 @@ def test_maps_of_fewer_templates_tell_how_far_their_peaks_are_exact(project: Pat
 
 
 def test_points_of_a_sweep_share_maps_of_fewer_templates_where_peaks_are_exact(project: Path) -> None:
-    kept: dict[str, Any] = {}
+    cache = SweepCache()
     for number, threshold in enumerate((0.3, 0.1, 0.6)):
         changes = FEWER | {"autopicking__picking_threshold": threshold}
         pick(project, f"job02{number}", **changes)
         directory = project / f"AutoPick/job03{number}"
         directory.mkdir()
-        run(spec(**changes), JobContext(project, directory, kept=kept))
+        run(spec(**changes), JobContext(project, directory, cache=cache))
         assert coordinates(project, f"job03{number}") == coordinates(project, f"job02{number}")
+        # picks that nobody has taken do not pile up
+        jobs = {name.split("/")[1] for name in cache.part(PickingCache).picks}
+        assert jobs == {f"job03{number}"}
     assert len(list((project / ".cryoflow/maps").glob("*.mrcs"))) == 6  # 0.3 and 0.6 look down to 0.2
