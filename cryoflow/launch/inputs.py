@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import NamedTuple
 
 from cryoflow.project.names import is_job_name, without_alias
 from cryoflow.spec import JobSpec, parse_spec, spec_dump
+from cryoflow.spec.field import FileKind
 
-_SUFFIXES = {".star", ".mrc", ".mrcs", ".map"}
-
-#: Tabs other than the first -> fields that name files.
-_BESIDE = {"scores": ("good_particles", "bad_particles", "score_model"), "selection": ("scores", "rows_in")}
-
-#: Field -> what it takes; the others take particles.
-_TAKES = {
-    "input_micrographs_for_autopick": "micrographs",
-    "micrograph_star_file": "micrographs",
-    "select_from_micrographs_star": "micrographs",
-    "reference_2d": "averages",
-    "autopicking_references": "averages",
-    "input_coordinates": "coordinates",
-    "select_from_picked_coords": "coordinates",
-    "select_classes_from_model_star": "model",
-    "references_from_model_star": "model",
-    "continue_from_here": "optimiser",
-    "scores": "scores",
-    "score_model": "score model",
-}
-
-#: What is taken -> names that jobs give it; of several that are there the last iteration is meant.
-_NAMES = {
+#: What a field takes -> names that jobs give such files; of several iterations the last is meant.
+FILE_NAMES: dict[FileKind, tuple[str, ...]] = {
     "micrographs": ("micrographs_ctf.star", "micrographs_selected.star", "micrographs.star"),
     "averages": ("class_averages.star",),
     "coordinates": (
@@ -40,6 +19,7 @@ _NAMES = {
         "coords_suffix_extract.star",
         "coords_suffix_manualpick.star",
     ),
+    "map": ("run_class001.mrc", "run_*it[0-9][0-9][0-9]_class001.mrc"),
     "model": ("run_*it[0-9][0-9][0-9]_model.star",),
     "optimiser": ("run_*it[0-9][0-9][0-9]_optimiser.star",),
     "scores": ("particles_scores.star",),
@@ -53,16 +33,15 @@ Numbered = Callable[[str], str]
 
 def input_files(spec: JobSpec) -> tuple[str, ...]:
     """Return the files (or jobs) that the spec names."""
-    tabs = {tab: dict(getattr(spec, tab, ())) for tab in ("io", *_BESIDE)}
-    return tuple(dict.fromkeys(value for _, _, value in _named(tabs)))
+    return tuple(dict.fromkeys(named.value for named in _named_files(spec)))
 
 
 def with_files(project: Path, spec: JobSpec, numbered: Numbered | None = None) -> JobSpec:
     """Return a spec whose inputs are files below directories with numbers.
 
-    ``AutoPick/template_based`` and ``AutoPick/job011`` mean the file of that job that the field takes;
-    ``AutoPick/template_based/summary.star`` means that of the job with this alias. What is not there stays as
-    it is.
+    ``AutoPick/template_based`` and ``AutoPick/job011`` mean that job's file of the kind that the field takes;
+    ``AutoPick/template_based/summary.star`` means that file of the job with this alias. What does not exist
+    stays as it is.
 
     Parameters
     ----------
@@ -73,23 +52,30 @@ def with_files(project: Path, spec: JobSpec, numbered: Numbered | None = None) -
     numbered : callable, optional
         See `Numbered`; by default aliases are looked up in the project.
     """
-    plain = spec_dump(spec)
     find = numbered or (lambda name: without_alias(project, name))
-    new = copy.deepcopy(plain)
-    for tab, field, value in _named(plain):
-        new[tab][field] = _file(project, value, field, find)
-    return spec if new == plain else parse_spec(new, spec.job)
+    plain = spec_dump(spec)
+    for named in _named_files(spec):
+        plain[named.section][named.field] = _file(project, named.value, named.takes, find)
+    return spec if plain == spec_dump(spec) else parse_spec(plain, spec.job)
 
 
-def _named(tabs: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Give tab, field and value of all that names a file."""
-    for tab in ("io", *_BESIDE):
-        for field, value in (tabs.get(tab) or {}).items():
-            if isinstance(value, str) and (_is_file(value) if tab == "io" else field in _BESIDE[tab]):
-                yield tab, field, value
+class _Named(NamedTuple):
+    section: str
+    field: str
+    value: str
+    takes: FileKind
 
 
-def _file(project: Path, value: str, field: str, find: Numbered) -> str:
+def _named_files(spec: JobSpec) -> Iterator[_Named]:
+    """Yield every field that takes a file and names one."""
+    for section, model in spec.sections().items():
+        for field, known in model.declarations().items():
+            value = getattr(getattr(spec, section), field)
+            if known.takes and value is not None:
+                yield _Named(section, field, value, known.takes)
+
+
+def _file(project: Path, value: str, takes: FileKind, find: Numbered) -> str:
     path = PurePosixPath(value)
     if path.is_absolute() or len(path.parts) < 2:
         return value
@@ -98,8 +84,7 @@ def _file(project: Path, value: str, field: str, find: Numbered) -> str:
         return "/".join([job, *path.parts[2:]])
     if not is_job_name(job.partition("/")[2]):
         return value
-    patterns = _NAMES[_TAKES.get(field, "particles")]
-    found = ([path.name for path in (project / job).glob(pattern)] for pattern in patterns)
+    found = ([path.name for path in (project / job).glob(pattern)] for pattern in FILE_NAMES[takes])
     there = next((names for names in found if names), None)
     return f"{job}/{max(there, key=_iteration)}" if there else job
 
@@ -107,7 +92,3 @@ def _file(project: Path, value: str, field: str, find: Numbered) -> str:
 def _iteration(name: str) -> tuple[str, str]:
     """Order names by iteration: ``run_ct20_it025`` comes behind ``run_it020``, from which it went on."""
     return name.rpartition("_it")[2], name
-
-
-def _is_file(value: str) -> bool:
-    return "/" in value or PurePosixPath(value).suffix in _SUFFIXES

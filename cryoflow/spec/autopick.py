@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from cryoflow.spec.autopick_tabs import Autopicking, Io, Laplacian, References, Statistics
 from cryoflow.spec.base import Broken, JobSpec
 from cryoflow.spec.field import own_field, section
 from cryoflow.spec.gpu import broken_gpu_rules
+from cryoflow.spec.helix import ASYMMETRICAL_UNITS, TUBE_DIAMETER, helical
+
+_HELICAL = (
+    helical("Pick 2D helical segments?", "do_pick_helical_segments", "No"),
+    helical("Pick amyloid segments?", "do_amyloid", "No"),
+    TUBE_DIAMETER,
+    ASYMMETRICAL_UNITS,
+    helical("Helical rise (A):", "helical_rise", "-1"),
+    helical("Maximum curvature (kappa):", "helical_tube_kappa_max", "0.1"),
+    helical("Minimum length (A):", "helical_tube_length_min", "-1"),
+)
 
 
 class AutoPick(JobSpec):
     """Steps 10 and 11 of the tutorial."""
+
+    helical: ClassVar = _HELICAL
 
     job: Literal["AutoPick"] = own_field("Job", "AutoPick")
     io: Io = section("I/O", Io)

@@ -23,6 +23,7 @@ class Io(Section):
     input_micrographs_for_autopick: str = field(
         "Input micrographs for autopick:",
         "fn_input_autopick",
+        takes="micrographs",
         help="STAR file of the micrographs to pick from, with CTF values if references are CTF corrected.",
     )
     pixel_size_in_micrographs: float | None = positive_or_off(
@@ -38,6 +39,7 @@ class Io(Section):
         "fn_refs_autopick",
         None,
         label="2D reference",
+        takes="averages",
         help="STAR file or stack of class averages in RELION's absolute greyscale.",
     )
     provide_a_3d_reference: bool = field(
@@ -47,7 +49,11 @@ class Io(Section):
         help="Yes: look for projections of a map instead of class averages.",
     )
     reference_3d: str | None = field(
-        "3D reference:", "fn_ref3d_autopick", None, help="The map (MRC) to project, in RELION's greyscale."
+        "3D reference:",
+        "fn_ref3d_autopick",
+        None,
+        takes="map",
+        help="The map (MRC) to project, in RELION's greyscale.",
     )
     symmetry: str = field(
         "Symmetry:",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from types import NoneType
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from cryoflow.spec.field import Declaration, own_field, section
+from cryoflow.spec.helix import HelicalField
 from cryoflow.spec.names import fold, resolve, spellings
 from cryoflow.spec.values import is_nothing, read, refusal
 
@@ -160,7 +161,15 @@ class Compute(Section):
 
 
 class JobSpec(Declared):
-    """What a job is to do; frozen, complete, and knowing no disk."""
+    """What a job is to do; frozen, complete, and knowing no disk.
+
+    Attributes
+    ----------
+    helical : tuple of HelicalField
+        RELION's fields of this job type that cryoflow refuses.
+    """
+
+    helical: ClassVar[tuple[HelicalField, ...]] = ()
 
     job: str = own_field("Job")
     number: int | None = own_field(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from cryoflow.spec.base import Broken, Compute, JobSpec, Section
 from cryoflow.spec.field import field, own_field, positive_or_off, section
 from cryoflow.spec.gpu import broken_gpu_rules, gpu_ids_field, use_gpu_field
+from cryoflow.spec.helix import TUBE_DIAMETER, helical
 
 _OPTIMISER = re.compile(r".*_it(\d+)_optimiser\.star")
 
@@ -20,12 +21,14 @@ class Io(Section):
         "Input images STAR file:",
         "fn_img",
         None,
+        takes="particles",
         help="STAR file of the particles; may be left out when an earlier run is continued.",
     )
     continue_from_here: str | None = field(
         "Continue from here:",
         "fn_cont",
         None,
+        takes="optimiser",
         help="The _optimiser.star of the iteration to go on from, e.g. run_it010_optimiser.star.",
     )
 
@@ -203,8 +206,18 @@ class Class2DCompute(Compute):
     which_gpus_to_use: str = gpu_ids_field()
 
 
+_HELICAL = (
+    helical("Classify 2D helical segments?", "do_helix", "No"),
+    TUBE_DIAMETER,
+    helical("Do bimodal angular searches?", "do_bimodal_psi", "Yes"),
+    helical("Angular search range - psi (deg):", "range_psi", "6"),
+)
+
+
 class Class2D(JobSpec):
     """Step 15 of the tutorial."""
+
+    helical: ClassVar = _HELICAL
 
     job: Literal["Class2D"] = own_field("Job", "Class2D")
     io: Io = section("I/O", Io)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from cryoflow.spec.base import Broken, JobSpec, Section
 from cryoflow.spec.field import NEGATIVE, field, own_field, positive_or_off, section
+from cryoflow.spec.helix import ASYMMETRICAL_UNITS, TUBE_DIAMETER, helical
 
 
 class Io(Section):
     """Micrographs, and where the particles lie in them."""
 
     micrograph_star_file: str = field(
-        "micrograph STAR file:", "star_mics", help="STAR file of the micrographs to extract from."
+        "micrograph STAR file:",
+        "star_mics",
+        takes="micrographs",
+        help="STAR file of the micrographs to extract from.",
     )
     input_coordinates: str | None = field(
         "Input coordinates:",
         "coords_suffix",
         None,
+        takes="coordinates",
         help="coords_suffix file or autopick.star of a picking job, or a folder with coordinate files.",
     )
     re_extract_refined_particles: bool = field(
@@ -31,6 +36,7 @@ class Io(Section):
         "Refined particles STAR file:",
         "fndata_reextract",
         None,
+        takes="particles",
         help="The particles to extract again, e.g. run_it025_data.star of a 2D classification.",
     )
     reset_the_refined_offsets_to_zero: bool = field(
@@ -148,8 +154,21 @@ class ExtractTab(Section):
     )
 
 
+_HELICAL = (
+    helical("Extract helical segments?", "do_extract_helix", "No"),
+    TUBE_DIAMETER,
+    helical("Use bimodal angular priors?", "helical_bimodal_angular_priors", "Yes"),
+    helical("Coordinates are start-end only?", "do_extract_helical_tubes", "Yes"),
+    helical("Cut helical tubes into segments?", "do_cut_into_segments", "Yes"),
+    ASYMMETRICAL_UNITS,
+    helical("Helical rise (A):", "helical_rise", "1"),
+)
+
+
 class Extract(JobSpec):
     """Step 12 of the tutorial."""
+
+    helical: ClassVar = _HELICAL
 
     job: Literal["Extract"] = own_field("Job", "Extract")
     io: Io = section("I/O", Io)

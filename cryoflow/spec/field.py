@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import Field
 from pydantic.config import JsonDict
+
+FileKind: TypeAlias = Literal[
+    "micrographs",
+    "coordinates",
+    "particles",
+    "averages",
+    "map",
+    "model",
+    "optimiser",
+    "scores",
+    "score model",
+]
+"""What a file that a field takes holds. A field may also name a job, which then means its file of that kind:
+see `cryoflow.launch.inputs`."""
 
 
 class Off(NamedTuple):
@@ -54,6 +68,8 @@ class Declaration:
         The only texts allowed, when not empty.
     fixed : str
         When not empty: only the default is accepted, and this says why.
+    takes : str or None
+        The kind of file that a field names; None for a field that names none.
     """
 
     label: str
@@ -68,6 +84,7 @@ class Declaration:
     off: Off | None = None
     choices: tuple[str, ...] = ()
     fixed: str = ""
+    takes: FileKind | None = None
 
     def __call__(self, schema: JsonDict) -> None:
         """Add to the JSON schema what Python's types cannot say."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cryoflow.spec.base import JobSpec
 from cryoflow.spec.field import Declaration
-from cryoflow.spec.helix import HELICAL
 
 
 def relion_job_options(spec: JobSpec) -> list[tuple[str, str]]:
@@ -14,7 +13,7 @@ def relion_job_options(spec: JobSpec) -> list[tuple[str, str]]:
     RELION's "Running" tab, which name queues and MPI processes, are not the spec's to tell.
     The order is RELION's: by key.
     """
-    options = {known.key: (known.relion_label, value) for known, value in HELICAL.get(spec.job, ())}
+    options = {known.key: (known.relion_label, value) for known, value in spec.helical}
     for section in spec.sections():
         model = getattr(spec, section)
         for name, known in model.declarations().items():

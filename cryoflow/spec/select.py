@@ -17,18 +17,28 @@ class Io(Section):
         "Select classes from model.star:",
         "fn_model",
         None,
+        takes="model",
         help="model.star of a classification; the particles of the chosen classes are kept.",
     )
     select_from_micrographs_star: str | None = field(
-        "OR select from micrographs.star:", "fn_mic", None, help="Table of micrographs to choose from."
+        "OR select from micrographs.star:",
+        "fn_mic",
+        None,
+        takes="micrographs",
+        help="Table of micrographs to choose from.",
     )
     select_from_particles_star: str | None = field(
-        "OR select from particles.star:", "fn_data", None, help="Table of particles to choose from."
+        "OR select from particles.star:",
+        "fn_data",
+        None,
+        takes="particles",
+        help="Table of particles to choose from.",
     )
     select_from_picked_coords: str | None = field(
         "OR select from picked coords:",
         "fn_coords",
         None,
+        takes="coordinates",
         help="coords_suffix file or autopick.star of a picking job; its micrographs are chosen from.",
     )
 

@@ -92,6 +92,7 @@ class Selection(Section):
     scores: str | None = own_field(
         "Scores",
         None,
+        takes="scores",
         help="Table with q-values or probabilities; none: particles_scores.star beside the input.",
     )
     columns: dict[str, Bounds] | None = own_field(
@@ -116,6 +117,7 @@ class Selection(Section):
     rows_in: str | None = own_field(
         "Rows in",
         None,
+        takes="particles",
         help="A STAR or text file that names the rows to keep: images, micrographs, or micrograph, x and y.",
     )
     invert: bool = own_field("Invert", False, help="Yes keeps what would be dropped, and drops the rest.")

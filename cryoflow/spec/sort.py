@@ -15,18 +15,21 @@ class Io(Section):
     input_particles_to_be_sorted: str = field(
         "Input particles to be sorted:",
         "input_star",
+        takes="particles",
         help="Particles with a class number and an in-plane angle each, from picking or classification.",
     )
     references_from_model_star: str | None = field(
         "References from model.star:",
         "model_refs",
         None,
+        takes="model",
         help="model.star of the classification that the particles come from.",
     )
     autopicking_references: str | None = field(
         "OR autopicking references:",
         "autopick_refs",
         None,
+        takes="averages",
         help="The 2D references that the particles were picked with.",
     )
 
@@ -67,10 +70,14 @@ class Scores(Section):
     good_particles: str | None = own_field(
         "Good particles",
         None,
+        takes="particles",
         help="Particles known to be good, such as a Select job's: the score learns from these.",
     )
     bad_particles: str | None = own_field(
-        "Bad particles", None, help="Particles known to be bad; off: all that are not good."
+        "Bad particles",
+        None,
+        takes="particles",
+        help="Particles known to be bad; off: all that are not good.",
     )
     good_classes: list[int] | None = own_field(
         "Good classes",
@@ -80,6 +87,7 @@ class Scores(Section):
     score_model: str | None = own_field(
         "Score model",
         None,
+        takes="score model",
         help="particles_model.json of another Sort job, to score as was learnt there; off: learn here.",
     )
     particle_diameter: float | None = positive_or_off(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cryoflow.spec.base import Declared, JobSpec
-from cryoflow.spec.helix import HELICAL, REFUSAL
+from cryoflow.spec.helix import REFUSAL
 from cryoflow.spec.jobs import SPEC_CLASSES
 from cryoflow.spec.names import fold, spellings, suggestion
 
@@ -58,7 +58,7 @@ def is_helical(cls: type[JobSpec], typed: str) -> bool:
     """Tell whether a name is one of RELION's helical fields of this job type."""
     return any(
         fold(typed) in spellings(known.label, known.relion_label) | {fold(known.key or "")}
-        for known, _ in HELICAL.get(cls.__name__, ())
+        for known, _ in cls.helical
     )
 
 

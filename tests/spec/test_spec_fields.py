@@ -12,7 +12,7 @@ from helpers.smallest_specs import SMALLEST
 from cryoflow.errors import SpecError
 from cryoflow.spec import SPEC_CLASSES, parse_spec
 from cryoflow.spec.describe import field_rows, json_schema
-from cryoflow.spec.helix import HELICAL, REFUSAL
+from cryoflow.spec.helix import REFUSAL
 from cryoflow.spec.names import fold, spellings
 from cryoflow.spec.relion import relion_job_options
 from cryoflow.spec.values import default_text
@@ -49,7 +49,7 @@ def test_every_key_once_with_relions_label(job: str) -> None:
 @JOBS
 def test_helical_keys_are_known_with_label_and_default(job: str) -> None:
     facts = {field["key"]: field["label"] for field in FACTS[job] if field["helical"]}
-    assert {known.key: known.relion_label for known, _ in HELICAL.get(job, ())} == facts
+    assert {known.key: known.relion_label for known, _ in SPEC_CLASSES[job].helical} == facts
 
 
 @JOBS
@@ -140,7 +140,7 @@ def test_schema_of_one_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "known"), [(job, known) for job, fields in HELICAL.items() for known, _ in fields], ids=str
+    ("job", "known"), [(job, known) for job, cls in SPEC_CLASSES.items() for known, _ in cls.helical], ids=str
 )
 def test_helical_fields_are_refused(job: str, known: Any) -> None:
     for name in (known.label, known.relion_label, known.key):
