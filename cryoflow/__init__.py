@@ -10,11 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cryoflow.api.blobs import pick_blobs as pick_blobs
     from cryoflow.api.ctf import Ctf as Ctf
     from cryoflow.api.ctf import ctf as ctf
     from cryoflow.api.images import Micrograph as Micrograph
     from cryoflow.api.images import Particles as Particles
     from cryoflow.api.images import References as References
+    from cryoflow.api.maps import FomMaps as FomMaps
+    from cryoflow.api.maps import fom_maps as fom_maps
+    from cryoflow.api.picking import Picks as Picks
+    from cryoflow.api.picking import find_peaks as find_peaks
+    from cryoflow.api.picking import pick as pick
     from cryoflow.api.reading import MicrographTable as MicrographTable
     from cryoflow.api.reading import read_micrograph as read_micrograph
     from cryoflow.api.reading import read_micrographs as read_micrographs
@@ -28,8 +34,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
+    "api.blobs": ("pick_blobs",),
     "api.ctf": ("Ctf", "ctf"),
     "api.images": ("Micrograph", "Particles", "References"),
+    "api.maps": ("FomMaps", "fom_maps"),
+    "api.picking": ("Picks", "find_peaks", "pick"),
     "api.reading": (
         "MicrographTable",
         "read_micrograph",

@@ -80,6 +80,8 @@ class References:
 
     images: Array
     pixel_size_a: float
+    prepared: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """What the last search has made of them; not for users."""
 
     def __post_init__(self) -> None:
         positive(self.pixel_size_a, "pixel_size_a")

@@ -25,6 +25,7 @@ from cryoflow.compute.pick.ncc import LocalTemplates, local_norm
 from cryoflow.compute.pick.search import Search
 from cryoflow.compute.pick.search_grid import WorkGrid, sampled_transform
 from cryoflow.compute.pick.templates import TemplateSums, number_type, template_sums
+from cryoflow.errors import CryoflowError
 
 _LEAST_VARIANCE = 1e-10
 _LARGEST_EXPONENT = 80.0
@@ -103,6 +104,11 @@ def fom_maps(
         The figure of merit is the correlation coefficient under the disc, from -1 to 1, instead of RELION's.
     floor : float
         Where low-rank templates are compared, all peaks down to here get what exact ones give there.
+
+    Raises
+    ------
+    CryoflowError
+        When figures of merit are not finite.
     """
     transform = sampled_transform(micrograph, search.grid)
     if search.gradients is not None:
@@ -116,6 +122,10 @@ def fom_maps(
         fom, index, expected = _coefficients(search, block, values)
     else:
         fom, index, expected = _relion_merits(search, block, values, background, floor)
+    if not bool(fom.float().sum().isfinite()):
+        raise CryoflowError(
+            "figures of merit are not finite; check the grey values of micrograph and references"
+        )
     # single precision whatever the search's, as files hold them: picks are then the same from either
     degrees = search.psi_deg.to(fom.device, torch.float32)
     return FomMaps(

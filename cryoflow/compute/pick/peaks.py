@@ -32,6 +32,24 @@ class Thresholds(NamedTuple):
     keep_best: bool = False
     """Of picks closer than the distance the best stays; as RELION does, some drop each other."""
 
+    @classmethod
+    def of(
+        cls,
+        least_fom: float,
+        least_distance_a: float,
+        pixel_size_a: float,
+        mask_radius: int,
+        box: int,
+        largest_sd: float | None,
+        least_mean: float | None,
+        between_samples: bool,
+        figure_of_merit: str,
+    ) -> "Thresholds":
+        """Thresholds for picks with references of ``box`` pixels; ``figure_of_merit`` is relion or ncc."""
+        distance = math.floor(least_distance_a / pixel_size_a + 0.5)
+        gates = (mask_radius, box // 2, largest_sd, least_mean, between_samples)
+        return cls(least_fom, distance, *gates, keep_best=figure_of_merit != "relion")
+
 
 class Picks(NamedTuple):
     """Picks of one micrograph, best first; each ``(n,)``."""

@@ -14,6 +14,7 @@ from cryoflow.compute.pick.micrograph import Gradients, gradients
 from cryoflow.compute.pick.references import References
 from cryoflow.compute.pick.search_grid import WorkGrid, band_limit, work_grid
 from cryoflow.compute.pick.templates import FineTransform, fine_transform, psi_angles, rotated_templates
+from cryoflow.errors import CryoflowError
 
 _KEPT_BYTES = 3 << 29
 """Rotated references kept between micrographs; more are worked out again as they are needed."""
@@ -94,7 +95,15 @@ def prepare_search(
         and angles, if that saves anything and the number of angles is even.
     at_once : int
         Turn references on so many threads; the result does not depend on it.
+
+    Raises
+    ------
+    CryoflowError
+        When the micrograph is smaller than the references, or next to nothing of it would be left.
     """
+    if min(height, width) < references.box:
+        size = f"{width} x {height}"
+        raise CryoflowError(f"{size} pixels are less than the box of the references, {references.box} pixels")
     grid = work_grid(height, width, pixel_size_a, lowpass_a, shrink)
     limit = band_limit(height, width, pixel_size_a, lowpass_a)
     band = band_within(grid, limit, references.images.device)

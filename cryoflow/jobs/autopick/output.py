@@ -20,6 +20,7 @@ from cryoflow.jobs.autopick.statistics import Statistics, write_statistics
 from cryoflow.project.context import JobContext
 
 SUFFIX = "autopick"
+_COORDINATES, _FOM = ("rlnCoordinateX", "rlnCoordinateY"), "rlnAutopickFigureOfMerit"
 
 
 class Picked(NamedTuple):
@@ -54,19 +55,23 @@ class Written(NamedTuple):
 
 def write_coordinates(path: Path, picks: Picks, style: StarStyle) -> Written:
     """Write the picks of a micrograph as RELION does; without picks, a table of columns only."""
-    foms = picks.fom.double().cpu().numpy()
-    table = pd.DataFrame(
+    table = pick_table(picks)
+    write_star(path, {"": table}, style)
+    x, y, fom = (as_written(table[name].to_numpy()) for name in (*_COORDINATES, _FOM))
+    return Written(np.column_stack((x, y)), fom)
+
+
+def pick_table(picks: Picks) -> pd.DataFrame:
+    """Picks with RELION's column names, best first."""
+    return pd.DataFrame(
         {
             "rlnCoordinateX": picks.x.cpu().numpy(),
             "rlnCoordinateY": picks.y.cpu().numpy(),
             "rlnClassNumber": picks.reference.cpu().numpy() + 1,
-            "rlnAutopickFigureOfMerit": foms,
+            _FOM: picks.fom.double().cpu().numpy(),
             "rlnAnglePsi": picks.psi_deg.double().cpu().numpy(),
         }
     )
-    write_star(path, {"": table}, style)
-    x, y, fom = (as_written(part) for part in (picks.x.cpu().numpy(), picks.y.cpu().numpy(), foms))
-    return Written(np.column_stack((x, y)), fom)
 
 
 def picked_before(path: Path) -> tuple[int, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from threading import Lock
 from typing import Any
 
@@ -106,20 +105,11 @@ class ReferencePicker:
         tab, pixel = self.spec.references, micrograph.pixel_size_a
         if tab.are_references_ctf_corrected and micrograph.ctf is None:
             raise CryoflowError("has no usable CTF values, but the references are CTF corrected")
-        box = self.references(pixel).box
-        if min(image.shape) < box:
-            size = f"{image.shape[1]} x {image.shape[0]}"
-            raise CryoflowError(f"{size} pixels are less than the box of the references, {box} pixels")
         normal = normalise_micrograph(image.to(self.context.device, self._dtype))
         search = self._search(int(image.shape[0]), int(image.shape[1]), pixel)
         merit = self.spec.autopicking.figure_of_merit
         first_peak = tab.ignore_ctfs_until_first_peak
-        maps = fom_maps(search, normal, micrograph.ctf, first_peak, merit == "ncc", self.floor)
-        if not bool(maps.fom.sum().isfinite()):
-            raise CryoflowError(
-                "its figures of merit are no finite numbers; are pixels, its own or references', huge?"
-            )
-        return maps
+        return fom_maps(search, normal, micrograph.ctf, first_peak, merit == "ncc", self.floor)
 
     def pick(self, micrograph: Micrograph, maps: Maps) -> Picks:
         """See `Picker`."""
@@ -214,15 +204,16 @@ class ReferencePicker:
     def _thresholds(self, micrograph: Micrograph) -> Thresholds:
         tab = self.spec.autopicking
         references = self.references(micrograph.pixel_size_a)
-        return Thresholds(
+        return Thresholds.of(
             tab.picking_threshold,
-            math.floor(tab.minimum_inter_particle_distance / micrograph.pixel_size_a + 0.5),
+            tab.minimum_inter_particle_distance,
+            micrograph.pixel_size_a,
             references.radius,
-            references.box // 2,
+            references.box,
             tab.maximum_stddev_noise,
             tab.minimum_avg_noise,
             tab.subpixel_peaks,
-            keep_best=tab.figure_of_merit != "relion",
+            tab.figure_of_merit,
         )
 
     def _search(self, height: int, width: int, pixel_size_a: float) -> Search:
