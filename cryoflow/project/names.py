@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -38,7 +37,7 @@ def job_directories(project: Path, job: str = "*") -> Iterator[Path]:
     """Yield what is called like a job of a type, or of any, in no order."""
     for folder in project.glob(job):
         with suppress(OSError):  # not a folder, or one that another process has just removed, as locks are
-            yield from (folder / name for name in os.listdir(folder) if is_job_name(name))
+            yield from (path for path in folder.iterdir() if is_job_name(path.name))
 
 
 def without_alias(project: Path, name: str) -> str:
