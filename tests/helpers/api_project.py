@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cryoflow.jobs import runner
+from cryoflow.jobs.registry import runner
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.simulate.project import simulate_project
 from cryoflow.spec import parse_spec
