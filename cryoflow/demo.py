@@ -98,7 +98,8 @@ def run_demo(directory: Path) -> int:
 
 
 def _run(spec: Path, overrides: tuple[str, ...], project: Path) -> int:
-    from cryoflow.launch.run import RunOptions, run_specs
+    from cryoflow.launch.options import RunOptions
+    from cryoflow.launch.run import run_specs
 
     command = " ".join(("cryoflow run", str(spec), *overrides))
     say(f"\n$ {command}")

@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
     A step of a chain that is not up to date runs under its own number; what its directory held before goes to
     Trash/. The same command given again takes up a job that was killed where it was.
     """
-    from cryoflow.launch.run import RunOptions, run_specs
+    from cryoflow.launch.options import RunOptions
+    from cryoflow.launch.run import run_specs
 
     overrides = [word for word in options.words if is_override(word)]
     paths = [word for word in options.words if not is_override(word)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cryoflow.launch.chain.run import Planned
+from cryoflow.launch.chain.plan import Planned
 from cryoflow.launch.inputs import input_files, with_files
 from cryoflow.launch.job.memory import expected_gb
 from cryoflow.launch.plan import Plan
@@ -33,12 +33,12 @@ def report_steps(plans: Sequence[Planned], project: Path) -> int:
     return 0
 
 
-def report_plans(plans: Sequence[Plan], project: Path, continued: str) -> int:
-    """Tell what would become of specs that were given one by one."""
-    for plan in plans:
+def report_plans(plans: Sequence[Plan], project: Path, continued: Sequence[str]) -> int:
+    """Report what would become of specs that were given one by one, and of the directories to resume."""
+    for plan, directory in zip(plans, continued, strict=True):
         number = plan.spec.number
         fixed = "the next free number" if number is None else f"{plan.spec.job}/{job_name(number)}"
-        where = continued or fixed
+        where = directory or fixed
         count = "as often as the search wants" if plan.search else f"{len(plan.points)} times"
         points = f" {count}, in the next free numbers" if len(plan.points) > 1 else ""
         say(f"{plan.spec.job} would run{points or f' in {where}'}")

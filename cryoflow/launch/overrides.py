@@ -1,40 +1,71 @@
-"""Overrides in Hydra's grammar, and the spec that Hydra composes from them."""
+"""Overrides in Hydra's grammar, and what Hydra composes from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cryoflow.spec import JobSpec, parse_spec, spec_dump
+from cryoflow.errors import ErrorCollector
+from cryoflow.spec import JobSpec, spec_dump
+from cryoflow.spec.overrides import Override, means
 
-#: Name of the composed config in Hydra's store.
+#: Name of the config that a launcher's worker composes, in Hydra's store.
 CONFIG = "cryoflow_job"
 
+_OVERRIDES = "cryoflow_overrides"
 _NODE = "++spec."
 
 
-def store(spec: JobSpec, hydra: dict[str, Any] | None = None, **rest: Any) -> None:
-    """Put a spec into Hydra's store as the node ``spec``; later edits of its YAML change nothing."""
+def store(spec: JobSpec, overridden: Iterable[str], hydra: dict[str, Any], **rest: Any) -> None:
+    """Put a spec into Hydra's store as the node ``spec``; later edits of its YAML change nothing.
+
+    Fields that are overridden stay out of it: a mapping would otherwise be merged with its override, where a
+    spec file's is replaced.
+    """
     from hydra.core.config_store import ConfigStore
 
-    ConfigStore.instance().store(CONFIG, {**(hydra or {}), "spec": spec_dump(spec), **rest})
+    plain = spec_dump(spec)
+    for name in overridden:
+        _remove(plain, name.split("."))
+    ConfigStore.instance().store(CONFIG, {**hydra, "spec": plain, **rest})
 
 
-def compose_point(point: Sequence[str]) -> JobSpec:
-    """Compose the values of one point as Hydra will, and check the result.
+def compose_point(cls: type[JobSpec], point: Sequence[str]) -> list[Override]:
+    """Compose the values of one point by Hydra, each with the name of its field.
 
     Raises
     ------
     SpecError
-        If the spec refuses it.
+        If a spec file would take a text for another value than Hydra does, such as ``alias=1e3``.
     """
+    if not point:
+        return []
     from hydra import compose, initialize
+    from hydra.core.config_store import ConfigStore
     from omegaconf import OmegaConf
 
+    ConfigStore.instance().store(_OVERRIDES, {"spec": {}})
     with initialize(version_base="1.3", config_path=None):
-        config = compose(CONFIG, overrides=[_NODE + value for value in point])
+        config = compose(_OVERRIDES, overrides=[_NODE + value for value in point])
     plain: Any = OmegaConf.to_container(config.spec)
-    return parse_spec(plain, " ".join(point))
+    last = {value.partition("=")[0]: value for value in point}
+    composed = {name: _value(plain, name.split(".")) for name in last}
+    _check_readings(cls, [(unquoted(last[name]), value) for name, value in composed.items()])
+    return list(composed.items())
+
+
+def _check_readings(cls: type[JobSpec], readings: Iterable[tuple[str, Any]]) -> None:
+    problems = ErrorCollector()
+    for text, value in readings:
+        if not means(cls, text, value):
+            name, _, written = text.partition("=")
+            problems.add(
+                [
+                    f"override '{text}': Hydra reads {value!r}, a spec file '{written}'; "
+                    f"quote it ({name}=\"'{written}'\") or put it into the spec file"
+                ]
+            )
+    problems.raise_if_any()
 
 
 def hydra_override(override: str) -> str:
@@ -54,6 +85,13 @@ def hydra_override(override: str) -> str:
 def plain_override(override: str) -> str:
     """Return ``name=value`` of an override that Hydra has used."""
     return override.removeprefix(_NODE)
+
+
+def unquoted(override: str) -> str:
+    """Remove the quotes that Hydra removes."""
+    name, _, value = override.partition("=")
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return f"{name}={value[1:-1]}" if quoted else override
 
 
 def is_interval(override: str) -> bool:
@@ -77,3 +115,17 @@ def _parsed(override: str) -> Any:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     return OverridesParser.create().parse_override(override)
+
+
+def _value(tree: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        tree = tree[name]
+    return tree
+
+
+def _remove(tree: Any, path: Sequence[str]) -> None:
+    *above, name = path
+    for heading in above:
+        tree = tree.get(heading) if isinstance(tree, dict) else None
+    if isinstance(tree, dict):
+        tree.pop(name, None)

@@ -1,15 +1,16 @@
-"""From spec files and overrides to the points that will run, all checked before the first starts."""
+"""From spec files and overrides to the jobs that will run, all validated before the first starts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from typing import Any, NamedTuple
 
 from cryoflow.errors import ErrorCollector, SpecError
 from cryoflow.jobs.registry import JOB_TYPES
 from cryoflow.launch.hydra_settings import NO_WORDS, HydraWords, search_words
-from cryoflow.launch.overrides import compose_point, hydra_override, is_interval, store, values
-from cryoflow.spec import JobSpec
+from cryoflow.launch.overrides import compose_point, hydra_override, is_interval, unquoted, values
+from cryoflow.spec import JobSpec, spec_dump
 from cryoflow.spec.load import job_of, read_document, spec_from
 from cryoflow.spec.overrides import resolve_override
 from cryoflow.spec.yamltext import Document
@@ -25,7 +26,7 @@ class Source(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What Hydra is given for one spec.
+    """The jobs of one spec.
 
     Attributes
     ----------
@@ -34,12 +35,12 @@ class Plan(NamedTuple):
     specs : tuple of JobSpec
         Those of all points.
     overrides : tuple of str
-        In Hydra's grammar; lists of values make the sweep.
+        In Hydra's grammar; lists of values make a sweep.
     points : tuple of tuple of str
         The values of every point, ``field=value``, in Hydra's order; of a search those at the ends of its
         intervals.
     hydra : tuple of str
-        Hydra's own words.
+        Hydra's own settings.
     search : bool
         Whether a sweeper chooses the points as it goes.
     """
@@ -53,13 +54,22 @@ class Plan(NamedTuple):
 
 
 def read_sources(paths: Sequence[str]) -> list[Source]:
-    """Read spec files; all those that cannot be read are told at once."""
+    """Read spec files; all that cannot be read are reported at once."""
     sources, problems = [], ErrorCollector()
     for path in paths:
         with problems:
             sources.append(Source(path, read_document(path)))
     problems.raise_if_any()
     return sources
+
+
+def source_of(spec: str | PathLike[str] | Mapping[str, Any] | JobSpec, name: str = "spec") -> Source:
+    """Return the source for a spec file, its content, or a validated spec."""
+    if isinstance(spec, JobSpec):
+        spec = spec_dump(spec)
+    if isinstance(spec, Mapping):
+        return Source(name, Document(dict(spec), {}, []))
+    return Source(fspath(spec), read_document(spec))
 
 
 def make_plans(
@@ -69,7 +79,7 @@ def make_plans(
     hydra: HydraWords = NO_WORDS,
     composed: bool = True,
 ) -> list[Plan]:
-    """Check every point of every spec.
+    """Validate every point of every spec.
 
     Parameters
     ----------
@@ -80,9 +90,10 @@ def make_plans(
     multirun : bool
         Whether lists of values are a sweep.
     hydra : HydraWords
-        Words for Hydra itself.
+        Settings of Hydra itself.
     composed : bool
-        Whether Hydra is going to compose the points again, and has to come to the same.
+        Whether Hydra composes the points; without, they are read as a spec file is, which a sweep of a
+        thousand points needs.
 
     Raises
     ------
@@ -110,43 +121,34 @@ def _plan(
             f"override '{text}': only a search takes an interval; {_SEARCH}" for text in open_ones
         )
     points = _product(given)
-    specs = _load_points(source, points, multirun)
-    store(specs[0])
-    for spec, point in zip(specs, points, strict=True) if composed else ():
-        if compose_point(point) != spec:
-            text = " ".join(point)
-            raise SpecError([f"{source.name}: {text}: may be read in two ways; put it into the spec file"])
+    specs = _load_points(source, points, multirun, composed)
     return Plan(specs[0], tuple(specs), given, points, search_words(hydra, specs[0]), hydra.search)
 
 
-def _load_points(source: Source, points: Sequence[Sequence[str]], multirun: bool) -> list[JobSpec]:
+def _load_points(
+    source: Source, points: Sequence[Sequence[str]], multirun: bool, composed: bool
+) -> list[JobSpec]:
     specs, problems = [], ErrorCollector()
     for point in points:
         with problems:
-            specs.append(_load(source, point, multirun))
+            specs.append(_load(source, point, multirun, composed))
     problems.raise_if_any()
     return specs
 
 
-def _load(source: Source, point: Sequence[str], multirun: bool) -> JobSpec:
+def _load(source: Source, point: Sequence[str], multirun: bool, composed: bool) -> JobSpec:
     """Load a point; a sweep leaves number and alias out, since its jobs cannot share them.
 
     Some job types have more such fields, see `cryoflow.jobs.registry.SweepTraits`.
     """
-    own: list[str] = []
+    cls = job_of(source.document, source.name)
+    given = compose_point(cls, point) if composed else list(map(unquoted, point))
     if multirun:
-        job = job_of(source.document, source.name).__name__
         varied = {value.partition("=")[0] for value in point}
-        own = ["number=-", "alias=-"]
-        own += [more for more in JOB_TYPES[job].sweep.overrides if more.partition("=")[0] not in varied]
-    return spec_from(source.document, source.name, [*map(_unquoted, point), *own])
-
-
-def _unquoted(override: str) -> str:
-    """Take off the quotes that Hydra takes off."""
-    name, _, value = override.partition("=")
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return f"{name}={value[1:-1]}" if quoted else override
+        given += ["number=-", "alias=-"]
+        more = JOB_TYPES[cls.__name__].sweep.overrides
+        given += [override for override in more if override.partition("=")[0] not in varied]
+    return spec_from(source.document, source.name, given)
 
 
 def _product(overrides: Sequence[str]) -> tuple[tuple[str, ...], ...]:

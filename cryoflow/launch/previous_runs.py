@@ -1,18 +1,26 @@
-"""Does a step have to run, and why?"""
+"""What earlier runs have left: is a job finished, may it be resumed, is it up to date?"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from cryoflow.errors import CryoflowError
-from cryoflow.project.diff import flat, same_work
+from cryoflow.launch.inputs import with_files
+from cryoflow.project.diff import flat, same_work, work_key
 from cryoflow.project.directory import check_free
 from cryoflow.project.lock import is_running
-from cryoflow.project.markers import succeeded
+from cryoflow.project.markers import FAILURE, succeeded
+from cryoflow.project.names import job_directories, job_name, job_number
 from cryoflow.project.record import RECORD, read_record
 from cryoflow.project.verify import changed_files
 from cryoflow.spec import JobSpec, spec_dump
+
+#: What a point computes (see `work_key`) -> its directory, and the exit code if it has ended well.
+Known: TypeAlias = dict[str, tuple[str, int | None]]
+
+_CODES = {"succeeded": 0, "partial": 2}
 
 
 class Verdict(NamedTuple):
@@ -79,3 +87,63 @@ def step_status(project: Path, spec: JobSpec, directory: str) -> Verdict:
     by_hand = f"; {outputs[0].path} was changed since, and is kept" if outputs else ""
     partial = ", some items failed" if record["status"] == "partial" else ""
     return Verdict("skip", f"up to date{partial}{by_hand}")
+
+
+def unfinished(project: Path, spec: JobSpec) -> str:
+    """Return the directory of a job that was begun with this spec and has not ended well, or nothing.
+
+    With a number it is the job of that number. Without one it is the latest that was killed: one that has
+    failed has told why, and the next attempt gets a number of its own.
+    """
+    if spec.number is not None:
+        return _same(project, project / spec.job / job_name(spec.number), spec)
+    folders = sorted(job_directories(project, spec.job), key=lambda path: job_number(path.name), reverse=True)
+    names = (_same(project, folder, spec, killed=True) for folder in folders if not is_running(folder))
+    return next((name for name in names if name), "")
+
+
+def _same(project: Path, directory: Path, spec: JobSpec, killed: bool = False) -> str:
+    record: dict[str, Any] = {}
+    ended = succeeded(directory) or (killed and (directory / FAILURE).exists())
+    if (directory / RECORD).exists() and not ended:
+        with suppress(CryoflowError):
+            record = read_record(directory)
+    if not record or (killed and record.get("status") != "running"):
+        return ""
+    if same_work(record["spec"], spec_dump(with_files(project, spec))):
+        return ""
+    return f"{spec.job}/{directory.name}"
+
+
+def points_before(project: Path, job: str, sweep: str) -> Known:
+    """Return the points of a sweep that have ended well or were killed.
+
+    Those that failed may try again, and so do those whose inputs are not what they were.
+
+    Raises
+    ------
+    CryoflowError
+        If a process still runs one of them: the sweep was killed, its workers were not.
+    """
+    known: Known = {}
+    for directory in sorted((project / job).glob("job[0-9][0-9][0-9]*")):
+        status, key = _point(directory, sweep)
+        name = f"{job}/{directory.name}"
+        if status and is_running(directory):
+            raise CryoflowError(f"{name}: a worker of the killed {sweep} still runs this; wait for it to end")
+        if status in _CODES and succeeded(directory):
+            if changed_files(project, read_record(directory), ("input",)):
+                continue
+            known[key] = (name, _CODES[status])
+        elif status in {"running", *_CODES}:
+            known.setdefault(key, (name, None))
+    return known
+
+
+def _point(directory: Path, sweep: str) -> tuple[str, str]:
+    """Return status and key of a point of the sweep; nothing for any other job."""
+    with suppress(OSError, CryoflowError):
+        if f"sweep: {sweep}\n".encode() in (directory / RECORD).read_bytes():
+            record = read_record(directory)
+            return str(record.get("status")), work_key(record["spec"])
+    return "", ""

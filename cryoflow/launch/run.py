@@ -1,57 +1,24 @@
-"""From specs and overrides to jobs: checked here, composed and launched by Hydra."""
+"""From specs and overrides to jobs: all is validated before the first one starts."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cryoflow.errors import CryoflowError, ErrorCollector
+from cryoflow.launch.options import RunOptions
+from cryoflow.launch.outcome import Outcome, Request, report_skipped, worst_code
 from cryoflow.screen import say
+from cryoflow.spec import JobSpec
 
 if TYPE_CHECKING:
-    from cryoflow.launch.job.run import Outcome
     from cryoflow.launch.plan import Plan, Source
 
 
-class RunOptions(NamedTuple):
-    """How to run, as the command line says it.
-
-    Attributes
-    ----------
-    project : Path
-        Project root.
-    command : str
-        The command line, for notes and records.
-    continued : str
-        Job directory to run in again; empty for new ones.
-    multirun : bool
-        Whether lists of values are a sweep.
-    launcher : str
-        Launcher preset of a sweep.
-    start, stop : str
-        First and last step of a chain.
-    force : bool
-        Whether the steps of a chain run even if they are up to date.
-    dry : bool
-        Whether only to say what would run.
-    """
-
-    project: Path
-    command: str
-    continued: str = ""
-    multirun: bool = False
-    launcher: str = "local"
-    start: str = ""
-    stop: str = ""
-    force: bool = False
-    dry: bool = False
-
-
 def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], options: RunOptions) -> int:
-    """Run specs one after the other, or a chain; all is checked before the first job starts.
+    """Run specs one after the other, or a chain; all is validated before the first job starts.
 
     Parameters
     ----------
@@ -73,16 +40,82 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
         If nothing was started because something is wrong with what was asked for.
     """
     from cryoflow.launch.chain.steps import is_chain
-    from cryoflow.launch.hydra_settings import check_hydra_words, take_hydra_words
-    from cryoflow.launch.launchers import read_preset
-    from cryoflow.launch.plan import make_plans
     from cryoflow.project.directory import check_writable
 
     options = options._replace(project=options.project.absolute())
     check_writable(options.project)
     names = [fspath(path) for path in paths]
     if any(is_chain(name) for name in names):
-        return _run_chain(names, overrides, options)
+        from cryoflow.launch.chain.run import run_chain
+
+        return run_chain(names, overrides, options)
+    plans = _plans(names, overrides, options)
+    continued = [_resumed(plan.spec, options) for plan in plans]
+    _check_free([plan.spec for plan, name in zip(plans, continued, strict=True) if not name], options.project)
+    if options.dry:
+        from cryoflow.launch.dry_run import report_plans
+
+        return report_plans(plans, options.project, continued)
+    return _run_plans(plans, continued, options)
+
+
+def run_spec(
+    spec: str | PathLike[str] | Mapping[str, Any] | JobSpec,
+    overrides: Mapping[str, Any] | Sequence[str] = (),
+    project: str | PathLike[str] = ".",
+    *,
+    continued: str = "",
+    command: str = "cryoflow.run",
+    quiet: bool = True,
+) -> Outcome:
+    """Run one spec in this process and return how its job ended.
+
+    A job that was killed with the same spec is resumed in its directory.
+
+    Parameters
+    ----------
+    spec : path-like, mapping or JobSpec
+        A spec file, its content, or a spec that was validated already.
+    overrides : mapping, or sequence of str
+        Values by dotted name, short name or label; or ``name=value``, read as in a spec file.
+    project : path-like
+        Project root.
+    continued : str
+        Job directory to run in again; empty for a new one.
+    command : str
+        What the record and the note say started the job.
+    quiet : bool
+        Whether to print nothing; the job's logs are written in any case.
+
+    Raises
+    ------
+    SpecError
+        If the spec or an override is refused; with every problem.
+    CryoflowError
+        If nothing was started for another reason, such as a job number in use.
+    """
+    from cryoflow.launch.job.run import run_job
+    from cryoflow.launch.plan import source_of
+    from cryoflow.project.directory import check_writable
+    from cryoflow.spec.load import spec_from
+
+    options = RunOptions(Path(project).absolute(), command, continued)
+    check_writable(options.project)
+    source = source_of(spec)
+    given = overrides.items() if isinstance(overrides, Mapping) else overrides
+    job = spec_from(source.document, source.name, [*given])
+    directory = _resumed(job, options, quiet)
+    if not directory:
+        _check_free([job], options.project)
+    return run_job(job, Request(str(options.project), command, directory, quiet=quiet))
+
+
+def _plans(paths: Sequence[str], overrides: Sequence[str], options: RunOptions) -> list[Plan]:
+    """Validate everything; a sweep in this process needs no composition by Hydra."""
+    from cryoflow.launch.hydra_settings import check_hydra_words, take_hydra_words
+    from cryoflow.launch.launchers import read_preset
+    from cryoflow.launch.plan import make_plans
+
     if options.start or options.stop or options.force:
         raise CryoflowError("--from, --to and --force choose steps of a chain; none is given")
     own, hydra = take_hydra_words(overrides)
@@ -90,72 +123,32 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
     if options.multirun:
         read_preset(options.launcher)
     here = options.multirun and options.launcher == "local" and not hydra.words
-    plans = make_plans(_sources(names, options), own, options.multirun, hydra, composed=not here)
-    if options.dry:
-        return _report_plans(plans, options)
-    return _run_plans(plans, options)
+    return make_plans(_sources(paths, options), own, options.multirun, hydra, composed=not here)
 
 
-def _run_plans(plans: Sequence[Plan], options: RunOptions) -> int:
-    begun = [_begun(plan, options) for plan in plans]
-    _check_free([plan for plan, name in zip(plans, begun, strict=True) if not name], options.project)
-    codes: list[int] = []
-    for done, (plan, name) in enumerate(zip(plans, begun, strict=True), start=1):
-        outcomes = _launch(plan, options._replace(continued=name))
-        codes.extend(outcome.code for outcome in outcomes)
-        if any(outcome.code == 1 or not outcome.directory for outcome in outcomes):
-            _report_skipped([plan.spec.job for plan in plans[done:]])
+def _run_plans(plans: Sequence[Plan], continued: Sequence[str], options: RunOptions) -> int:
+    from cryoflow.launch.job.run import run_job
+
+    outcomes: list[Outcome] = []
+    for done, (plan, directory) in enumerate(zip(plans, continued, strict=True), start=1):
+        if options.multirun:
+            from cryoflow.launch.sweep.run import run_sweep
+
+            outcomes += run_sweep(plan, options)
+        else:
+            outcomes.append(run_job(plan.spec, Request(str(options.project), options.command, directory)))
+            if outcomes[-1].directory:
+                say(f"{outcomes[-1].directory}/")
+        if any(outcome.stops_others for outcome in outcomes):
+            report_skipped([plan.spec.job for plan in plans[done:]])
             break
-    return _worst(codes)
-
-
-def _run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOptions) -> int:
-    from cryoflow.launch.chain.run import Range, chosen, plan_all, plan_step, run_planned
-    from cryoflow.launch.chain.steps import read_chain
-
-    if len(paths) > 1 or options.multirun or options.continued:
-        raise CryoflowError(f"{paths[0]}: a chain runs alone, without other specs, --multirun and --continue")
-    steps = read_chain(paths[0], overrides)
-    wanted = Range(options.start, options.stop, options.force)
-    plans = plan_all(steps, options.project, wanted)
-    if options.dry:
-        from cryoflow.launch.dry_run import report_steps
-
-        return report_steps(plans, options.project)
-    codes: list[int] = []
-    some = chosen(steps, wanted)
-    for done, step in enumerate(some, start=1):
-        plan = plan_step(step, steps, options.project, options.force)
-        where = f" ({plan.directory})" if plan.directory else ""
-        say(f"{step.title}{where}: {plan.verdict.why}")
-        if plan.verdict.action == "skip":
-            continue
-        outcome = run_planned(plan, options.project, options.command)
-        codes.append(outcome.code)
-        if outcome.code == 1 or not outcome.directory:
-            _report_skipped([step.title for step in some[done:]])
-            break
-    return _worst(codes)
-
-
-def _worst(codes: Sequence[int]) -> int:
-    """Return 1 if a job has failed, else 2 if one has left something out, else 0."""
-    return next((code for code in (1, 2) if code in codes), 0)
-
-
-def _report_plans(plans: Sequence[Plan], options: RunOptions) -> int:
-    from cryoflow.launch.dry_run import report_plans
-
-    if not options.continued:
-        _check_free([plan for plan in plans if not _begun(plan, options)], options.project)
-    return report_plans(plans, options.project, options.continued)
+    return worst_code(outcomes)
 
 
 def _sources(paths: Sequence[str], options: RunOptions) -> Sequence[Source]:
-    from cryoflow.launch.plan import Source, read_sources
+    from cryoflow.launch.plan import read_sources, source_of
     from cryoflow.project.directory import find_job_directory
     from cryoflow.project.record import RECORD, read_record
-    from cryoflow.spec.yamltext import Document
 
     if not options.continued:
         return read_sources(paths)
@@ -166,28 +159,28 @@ def _sources(paths: Sequence[str], options: RunOptions) -> Sequence[Source]:
     directory = find_job_directory(options.project, options.continued)
     if paths:
         return read_sources(paths)
-    return [Source(str(directory / RECORD), Document(read_record(directory)["spec"], {}, []))]
+    return [source_of(read_record(directory)["spec"], str(directory / RECORD))]
 
 
-def _begun(plan: Plan, options: RunOptions) -> str:
+def _resumed(spec: JobSpec, options: RunOptions, quiet: bool = False) -> str:
     """Return the directory to run in again: the one asked for, or that of the same job that has not ended."""
-    from cryoflow.launch.resume import unfinished
+    from cryoflow.launch.previous_runs import unfinished
 
     if options.continued or options.multirun:
         return options.continued
-    name = unfinished(options.project, plan.spec)
-    if name:
-        say(f"{name}: begun with the same spec and not ended; continuing")
+    name = unfinished(options.project, spec)
+    if name and not quiet:
+        say(f"{name}: started with the same spec and not finished; resuming")
     return name
 
 
-def _check_free(plans: Sequence[Plan], project: Path) -> None:
+def _check_free(specs: Sequence[JobSpec], project: Path) -> None:
     """Refuse numbers and aliases that are taken, by jobs that exist or by each other."""
     from cryoflow.project.directory import check_free
     from cryoflow.project.names import job_name
 
     problems, seen = ErrorCollector(), set[int]()
-    for spec in (plan.spec for plan in plans):
+    for spec in specs:
         with problems:
             check_free(project, spec.job, spec.number, spec.alias)
         if spec.number is not None:
@@ -195,25 +188,3 @@ def _check_free(plans: Sequence[Plan], project: Path) -> None:
                 problems.add([f"{spec.job}/{job_name(spec.number)}: another spec has this number as well"])
             seen.add(spec.number)
     problems.raise_if_any()
-
-
-def _launch(plan: Plan, options: RunOptions) -> list[Outcome]:
-    if options.multirun:
-        from cryoflow.launch.sweep.run import run_sweep
-
-        return run_sweep(plan, options)
-    from cryoflow.launch.job.run import Request
-    from cryoflow.launch.sweep.hydra import launch_points
-
-    request = Request(str(options.project), options.command, options.continued)
-    outcomes = [point.outcome for point in launch_points(plan, request)]
-    for outcome in outcomes:
-        if outcome.directory:
-            say(f"{outcome.directory}/")
-    return outcomes
-
-
-def _report_skipped(jobs: Sequence[str]) -> None:
-    if jobs:
-        text = ", ".join(jobs)
-        sys.stderr.write(f"not started, since the job before did not end well: {text}\n")

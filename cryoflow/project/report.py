@@ -28,15 +28,18 @@ class JobReporter(Reporter):
         Put before lines on the screen, to tell jobs that run side by side apart.
     bars : bool
         Whether bars may be drawn if the screen is a terminal.
+    quiet : bool
+        Whether to write into the logs only.
     """
 
-    def __init__(self, directory: Path, prefix: str = "", bars: bool = True) -> None:
+    def __init__(self, directory: Path, prefix: str = "", bars: bool = True, quiet: bool = False) -> None:
         self._out, self._err = (
             (directory / name).open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
             for name in ("run.out", "run.err")
         )
         self._prefix = prefix
-        self._bars = bars and sys.stderr.isatty()
+        self._quiet = quiet
+        self._bars = bars and not quiet and sys.stderr.isatty()
 
     def __enter__(self) -> JobReporter:
         return self
@@ -52,7 +55,7 @@ class JobReporter(Reporter):
     def say(self, line: str) -> None:
         """Tell one line of information, on stdout and in ``run.out``."""
         self._log(line)
-        _write(sys.stdout, self._prefix + line)
+        self._show(sys.stdout, line)
 
     def warn(self, line: str) -> None:
         """Tell one line that the user should see, on stderr and in both logs."""
@@ -62,7 +65,7 @@ class JobReporter(Reporter):
     def error(self, line: str) -> None:
         """Tell one line on stderr and in ``run.err``."""
         self.trace(line)
-        _write(sys.stderr, self._prefix + line)
+        self._show(sys.stderr, line)
 
     def trace(self, text: str) -> None:
         """Write what only a developer wants to read into ``run.err``."""
@@ -79,9 +82,13 @@ class JobReporter(Reporter):
         with suppress(ValueError):  # closed: a job that still speaks after its end
             self._out.write(line + "\n")
 
+    def _show(self, stream: TextIO, line: str) -> None:
+        if not self._quiet:
+            _write(stream, self._prefix + line)
+
     def _log_and_screen(self, line: str) -> None:
         self._log(line)
-        _write(sys.stderr, self._prefix + line)
+        self._show(sys.stderr, line)
 
 
 def progress_line(label: str, done: int, total: int | None, seconds: float) -> str:

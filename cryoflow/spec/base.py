@@ -59,6 +59,19 @@ class Declared(BaseModel):
         kinds = {name: kind.python for name, kind in _kinds(cls).items()}
         return frozenset(name for name, kind in kinds.items() if kind is None or issubclass(kind, BaseModel))
 
+    @classmethod
+    def same_value(cls, name: str, one: Any, other: Any) -> bool:
+        """Return whether a field that holds one value reads two raw ones alike, or refuses both."""
+        kind = _kinds(cls)[name]
+
+        def read_or_none(value: Any) -> tuple[Any, ...]:
+            try:
+                return (read(value, kind.python or str, kind.optional, kind.default, kind.declaration),)
+            except ValueError:
+                return ()
+
+        return read_or_none(one) == read_or_none(other)
+
     @model_validator(mode="before")
     @classmethod
     def _by_name(cls, data: Any) -> Any:

@@ -14,7 +14,7 @@ from cryoflow.errors import FileError, SpecError
 from cryoflow.spec.base import Broken, JobSpec
 from cryoflow.spec.jobs import SPEC_CLASSES, spec_class
 from cryoflow.spec.names import fold
-from cryoflow.spec.overrides import apply_override
+from cryoflow.spec.overrides import Override, apply_override
 from cryoflow.spec.problems import Locate, Path, Place, Places, Problem, broken_rule, clean, to_problems
 from cryoflow.spec.values import is_nothing
 from cryoflow.spec.yamltext import Document, parse_yaml
@@ -57,7 +57,7 @@ def read_document(path: str | os.PathLike[str]) -> Document:
     return parse_yaml(text, str(path))
 
 
-def spec_from(document: Document, source: str, overrides: Sequence[str] = ()) -> JobSpec:
+def spec_from(document: Document, source: str, overrides: Sequence[Override] = ()) -> JobSpec:
     """Validate a document with overrides; see `load_spec`."""
 
     def locate(typed: Path) -> tuple[str, int]:
@@ -68,11 +68,12 @@ def spec_from(document: Document, source: str, overrides: Sequence[str] = ()) ->
     cls = job_of(document, source)
     tree: dict[str, Any] = document.tree
     for override in overrides:
+        given = f"override '{override if isinstance(override, str) else '='.join(map(str, override))}'"
         try:
             tree, typed = apply_override(cls, tree, override)
-            overridden[typed] = (f"override '{override}'", 0)
+            overridden[typed] = (given, 0)
         except ValueError as error:
-            problems.append(Problem(Place(f"override '{override}'", 0, ()), str(error)))
+            problems.append(Problem(Place(given, 0, ()), str(error)))
     return _validated(cls, tree, locate, problems)
 
 

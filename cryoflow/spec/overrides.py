@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from cryoflow.errors import SpecError
 from cryoflow.spec.base import Declared, JobSpec
@@ -11,7 +11,11 @@ from cryoflow.spec.helix import REFUSAL
 from cryoflow.spec.names import suggestion
 from cryoflow.spec.problems import Path
 from cryoflow.spec.unknown import is_helical
+from cryoflow.spec.values import read_number
 from cryoflow.spec.yamltext import parse_value
+
+#: ``name=value`` as a user types it, or a name and its value as Python or Hydra gives them.
+Override: TypeAlias = str | tuple[str, Any]
 
 
 def resolve_override(cls: type[JobSpec], override: str) -> str:
@@ -53,9 +57,20 @@ def split_override(cls: type[JobSpec], override: str) -> tuple[Path, str]:
     typed = typed.strip()
     if not equals or not typed or typed[0] in "+~":
         raise ValueError("write it as field=value")
+    return find_field(cls, typed), value.strip()
+
+
+def find_field(cls: type[JobSpec], typed: str) -> Path:
+    """Return the path of the one field that answers to a name.
+
+    Raises
+    ------
+    ValueError
+        With the sentence, if no field, or more than one, does.
+    """
     found = _candidates(cls, typed)
     if len(found) == 1:
-        return found[0], value.strip()
+        return found[0]
     if found:
         dotted = " or ".join(".".join(path) for path in found)
         raise ValueError(f"'{typed}' is ambiguous; write {dotted}")
@@ -64,7 +79,9 @@ def split_override(cls: type[JobSpec], override: str) -> tuple[Path, str]:
     raise ValueError(f"{cls.__name__} has no field '{typed}'{_hint(cls, typed)}")
 
 
-def apply_override(cls: type[JobSpec], tree: Mapping[str, Any], override: str) -> tuple[dict[str, Any], Path]:
+def apply_override(
+    cls: type[JobSpec], tree: Mapping[str, Any], override: Override
+) -> tuple[dict[str, Any], Path]:
     """Put the value of an override into a tree.
 
     Returns
@@ -77,8 +94,44 @@ def apply_override(cls: type[JobSpec], tree: Mapping[str, Any], override: str) -
     ValueError
         See `split_override`.
     """
-    path, value = split_override(cls, override)
-    return _replaced(cls, tree, path, parse_value(value))
+    if isinstance(override, str):
+        path, text = split_override(cls, override)
+        return _replaced(cls, tree, path, parse_value(text))
+    typed, value = override
+    return _replaced(cls, tree, find_field(cls, typed), value)
+
+
+def means(cls: type[JobSpec], override: str, value: Any) -> bool:
+    """Return whether the field of an override takes its text for this value, or refuses both.
+
+    Raises
+    ------
+    ValueError
+        See `split_override`.
+    """
+    path, text = split_override(cls, override)
+    section = cls.sections().get(path[0], cls)
+    written = parse_value(text)
+    if len(path) > 2 or path[-1] in section.nested_fields():
+        return _same_text(written, value)
+    return section.same_value(path[-1], written, value)
+
+
+def _same_text(written: Any, value: Any) -> bool:
+    """Compare lists and mappings whose leaves are text on one side, and text or numbers on the other."""
+    if isinstance(written, Mapping) and isinstance(value, Mapping):
+        names = {str(key): below for key, below in value.items()}
+        return names.keys() == written.keys() and all(_same_text(written[key], names[key]) for key in names)
+    if isinstance(written, list) and isinstance(value, list):
+        return len(written) == len(value) and all(map(_same_text, written, value))
+    return str(written) == str(value) or _number(written) == _number(value) is not None
+
+
+def _number(value: object) -> float | None:
+    try:
+        return read_number(value)
+    except ValueError:
+        return None
 
 
 def _replaced(

@@ -14,7 +14,8 @@ import torch
 
 from cryoflow.errors import CryoflowError
 from cryoflow.jobs.registry import JOB_TYPES
-from cryoflow.launch.run import RunOptions, run_specs
+from cryoflow.launch.options import RunOptions
+from cryoflow.launch.run import run_specs
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import Select
 

@@ -231,7 +231,7 @@ def test_step_that_fails_stops_the_chain_and_is_continued(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _chain(project, "middle:metadata_label_for_subset_selection=rlnNoSuchColumn") == 1
-    assert "not started, since the job before did not end well: Select/last, Select/beside" in (
+    assert "not started, because the previous job did not succeed: Select/last, Select/beside" in (
         capsys.readouterr().err
     )
     assert _chain(project) == 0

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from helpers.stand_in_job import SPEC, listing, run_spec, stand_in_project
 
-from cryoflow.launch.run import RunOptions, run_specs
+from cryoflow.launch.options import RunOptions
+from cryoflow.launch.run import run_specs
 from cryoflow.project.markers import FAILURE, SUCCESS
 from cryoflow.project.record import read_record
 
@@ -160,7 +161,7 @@ def test_chain_stops_after_a_failure(project: Path, capsys: pytest.CaptureFixtur
     (project / "spec.yaml").write_text(spec)
     assert run_specs([project / "spec.yaml"] * 3, [], RunOptions(project, "")) == 1
     assert listing(project / "Select") == {"job013"}
-    assert "not started, since the job before did not end well: Select, Select" in capsys.readouterr().err
+    assert "not started, because the previous job did not succeed: Select, Select" in capsys.readouterr().err
 
 
 def test_report_that_fails_fails_no_job(

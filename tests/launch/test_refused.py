@@ -7,7 +7,8 @@ import pytest
 from helpers.stand_in_job import SPEC, listing, run_spec, stand_in_project
 
 from cryoflow.errors import CryoflowError, SpecError
-from cryoflow.launch.run import RunOptions, run_specs
+from cryoflow.launch.options import RunOptions
+from cryoflow.launch.run import run_specs
 
 project = stand_in_project
 

@@ -81,7 +81,7 @@ def test_a_failed_and_a_cancelled_point_and_the_same_command_again(
     assert [row["state"] for row in rows] == ["failed", "failed", "failed", "done"]
     assert rows[1]["job"] == "none"
     told = capsys.readouterr()
-    assert "ended without a word" in told.out
+    assert "produced no result: its worker was killed or never started" in told.out
     assert "CANCELLED" in told.err
     _preset(launcher)
     assert _sweep(project, launcher, *values) == 1

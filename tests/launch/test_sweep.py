@@ -19,12 +19,12 @@ from helpers.small_project import SMALL
 from cryoflow.compute.pick.search import prepare_search
 from cryoflow.files.star import read_star
 from cryoflow.jobs.autopick import template_picker as with_references
-from cryoflow.launch.job.run import Outcome, Request
 from cryoflow.launch.job.signals import stoppable
+from cryoflow.launch.outcome import Outcome, Request
+from cryoflow.launch.previous_runs import Known
 from cryoflow.launch.sweep import local as points_here
 from cryoflow.launch.sweep.folder import read_sweep, write_sweep
 from cryoflow.launch.sweep.table import results
-from cryoflow.launch.taken_up import Known
 from cryoflow.project.context import SweepCache
 from cryoflow.project.directory import make_job_directory
 from cryoflow.project.lock import holding

@@ -11,111 +11,50 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from cryoflow.errors import CryoflowError, ErrorCollector
-from cryoflow.launch.chain.steps import Step, feeds, find_step, with_numbers
-from cryoflow.launch.inputs import input_files
-from cryoflow.launch.job.run import Outcome, Request, run_job
-from cryoflow.launch.previous_runs import Verdict, step_status
-from cryoflow.project.markers import ran_in_relion
+from cryoflow.errors import CryoflowError
+from cryoflow.launch.chain.plan import Planned, Range, check_replaceable, chosen, plan_all, plan_step
+from cryoflow.launch.chain.steps import Step, read_chain
+from cryoflow.launch.job.run import run_job
+from cryoflow.launch.options import RunOptions
+from cryoflow.launch.outcome import Outcome, Request, report_skipped, worst_code
 from cryoflow.project.names import TRASH, job_number
-from cryoflow.project.record import RECORD, read_record
-from cryoflow.spec import JobSpec
+from cryoflow.screen import say
 
 
-class Range(NamedTuple):
-    """Which steps of a chain.
-
-    Attributes
-    ----------
-    start, stop : str
-        First and last step; empty for those of the chain.
-    force : bool
-        Whether steps run that are up to date.
-    """
-
-    start: str = ""
-    stop: str = ""
-    force: bool = False
-
-
-class Planned(NamedTuple):
-    """A step and what is to be done with it."""
-
-    step: Step
-    spec: JobSpec
-    directory: str
-    verdict: Verdict
-
-
-def chosen(steps: Sequence[Step], wanted: Range) -> list[Step]:
-    """Return the steps from ``start`` to ``stop``, in the order in which they run."""
-    first = find_step(steps, wanted.start) if wanted.start else 0
-    last = find_step(steps, wanted.stop) if wanted.stop else len(steps) - 1
-    if first > last:
-        raise CryoflowError(f"--from {wanted.start} comes after --to {wanted.stop}")
-    return list(steps[first : last + 1])
-
-
-def plan_step(step: Step, steps: Sequence[Step], project: Path, force: bool) -> Planned:
-    """RowScores at one step as things stand now."""
-    spec, directory = with_numbers(step, steps, project), step.directory(project)
-    verdict = step_status(project, spec, directory)
-    if force and verdict.action == "skip":
-        verdict = Verdict("again", "forced")
-    return Planned(step, spec, directory, verdict)
-
-
-def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planned]:
-    """Say beforehand what would be done; a step runs if one that feeds it does.
+def run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOptions) -> int:
+    """Run the steps of a chain that are not up to date, or report them; returns the exit code.
 
     Raises
     ------
-    SpecError
-        If an input is neither there nor made by a step, or a step's directory is another's.
+    CryoflowError
+        If nothing was started because something is wrong with the chain or what was asked for.
     """
-    problems = ErrorCollector()
-    plans: list[Planned] = []
-    for step in chosen(steps, wanted):
-        with problems:
-            plan = plan_step(step, steps, project, wanted.force)
-            problems.add(_missing(plan, steps, project))
-            above = [p.step for p in plans if p.verdict.action != "skip" and feeds(p.step, step)]
-            if above and plan.verdict.action == "skip":
-                plan = plan._replace(verdict=Verdict("again", f"takes files of {above[0].title}"))
-            plans.append(plan)
-            _check_own(plan, project)
-    problems.raise_if_any()
-    return plans
+    if len(paths) > 1 or options.multirun or options.continued:
+        raise CryoflowError(f"{paths[0]}: a chain runs alone, without other specs, --multirun and --continue")
+    steps = read_chain(paths[0], overrides)
+    wanted = Range(options.start, options.stop, options.force)
+    plans = plan_all(steps, options.project, wanted)
+    if options.dry:
+        from cryoflow.launch.dry_run import report_steps
+
+        return report_steps(plans, options.project)
+    return _run_steps(chosen(steps, wanted), steps, options)
 
 
-def _check_own(plan: Planned, project: Path) -> None:
-    """Refuse to run a step again where that would cost the user another job."""
-    if plan.verdict.action != "again":
-        return
-    name, mend = plan.directory, "give the step another number or move it away"
-    if ran_in_relion(project / name):
-        raise CryoflowError(f"{name}: RELION has run in it as well, so it is not replaced; {mend}")
-    alias = read_record(project / name)["spec"].get("alias")
-    if alias != plan.spec.alias:
-        other = f"'{alias}'" if alias else "a job without an alias"
-        raise CryoflowError(f"{name}: is {other}, not {plan.step.title}, so it is not replaced; {mend}")
-    old = project / TRASH / name
-    if old.exists() and (ran_in_relion(old) or not (old / RECORD).exists()):
-        raise CryoflowError(
-            f"{TRASH}/{name}: is in the way of {name}, and not made by cryoflow; move it away"
-        )
-
-
-def _missing(plan: Planned, steps: Sequence[Step], project: Path) -> list[str]:
-    """Say which inputs are neither there nor below the directory of a step."""
-    own = {step.title for step in steps} | {step.directory(project) for step in steps}
-    return [
-        f"{name}: no such file in the project {project}; {plan.step.title} takes it"
-        for name in input_files(plan.spec)
-        if not (project / name).exists() and "/".join(name.split("/")[:2]) not in own
-    ]
+def _run_steps(wanted: Sequence[Step], steps: Sequence[Step], options: RunOptions) -> int:
+    outcomes: list[Outcome] = []
+    for done, step in enumerate(wanted, start=1):
+        plan = plan_step(step, steps, options.project, options.force)
+        where = f" ({plan.directory})" if plan.directory else ""
+        say(f"{step.title}{where}: {plan.verdict.why}")
+        if plan.verdict.action == "skip":
+            continue
+        outcomes.append(run_planned(plan, options.project, options.command))
+        if outcomes[-1].stops_others:
+            report_skipped([step.title for step in wanted[done:]])
+            break
+    return worst_code(outcomes)
 
 
 def run_planned(plan: Planned, project: Path, command: str) -> Outcome:
@@ -123,7 +62,7 @@ def run_planned(plan: Planned, project: Path, command: str) -> Outcome:
     continued = plan.directory if plan.verdict.action == "continue" else ""
     spec = plan.spec
     if plan.verdict.action == "again":
-        _check_own(plan, project)
+        check_replaceable(plan, project)
         _discard(project, plan.directory)
         spec = spec.model_copy(update={"number": job_number(plan.directory)})
     return run_job(spec, Request(str(project), command, continued))

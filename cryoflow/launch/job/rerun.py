@@ -76,7 +76,8 @@ def rerun_job(project: Path, directory: Path, command: str, tolerance: float = T
     CryoflowError
         See `read_ended`.
     """
-    from cryoflow.launch.job.run import Request, run_job
+    from cryoflow.launch.job.run import run_job
+    from cryoflow.launch.outcome import Request
 
     record, old = read_ended(directory), name_of(directory)
     changed = changed_files(project, record)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 import traceback
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from cryoflow.errors import CryoflowError, ErrorCollector
 from cryoflow.jobs.registry import JOB_TYPES, runner
@@ -19,6 +17,7 @@ from cryoflow.launch.job.device import resolve_device, torch_threads
 from cryoflow.launch.job.record import Record, first_record, full_record
 from cryoflow.launch.job.rollback import DirectorySnapshot, snapshot_if_settings_differ
 from cryoflow.launch.job.signals import Terminated, stoppable
+from cryoflow.launch.outcome import Outcome, Request
 from cryoflow.project.context import Failure, JobContext, JobResult, SweepCache
 from cryoflow.project.directory import (
     alias_of,
@@ -36,57 +35,13 @@ from cryoflow.project.pipeline_nodes import Node, guess_node
 from cryoflow.project.record import write_record
 from cryoflow.project.relion_job import write_output_nodes, write_run_job
 from cryoflow.project.report import JobReporter
+from cryoflow.screen import print_error
 from cryoflow.spec import JobSpec, spec_dump
 from cryoflow.spec.gpu import wanted_device
 from cryoflow.spec.relion import relion_job_options
 
 #: Failures shown on the screen; the record has them all.
 _SHOWN = 5
-
-
-class Request(NamedTuple):
-    """How a job is to be run, apart from what its spec says.
-
-    Attributes
-    ----------
-    project : str
-        Absolute project root.
-    command : str
-        The command line, for the note and the record.
-    continued : str
-        Job directory to run in again; empty for a new one.
-    concurrent : bool
-        Whether other jobs run at the same time and write on the same screen.
-    pictures : bool
-        Whether to draw the job's pictures.
-    sweep : str
-        The sweep of which the job is a point, e.g. ``Sweep/sweep001``; empty for a job of its own.
-    """
-
-    project: str
-    command: str
-    continued: str = ""
-    concurrent: bool = False
-    pictures: bool = True
-    sweep: str = ""
-
-
-class Outcome(NamedTuple):
-    """How a job ended.
-
-    Attributes
-    ----------
-    directory : str
-        Project-relative directory; empty if the job was refused before one was made.
-    code : int
-        0: all fine, 1: failed, 2: refused, or some items failed.
-    message : str
-        The summary, or why it failed.
-    """
-
-    directory: str
-    code: int
-    message: str
 
 
 def run_job(spec: JobSpec, request: Request, cache: SweepCache | None = None) -> Outcome:
@@ -105,7 +60,8 @@ def run_job(spec: JobSpec, request: Request, cache: SweepCache | None = None) ->
             directory = _directory(project, spec, request, device, held)
             return _run_in(directory, spec, request, device, inputs, cache)
     except CryoflowError as error:
-        print_error(str(error))
+        if not request.quiet:
+            print_error(str(error))
         return Outcome("", 2, str(error))
 
 
@@ -119,14 +75,9 @@ def _run_in(
 ) -> Outcome:
     project = Path(request.project)
     prefix = f"{name_of(directory)}: " if request.concurrent else ""
-    with JobReporter(directory, prefix, bars=not request.concurrent) as report:
+    with JobReporter(directory, prefix, not request.concurrent, request.quiet) as report:
         context = JobContext(project, directory, device, report, bool(request.continued), cache)
         return _Job(spec, request, context, report).run(inputs)
-
-
-def print_error(text: str) -> None:
-    """Write a problem on stderr, where it stays apart from what a script may read."""
-    sys.stderr.write(text + "\n")
 
 
 class _Job:
@@ -160,7 +111,8 @@ class _Job:
             self.report.trace(traceback.format_exc())
             why = f"{_cause(error)}; the traceback is in {self.name}/run.err"
             return self._restore(why) or self._failed(why)
-        return Outcome(self.name, 2 if self.result.failures else 0, self.result.summary)
+        code = 2 if self.result.failures else 0
+        return Outcome(self.name, code, self.result.summary, self.result.outputs)
 
     def _begin(self, inputs: tuple[str, ...]) -> None:
         directory = self.context.directory

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from cryoflow.errors import CryoflowError
-from cryoflow.launch.taken_up import Known, points_before
+from cryoflow.launch.previous_runs import Known, points_before
 from cryoflow.project.lock import is_running
 from cryoflow.project.record import load_yaml, versions, write_sorted
 

@@ -1,4 +1,4 @@
-"""Hand the points of a spec to a Hydra launcher and collect how each of them ended."""
+"""Run the points of a sweep through Hydra's launchers and sweepers, in processes of their own."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cryoflow.errors import CryoflowError, SpecError
 from cryoflow.files.atomic import write_bytes
-from cryoflow.launch.job.run import Outcome, Request, print_error
 from cryoflow.launch.launchers import register_launcher
+from cryoflow.launch.outcome import Outcome, Request
 from cryoflow.launch.overrides import CONFIG, plain_override, store
 from cryoflow.launch.plan import Plan
+from cryoflow.launch.previous_runs import Known
 from cryoflow.launch.sweep.objective import NoValue, score
+from cryoflow.launch.sweep.point import run_point_once
 from cryoflow.launch.sweep.table import Row, results
-from cryoflow.launch.taken_up import Known, run_point_once
 from cryoflow.project.context import SweepCache
 from cryoflow.project.directory import HIDDEN
+from cryoflow.screen import print_error
 from cryoflow.spec import parse_spec
 
 if TYPE_CHECKING:
@@ -53,37 +55,33 @@ class Ended(NamedTuple):
     row: Row
 
 
-def launch_points(
-    plan: Plan, request: Request, launcher: str = "", sweep: bool = False, known: Known | None = None
-) -> list[Ended]:
-    """Run the points of a spec through Hydra.
+def launch_points(plan: Plan, request: Request, launcher: str, known: Known) -> list[Ended]:
+    """Run the points of a sweep through Hydra.
 
     Parameters
     ----------
     plan : Plan
-        The spec and its overrides, checked already.
+        The spec and its overrides, validated already.
     request : Request
         Where and how to run.
     launcher : str
-        A launcher preset for a sweep; empty for the one that Hydra's own words choose, or this process.
-    sweep : bool
-        Whether there are several points.
-    known : dict, optional
-        Points that an earlier, interrupted run of this sweep has begun or finished.
+        A launcher preset; empty for the launcher that Hydra's own settings choose, or this process.
+    known : dict
+        Points that an earlier, interrupted run of this sweep has started or finished.
 
     Returns
     -------
     list of Ended
-        One a point, in Hydra's order; a point that ended without a word (a killed worker) counts as failed.
+        One a point, in Hydra's order; a point without a result (its worker was killed) counts as failed.
     """
     folder = Path(request.project) / HIDDEN / "launch" / secrets.token_hex(4)
     launch = {"folder": str(folder), "request": request._asdict(), "search": plan.search}
-    store(plan.spec, _hydra(folder, launcher), launch=launch)
+    overridden = {plain_override(text).partition("=")[0] for text in plan.overrides}
+    store(plan.spec, overridden, _hydra(folder, launcher), launch=launch)
     if known:
         write_bytes(folder / _KNOWN, json.dumps(known).encode())
-    arguments = [*plan.overrides, *plan.hydra, *(["--multirun"] if sweep else [])]
     try:
-        _through_hydra(arguments)
+        _through_hydra([*plan.overrides, *plan.hydra, "--multirun"])
     except KeyboardInterrupt:
         _remove(folder)
         raise
@@ -93,11 +91,11 @@ def launch_points(
         why = (folder / _STOP).read_text(encoding="utf-8")
         _remove(folder)
         raise CryoflowError(why)
-    return _collected(folder, plan, sweep, Path(request.project))
+    return _collected(folder, plan, Path(request.project))
 
 
 def _through_hydra(arguments: Sequence[str]) -> None:
-    """Let Hydra run; what stops it is told in one line, and points without an outcome count as failed."""
+    """Run Hydra; what stops it is reported in one line, and points without an outcome count as failed."""
     try:
         with _command_line(arguments):
             _main()
@@ -107,13 +105,13 @@ def _through_hydra(arguments: Sequence[str]) -> None:
         print_error(f"Hydra: {' '.join(str(error).split())}")
 
 
-def _collected(folder: Path, plan: Plan, sweep: bool, project: Path) -> list[Ended]:
+def _collected(folder: Path, plan: Plan, project: Path) -> list[Ended]:
     there = {int(path.stem) for path in folder.glob("[0-9]*.json")}
     points = sorted(there) if plan.search else list(range(len(plan.points)))
     outcomes = [_read(folder, plan, point) for point in points]
     if there.issuperset(points):
         _remove(folder)  # otherwise a launcher's own logs may tell what happened
-    return [Ended(*one, results(project, one[1]) if sweep else {}) for one in outcomes]
+    return [Ended(*one, results(project, one[1])) for one in outcomes]
 
 
 def run_point(config: DictConfig) -> float | None:
@@ -135,9 +133,8 @@ def run_point(config: DictConfig) -> float | None:
     if (folder / _STOP).exists():  # a worker does not end the others
         raise SystemExit(2)
     outcome = _run(plain["spec"], request, folder)
-    number = 0 if OmegaConf.is_missing(hydra.job, "num") else hydra.job.num
     values = [plain_override(word) for word in hydra.overrides.task]
-    write_bytes(folder / f"{number}.json", json.dumps([values, outcome]).encode())
+    write_bytes(folder / f"{hydra.job.num}.json", json.dumps([values, outcome]).encode())
     if not launch["search"]:
         return None
     try:
@@ -210,10 +207,11 @@ def _remove(folder: Path) -> None:
 
 def _read(folder: Path, plan: Plan, point: int) -> tuple[tuple[str, ...], Outcome]:
     try:
-        values, outcome = json.loads((folder / f"{point}.json").read_text(encoding="utf-8"))
-        return tuple(values), Outcome(*outcome)
+        values, ended = json.loads((folder / f"{point}.json").read_text(encoding="utf-8"))
+        directory, code, message, outputs = ended
+        return tuple(values), Outcome(directory, code, message, tuple(outputs))
     except (OSError, ValueError, TypeError):
         logs = f"{HIDDEN}/launch/{folder.name}"
-        why = f"ended without a word; its worker was killed or never started (the launcher's logs: {logs})"
+        why = f"produced no result: its worker was killed or never started (the launcher's logs: {logs})"
         values = plan.points[point] if point < len(plan.points) else ()
         return values, Outcome("", 1, f"point {point + 1} {why}")

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from cryoflow.jobs.registry import JOB_TYPES
-from cryoflow.launch.job.run import Outcome, Request
 from cryoflow.launch.job.signals import end_at_once
+from cryoflow.launch.outcome import Outcome, Request
+from cryoflow.launch.previous_runs import Known
+from cryoflow.launch.sweep.point import run_point_once
 from cryoflow.launch.sweep.table import Row, results
-from cryoflow.launch.taken_up import Known, run_point_once
 from cryoflow.project.context import SweepCache
 from cryoflow.spec import JobSpec
 

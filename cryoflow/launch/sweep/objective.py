@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoflow.errors import CryoflowError
-from cryoflow.launch.job.run import Outcome
+from cryoflow.launch.outcome import Outcome
 
 if TYPE_CHECKING:
     from cryoflow.launch.sweep.table import SweepTable

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from cryoflow.jobs.registry import JOB_TYPES
-from cryoflow.launch.job.run import Outcome, Request
+from cryoflow.launch.outcome import Outcome, Request
 from cryoflow.launch.sweep.folder import Sweep, open_sweep, read_sweep, write_sweep
 from cryoflow.launch.sweep.hydra import Ended, launch_points
 from cryoflow.launch.sweep.local import run_points
@@ -15,8 +15,8 @@ from cryoflow.project.lock import holding
 from cryoflow.screen import say
 
 if TYPE_CHECKING:
+    from cryoflow.launch.options import RunOptions
     from cryoflow.launch.plan import Plan
-    from cryoflow.launch.run import RunOptions
 
 
 def run_sweep(plan: Plan, options: RunOptions) -> list[Outcome]:
@@ -61,7 +61,7 @@ def _run(plan: Plan, sweep: Sweep, options: RunOptions) -> list[Ended]:
         found = run_points(plan.specs, request, sweep.known)
         return [Ended(point, *one) for point, one in zip(plan.points, found, strict=True)]
     launcher = "" if options.launcher == "local" else options.launcher
-    return launch_points(plan, request, launcher, sweep=True, known=sweep.known)
+    return launch_points(plan, request, launcher, sweep.known)
 
 
 def _end(

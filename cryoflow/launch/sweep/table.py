@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from cryoflow.jobs.registry import JOB_TYPES, load
-from cryoflow.launch.job.run import Outcome
+from cryoflow.launch.outcome import Outcome
 from cryoflow.project.context import SweepCache
 from cryoflow.project.record import read_record
 
