@@ -40,6 +40,8 @@ def merge_optics(rows: pd.DataFrame, optics: pd.DataFrame) -> pd.DataFrame:
     CryoflowError
         When a row's group is not there, or one is there twice.
     """
+    if _GROUP in optics.columns and _GROUP not in rows.columns and len(optics) == 1:
+        rows = rows.assign(**{_GROUP: optics[_GROUP].iloc[0]})  # there is no other group
     for what, table in (("data_optics", optics), ("the table", rows)):
         if _GROUP not in table.columns:
             raise CryoflowError(f"{what} lacks the column {_GROUP}")

@@ -8,6 +8,7 @@ that a table came in is kept beside it, and writing goes back to it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -22,6 +23,14 @@ from cryoflow.files.star import Block, StarStyle, read_star, table_block, write_
 from cryoflow.files.vocabulary import find_pixel_size, to_flat, to_optics_style, to_relion_30
 
 _OLD_NAME = {"particles": "images", "micrographs": ""}  # RELION 3.0 calls classified particles images
+
+_NEEDED: dict[str, tuple[set[str], ...]] = {
+    "particles": ({"rlnImageName"}, {"rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"}),
+    "micrographs": ({"rlnMicrographName"},),
+}
+"""Columns of which one set tells what a table is."""
+
+_OF_PARTICLES = ("rlnImageName", "rlnCoordinateX")
 
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
@@ -58,6 +67,8 @@ class Table(NamedTuple):
 def read_micrographs(path: str | PathLike[str]) -> Table:
     """Read a table of micrographs, ``data_`` or ``data_optics`` with ``data_micrographs``.
 
+    A block of another name is read where it is the only one with the needed columns.
+
     Raises
     ------
     FileError
@@ -86,7 +97,7 @@ def write_table(path: str | PathLike[str], table: Table, style: StarStyle | None
     """
     style = table.style if style is None else style
     try:
-        blocks = _blocks_31(table) if style == "3.1" else {"": to_relion_30(table.rows)}
+        blocks = _blocks_31(table) if style == "3.1" else {"": to_relion_30(table.rows, _is_flat(table))}
     except CryoflowError as error:
         raise FileError(path, f"cannot be written: {error}") from error
     write_star(path, blocks, style)
@@ -163,15 +174,38 @@ def require_finite(table: Table, *columns: str) -> None:
 
 def _read(path: Path, name: Literal["micrographs", "particles"]) -> Table:
     blocks = read_star(path)
-    if "optics" not in blocks:
-        found = next((known for known in (name, _OLD_NAME[name], "") if known in blocks), "")
-        return Table(table_block(path, blocks, found, name), "3.0", path, "")
-    optics, own = table_block(path, blocks, "optics"), table_block(path, blocks, name)
+    own = table_block(path, blocks, _block_name(path, blocks, name), name)
+    optics = table_block(path, blocks, "optics") if "optics" in blocks else None
     try:
-        rows = to_flat(merge_optics(own, optics), name)
+        rows = to_flat(own if optics is None else merge_optics(own, optics), name)
     except CryoflowError as error:
         raise FileError(path, str(error)) from error
+    if optics is None:
+        return Table(rows, "3.0", path, "")
     return Table(rows, "3.1", path, name, tuple(map(str, optics.columns)))
+
+
+def _block_name(path: Path, blocks: Mapping[str, Block], name: Literal["micrographs", "particles"]) -> str:
+    """The block that holds the table: of RELION's name, or the only one with the columns that it needs."""
+    usual = [known for known in (name, _OLD_NAME[name], "") if known in blocks]
+    fit = [key for key, block in blocks.items() if key != "optics" and _fits(block, name)]
+    of_usual = [known for known in usual if known in fit]
+    if len(fit) > 1 and not of_usual:
+        have = ", ".join(f"data_{key}" for key in fit)
+        raise FileError(path, f"has several tables of {name}: {have}; keep one of them")
+    loops = [known for known in usual if isinstance(blocks[known], pd.DataFrame)]
+    return next(iter((*of_usual, *fit, *loops, name)))
+
+
+def _fits(block: Block, name: Literal["micrographs", "particles"]) -> bool:
+    columns = set(block.keys())
+    of_particles = name == "micrographs" and not columns.isdisjoint(_OF_PARTICLES)
+    return not of_particles and any(needed <= columns for needed in _NEEDED[name])
+
+
+def _is_flat(table: Table) -> bool:
+    """Whether a table came without optics groups, so that RELION 3.0 has not stopped at its columns."""
+    return table.style == "3.0" and not table.optics
 
 
 def _blocks_31(table: Table) -> dict[str, Block]:

@@ -264,14 +264,14 @@ def test_names_that_cannot_be_used_are_told(tmp_path: Path, name: str, message: 
     ("content", "message"),
     [
         (
-            {"model_general": {"a": 1}, "x": OLD},
+            {"model_general": {"a": 1}, "x": OLD.drop(columns="rlnImageName")},
             "has no table of particles (data_particles); it has data_model_general, data_x",
         ),
         (
-            {"optics": OPTICS, "micrographs": OLD},
+            {"optics": OPTICS, "micrographs": OLD.drop(columns="rlnImageName")},
             "has no table of particles (data_particles); it has data_optics, data_micrographs",
         ),
-        ({"": {"a": 1}}, "data_ holds no table of columns (no loop_)"),
+        ({"": {"a": 1}}, "has no table of particles (data_particles); it has data_"),
         ({"particles": {}}, "data_particles holds no table of columns (no loop_)"),
         ({"optics": OPTICS, "particles": OLD}, "the table lacks the column rlnOpticsGroup"),
         ({"optics": OLD, "particles": PARTICLES}, "data_optics lacks the column rlnOpticsGroup"),
@@ -282,7 +282,7 @@ def test_names_that_cannot_be_used_are_told(tmp_path: Path, name: str, message: 
         ),
         (
             {"optics": OPTICS.drop(columns="rlnImagePixelSize"), "particles": PARTICLES},
-            "no pixel size: needs rlnMag",
+            "rlnOriginXAngst is in A and cannot be converted to pixels: no pixel size: needs rlnMag",
         ),
     ],
 )

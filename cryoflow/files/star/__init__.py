@@ -12,7 +12,12 @@ from cryoflow.files.star.read import read_star
 from cryoflow.files.star.types import Block, StarStyle
 from cryoflow.files.star.write import write_star
 
-__all__ = ["Block", "StarStyle", "read_star", "table_block", "write_star"]
+__all__ = ["Block", "StarStyle", "as_table", "read_star", "table_block", "write_star"]
+
+
+def as_table(block: Block) -> pd.DataFrame:
+    """Return a block as a table; keys and values make one row."""
+    return block if isinstance(block, pd.DataFrame) else pd.DataFrame([block])
 
 
 def table_block(
@@ -20,15 +25,17 @@ def table_block(
 ) -> pd.DataFrame:
     """Return the table with the given block name from what `read_star` found in `path`.
 
+    A block of keys and values is a table of one row, as RELION takes it.
+
     Raises
     ------
     FileError
         When there is no such block (the message names `wanted` instead, if given, and the blocks there are),
-        or it is not a table of columns.
+        or it is empty.
     """
     block = blocks.get(name)
-    if isinstance(block, pd.DataFrame):
-        return block
+    if block is not None and len(block.keys()):
+        return as_table(block)
     if name in blocks:
         raise FileError(path, f"data_{name} holds no table of columns (no loop_)")
     wanted = name if wanted is None else wanted

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_images, read_stack
-from cryoflow.files.star import read_star
+from cryoflow.files.star import as_table, read_star
 from cryoflow.jobs.inputs.relocated import image_beside, stacks_of
 from cryoflow.project.context import JobContext
 
@@ -55,10 +54,10 @@ def read_references(context: JobContext, name: str) -> Stack:
 def _image_names(path: Path) -> list[str]:
     blocks = read_star(path)
     columns = ("rlnReferenceImage", "rlnImageName")
-    tables = [blocks.get("model_classes"), *blocks.values()]
+    tables = [as_table(block) for block in (blocks.get("model_classes", {}), *blocks.values())]
     for table in tables:
         for column in columns:
-            if isinstance(table, pd.DataFrame) and column in table.columns:
+            if column in table.columns:
                 if len(table) == 0:
                     raise FileError(path, "holds no references")
                 names: list[str] = table[column].astype(str).tolist()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cryoflow.errors import FileError
-from cryoflow.files.star import Block, read_star
+from cryoflow.files.star import Block, as_table, read_star
 from cryoflow.files.tables import Table
 from cryoflow.jobs.select.conditions import Source, numbers
 from cryoflow.jobs.select.halves import half_set_resolution
@@ -44,8 +44,8 @@ def read_model(path: Path) -> Model:
         When it has no table of classes, or that lacks the images.
     """
     blocks = read_star(path)
-    classes = blocks.get("model_classes")
-    if not isinstance(classes, pd.DataFrame):
+    classes = as_table(blocks.get("model_classes", {}))
+    if classes.empty:
         raise FileError(path, "is not a model.star: it has no table data_model_classes")
     if "rlnReferenceImage" not in classes.columns:
         raise FileError(path, "its data_model_classes lacks the column rlnReferenceImage")
@@ -54,7 +54,7 @@ def read_model(path: Path) -> Model:
     return Model(
         path,
         classes,
-        groups if isinstance(groups, pd.DataFrame) else None,
+        None if groups is None else as_table(groups),
         _number(general, "rlnPixelSize"),
         int(_number(general, "rlnReferenceDimensionality") or 2),
         _mask_diameter(path),
