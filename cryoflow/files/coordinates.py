@@ -11,29 +11,36 @@ import pandas as pd
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import read_bytes, write_bytes
-from cryoflow.files.job_paths import stem_below_job
-from cryoflow.files.star import read_star
-from cryoflow.files.tables import read_micrographs, require
+from cryoflow.files.coordinate_folder import files_of_micrographs
+from cryoflow.files.job_paths import micrograph_file
+from cryoflow.files.star import Block, as_table, read_star
+from cryoflow.files.tables import read_micrographs, read_particles, require
 
 CoordinateList = list[tuple[str, Path]]
 
 _SUFFIX_FILE = re.compile(r"^coords_suffix_(.+)\.star$")
+_NAME, _FILE = "rlnMicrographName", "rlnMicrographCoordinates"
+_XY = ("rlnCoordinateX", "rlnCoordinateY")
+_OF_PARTICLES = ("rlnImageName", "rlnMagnification", "rlnDetectorPixelSize", "rlnImageSize", "rlnOpticsGroup")
 
 
 def read_coordinates(path: str | PathLike[str]) -> pd.DataFrame:
     """Read the coordinates of one micrograph, ``rlnCoordinateX`` and ``rlnCoordinateY`` in pixels.
 
-    A file without blocks, as RELION 3.0 leaves it where it finds nothing, has none.
+    A STAR file without blocks, as RELION 3.0 leaves it where it finds nothing, has none. Boxes of EMAN
+    (``.box``) are read by their centres.
 
     Raises
     ------
     FileError
         As `read_star`, and when the file has no such table.
     """
-    columns, blocks = ["rlnCoordinateX", "rlnCoordinateY"], read_star(path)
-    for block in blocks.values() if blocks else [pd.DataFrame(columns=columns, dtype=float)]:
-        if isinstance(block, pd.DataFrame) and set(columns) <= set(block.columns):
-            return block
+    if Path(path).suffix == ".box":
+        return _read_box(Path(path))
+    blocks = read_star(path)
+    for block in blocks.values() if blocks else [pd.DataFrame(columns=list(_XY), dtype=float)]:
+        if _has(block, _XY):
+            return as_table(block)
     raise FileError(path, "holds no coordinates: no table with rlnCoordinateX and rlnCoordinateY")
 
 
@@ -47,7 +54,7 @@ def read_coordinate_list(
     path : path-like
         One of: a ``coords_suffix_<suffix>.star`` file (one line that names a STAR file of micrographs;
         coordinates lie beside it); RELION 4's ``autopick.star`` (``data_coordinate_files``); or a folder with
-        ``<micrograph>_*.star`` or ``<micrograph>.star`` anywhere below it.
+        ``<micrograph>_*.star`` or ``<micrograph>.star`` (or ``.box``) anywhere below it.
     project : Path
         The folder that the names inside these files start from.
     micrographs : sequence of str
@@ -61,15 +68,17 @@ def read_coordinate_list(
     Raises
     ------
     FileError
-        When `path` is none of these, or a folder has two files for one micrograph.
+        When `path` is none of these, a micrograph has two files, or a file has two micrographs.
     """
     path = Path(path)
     if path.is_dir():
-        return _from_folder(path, micrographs)
+        if not micrographs:
+            raise FileError(path, "a folder of coordinates needs the names of the micrographs as well")
+        return files_of_micrographs(path, micrographs)
     suffix = _SUFFIX_FILE.match(path.name)
     if suffix:
-        return _from_suffix(path, project, suffix.group(1))
-    return _from_table(path, project)
+        return _one_file_each(path, _from_suffix(path, project, f"_{suffix.group(1)}.star"))
+    return _one_file_each(path, _from_table(path, project))
 
 
 def write_suffix_file(path: str | PathLike[str], table: str) -> None:
@@ -91,52 +100,73 @@ def read_suffix_file(path: str | PathLike[str]) -> str:
     return lines[0]
 
 
-def _from_suffix(path: Path, project: Path, suffix: str) -> CoordinateList:
+def read_coordinate_table(path: str | PathLike[str]) -> pd.DataFrame | None:
+    """Read coordinates of all micrographs from one table; None where `path` is no such table.
+
+    Returns
+    -------
+    DataFrame or None
+        ``rlnMicrographName``, ``rlnCoordinateX``, ``rlnCoordinateY`` and what else the rows have, but for
+        images and pixel sizes, which are of particles.
+
+    Raises
+    ------
+    FileError
+        When the table has refined offsets, which coordinates do not carry.
+    """
+    path = Path(path)
+    if path.is_dir() or _SUFFIX_FILE.match(path.name) or path.suffix == ".box":
+        return None
+    if not any(_has(block, (_NAME, *_XY)) for block in read_star(path).values()):
+        return None
+    rows = read_particles(path).rows
+    if any(bool(rows[name].any()) for name in ("rlnOriginX", "rlnOriginY") if name in rows.columns):
+        instead = "give it as 'Refined particles STAR file' with 'OR re-extract refined particles?' Yes"
+        raise FileError(path, f"has refined offsets (rlnOriginX, rlnOriginY); {instead}")
+    return rows.drop(columns=[name for name in _OF_PARTICLES if name in rows.columns])
+
+
+def _has(block: Block, columns: Sequence[str]) -> bool:
+    names = block if isinstance(block, dict) else block.columns
+    return all(name in names for name in columns)
+
+
+def _from_suffix(path: Path, project: Path, ending: str) -> CoordinateList:
     table = read_micrographs(project / read_suffix_file(path))
-    require(table, "rlnMicrographName")
-    pairs = [
-        (name, path.parent / f"{stem_below_job(name)}_{suffix}.star")
-        for name in table.rows["rlnMicrographName"]
-    ]
+    require(table, _NAME)
+    pairs = [(name, micrograph_file(path.parent, name, ending)) for name in table.rows[_NAME]]
     return [(name, file) for name, file in pairs if file.exists()]
 
 
 def _from_table(path: Path, project: Path) -> CoordinateList:
-    block = read_star(path).get("coordinate_files")
-    columns = ["rlnMicrographName", "rlnMicrographCoordinates"]
-    if not isinstance(block, pd.DataFrame) or not set(columns) <= set(block.columns):
+    block = read_star(path).get("coordinate_files", {})
+    if not _has(block, (_NAME, _FILE)):
         expected = "a table data_coordinate_files with rlnMicrographName and rlnMicrographCoordinates"
         raise FileError(path, f"expected {expected}, or a coords_suffix_*.star file, or a folder")
-    return [(name, project / file) for name, file in block[columns].itertuples(index=False)]
+    rows = as_table(block)
+    return [(name, project / file) for name, file in rows[[_NAME, _FILE]].itertuples(index=False)]
 
 
-def _from_folder(folder: Path, micrographs: Sequence[str]) -> CoordinateList:
-    if not micrographs:
-        raise FileError(folder, "a folder of coordinates needs the names of the micrographs as well")
-    hidden = (".", "coords_suffix_")
-    files = sorted(file for file in folder.rglob("*.star") if not file.name.startswith(hidden))
-    by_stem: dict[str, list[Path]] = {}
-    stems = {Path(name).stem for name in micrographs}
-    for file in files:
-        stem = _longest_stem(file.stem, stems)
-        if stem is not None:
-            by_stem.setdefault(stem, []).append(file)
-    found = [(name, _choose(folder, name, by_stem.get(Path(name).stem, []))) for name in micrographs]
-    return [(name, file) for name, file in found if file is not None]
+def _one_file_each(path: Path, pairs: CoordinateList) -> CoordinateList:
+    """Refuse a list by which two micrographs have the same coordinates."""
+    owner: dict[Path, str] = {}
+    for name, file in pairs:
+        first = owner.setdefault(file, name)
+        if first != name:
+            text = f"gives {first} and {name} the same coordinates, {file.name}; pick again"
+            raise FileError(path, f"{text}, so that each micrograph has a file of its own")
+    return pairs
 
 
-def _longest_stem(name: str, stems: set[str]) -> str | None:
-    """Find the micrograph a file belongs to: mic1_2_pick is of mic1_2, if there is one, and not of mic1."""
-    while name not in stems:
-        name, underscore, _ = name.rpartition("_")
-        if not underscore:
-            return None
-    return name
-
-
-def _choose(folder: Path, micrograph: str, files: list[Path]) -> Path | None:
-    beside = Path(stem_below_job(micrograph)).parent
-    files = [file for file in files if file.relative_to(folder).parent == beside] or files
-    if len(files) > 1:
-        raise FileError(folder, f"two coordinate files for {micrograph}: {files[0].name}, {files[1].name}")
-    return files[0] if files else None
+def _read_box(path: Path) -> pd.DataFrame:
+    """Centres of the boxes of a file of EMAN: x and y of the lower corner, width and height on each line."""
+    centres = []
+    for number, line in enumerate(read_bytes(path).decode("utf-8", "replace").splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            x, y, width, height = map(float, line.split()[:4])
+        except ValueError:
+            raise FileError(path, "expected x, y, width and height of a box", number) from None
+        centres.append((x + width / 2, y + height / 2))
+    return pd.DataFrame(centres, columns=list(_XY), dtype=float)

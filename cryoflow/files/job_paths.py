@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path, PurePosixPath
 
+from cryoflow.errors import FileError
+
 _JOB = re.compile(r"^(?:\./)*[^/]+/job\d{3,}/")
+_IMAGE = re.compile(r"\.(mrcs?|map|rec|st|tiff?|eer|dm[34]|hdf5?|h5|jpe?g|png|box|star)$", re.IGNORECASE)
+"""Endings that are none of a micrograph's name; what else follows a dot may be a time of day."""
 
 
 def below_job(name: str | PathLike[str]) -> str:
@@ -21,6 +26,58 @@ def below_job(name: str | PathLike[str]) -> str:
 
 
 def stem_below_job(micrograph: str) -> str:
-    """``MotionCorr/job002/Movies/a.mrc`` is ``Movies/a``: its name in whatever job it passes."""
-    name = PurePosixPath(below_job(micrograph))
-    return str(name.parent / name.stem)
+    """``MotionCorr/job002/Movies/a_12.49.31.mrc`` is ``Movies/a_12.49.31``: its name in any later job."""
+    return _IMAGE.sub("", below_job(micrograph))
+
+
+def micrograph_file(folder: Path, micrograph: str, ending: str) -> Path:
+    """Path of what a job writes, or another has written, for one micrograph.
+
+    Every job takes the names of its per-micrograph files from here.
+
+    Parameters
+    ----------
+    folder : Path
+        The job's directory.
+    micrograph : str
+        Its name in the table of micrographs.
+    ending : str
+        All that follows the micrograph's name without its extension, as ``_autopick.star``.
+    """
+    stem = folder / stem_below_job(micrograph)
+    return stem.with_name(stem.name + ending)
+
+
+def check_one_file_each(table: str | PathLike[str], micrographs: Iterable[str], what: str) -> None:
+    """Refuse a table of which two micrographs would write the same file.
+
+    Raises
+    ------
+    FileError
+        Naming both; ``what`` is what the message calls the file.
+    """
+    seen: dict[str, str] = {}
+    for name in micrographs:
+        stem = stem_below_job(name)
+        if seen.get(stem) == name:
+            raise FileError(table, f"names the micrograph {name} twice; remove one of the rows")
+        if stem in seen:
+            raise FileError(table, f"{seen[stem]} and {name} would write the same {what}; rename one of them")
+        seen[stem] = name
+
+
+def check_files_written(folder: Path, files: Iterable[Path]) -> None:
+    """Count the files of a job's micrographs at its end: each of its own, and there.
+
+    Raises
+    ------
+    FileError
+        When two micrographs share a file, or one is missing.
+    """
+    seen: set[Path] = set()
+    for file in files:
+        if file in seen:
+            raise FileError(file, "was written for two micrographs; rename one of them and run the job again")
+        if not file.exists():
+            raise FileError(file, f"has gone from {folder} while the job ran; run it again")
+        seen.add(file)

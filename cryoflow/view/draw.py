@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from cryoflow.files.coordinates import read_coordinate_list, read_coordinates
+from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.mrc import read_header, read_image, read_images
 from cryoflow.files.star import read_star, table_block
 from cryoflow.files.tables import read_particles
@@ -31,15 +33,27 @@ def draw_picks(directory: Path, project: Path) -> list[Path]:
     """Diagrams, and circles on the first micrographs coloured by figure of merit: blue at 1, red at 0."""
     picked = read_coordinate_list(directory / "coords_suffix_autopick.star", project)
     settings = read_settings(directory)
-    drawn = [_draw_picks_on(name, path, directory, project, settings) for name, path in picked[:MICROGRAPHS]]
+    pictures = _picture_names([name for name, _ in picked])
+    shown = zip(picked[:MICROGRAPHS], pictures, strict=False)
+    drawn = [_draw_picks_on(*pick, directory / name, project, settings) for pick, name in shown]
     if picked:
         diagrams = draw_pick_statistics([path for _, path in picked])
         drawn.append(save(diagrams, directory / "statistics.png"))
     return drawn
 
 
+def _picture_names(micrographs: list[str]) -> list[str]:
+    """What the pictures of picks are called; those of micrographs of one name lie in folders as these do."""
+    stems = [PurePosixPath(stem_below_job(name)) for name in micrographs]
+    names = Counter(stem.name for stem in stems)
+    return [
+        f"picks_{stem.name}.png" if names[stem.name] == 1 else f"{stem.parent}/picks_{stem.name}.png"
+        for stem in stems
+    ]
+
+
 def _draw_picks_on(
-    name: str, coordinates: Path, directory: Path, project: Path, settings: dict[str, str]
+    name: str, coordinates: Path, target: Path, project: Path, settings: dict[str, str]
 ) -> Path:
     table = read_coordinates(coordinates)
     pixel = read_header(project / name).pixel_size or 1.0
@@ -51,7 +65,7 @@ def _draw_picks_on(
         None if values is None else values.to_numpy(float),
     )
     picture = micrograph_picture(read_image(project / name), circles, resolution=SMOOTHING_A / pixel)
-    return save(picture, directory / f"picks_{Path(name).stem}.png")
+    return save(picture, target)
 
 
 def draw_extracted(directory: Path, project: Path) -> list[Path]:

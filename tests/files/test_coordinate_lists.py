@@ -84,7 +84,7 @@ def test_what_is_wrong_is_told(project: Path) -> None:
     put(folder / "a" / "mic3_autopick.star")
     put(folder / "a" / "mic3_manualpick.star")
     with pytest.raises(
-        FileError, match=r"picks: two coordinate files for Other/mic3.mrc: mic3_autopick.star, mic3_m"
+        FileError, match=r"picks: two coordinate files for Other/mic3.mrc: a/mic3_autopick.star and a/mic3_m"
     ):
         read_coordinate_list(folder, project, MICROGRAPHS)
     with pytest.raises(

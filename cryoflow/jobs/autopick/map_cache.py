@@ -64,7 +64,7 @@ class SharedMaps:
         key = self._key(micrograph, picker)
         if key in self._cache.maps:
             return self._cache.maps[key]
-        path = self._folder / f"{Path(micrograph.name).stem}_{key}.mrcs"
+        path = self._folder / f"{Path(micrograph.stem).name}_{key}.mrcs"
         maps = _stored(path, picker)
         if maps is None:
             with alone(path):  # points that a launcher has begun at the same time want the same maps

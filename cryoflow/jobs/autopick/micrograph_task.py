@@ -12,6 +12,7 @@ from cryoflow.compute.pick.candidates import Candidates
 from cryoflow.compute.pick.peaks import Picks
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.fom_maps import has_relion_maps, read_about, read_fom_maps, write_fom_maps
+from cryoflow.files.job_paths import micrograph_file
 from cryoflow.files.star import StarStyle
 from cryoflow.jobs.autopick.candidates_file import read_candidates, write_candidates
 from cryoflow.jobs.autopick.map_cache import PickingCache, SharedMaps
@@ -141,7 +142,7 @@ class Work(NamedTuple):
                 return self._computed(micrograph)
             shared = SharedMaps(self.context, self.context.cache.part(PickingCache))
             return shared.get(micrograph, self.picker, lambda: self._computed(micrograph))
-        path, stem = self._map_file(micrograph), str(self._stem(micrograph))
+        path, stem = self._map_file(micrograph), str(self._file(micrograph, ""))
         if path.exists():
             return self.picker.restore(read_fom_maps(path))
         if has_relion_maps(stem):
@@ -188,13 +189,9 @@ class Work(NamedTuple):
         everything = [settings, self.picker.thresholds(micrograph), source, self.style]
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
 
-    def _stem(self, micrograph: Micrograph) -> Path:
-        stem = self.context.directory / micrograph.stem
-        return stem.with_name(f"{stem.name}_{SUFFIX}")
-
     def _outputs(self, micrograph: Micrograph) -> list[Path]:
         """What a micrograph leaves on disk; the coordinates come first."""
-        outputs = [self._stem(micrograph).with_suffix(".star")]
+        outputs = [self._file(micrograph, ".star")]
         if self.spec.statistics.decoys:
             outputs.append(competition_file(outputs[0]))
         if self.spec.autopicking.write_fom_maps:
@@ -204,12 +201,13 @@ class Work(NamedTuple):
         return outputs
 
     def _candidate_file(self, micrograph: Micrograph) -> Path:
-        stem = self._stem(micrograph)
-        return stem.with_name(f"{stem.name}_candidates.npz")
+        return self._file(micrograph, "_candidates.npz")
 
     def _map_file(self, micrograph: Micrograph) -> Path:
-        stem = self._stem(micrograph)
-        return stem.with_name(f"{stem.name}_fom.mrcs")
+        return self._file(micrograph, "_fom.mrcs")
+
+    def _file(self, micrograph: Micrograph, ending: str) -> Path:
+        return micrograph_file(self.context.directory, micrograph.name, f"_{SUFFIX}{ending}")
 
 
 def _short(value: Any) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cryoflow.compute.image.ctf import CtfParameters
 from cryoflow.errors import FileError
-from cryoflow.files.job_paths import stem_below_job
+from cryoflow.files.job_paths import check_one_file_each, stem_below_job
 from cryoflow.files.mrc import read_header, read_image
 from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
@@ -28,11 +28,14 @@ class Micrograph(NamedTuple):
 
     name: str
     """As the table has it, project-relative."""
-    stem: str
-    """Below the job directory, without extension: ``Micrographs/mic001``."""
     pixel_size_a: float
     ctf: CtfParameters | None
     """None when references are not CTF corrected, or this row has no usable values."""
+
+    @property
+    def stem(self) -> str:
+        """Below the job directory, without extension: ``Micrographs/mic001``."""
+        return stem_below_job(self.name)
 
 
 class MicrographList(NamedTuple):
@@ -60,9 +63,8 @@ def list_micrographs(spec: AutoPick, context: JobContext) -> MicrographList:
     names = table.rows["rlnMicrographName"].astype(str).tolist()
     sizes = _pixel_sizes(spec, context, table, names)
     ctfs = _ctfs(table.rows) if with_ctf else [None] * len(names)
-    stems = [stem_below_job(name) for name in names]
-    _check_distinct(table.path, names, stems)
-    rows = zip(names, stems, sizes, ctfs, strict=True)
+    check_one_file_each(table.path, names, "coordinates")
+    rows = zip(names, sizes, ctfs, strict=True)
     style = table.style if spec.star_style == "input" else spec.star_style
     return MicrographList(tuple(Micrograph(*row) for row in rows), style)
 
@@ -114,11 +116,3 @@ def _ctfs(rows: pd.DataFrame) -> list[CtfParameters | None]:
     everything = ctf_parameters(rows)
     each = [CtfParameters(*values) for values in zip(*(field.unbind() for field in everything), strict=True)]
     return [ctf if good else None for ctf, good in zip(each, usable(everything).tolist(), strict=True)]
-
-
-def _check_distinct(table: Path, names: list[str], stems: list[str]) -> None:
-    seen: dict[str, str] = {}
-    for name, stem in zip(names, stems, strict=True):
-        if stem in seen:
-            raise FileError(table, f"{seen[stem]} and {name} would write the same coordinates")
-        seen[stem] = name

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from cryoflow.compute.parallel import keeping_large_images, short_switch_interval, single_threads
 from cryoflow.errors import CryoflowError
+from cryoflow.files.job_paths import check_files_written
 from cryoflow.jobs.autopick.concurrency import concurrency
 from cryoflow.jobs.autopick.log_picker import BlobPicker
 from cryoflow.jobs.autopick.map_cache import PickingCache
@@ -53,6 +54,7 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     judged = None
     if spec.statistics.decoys:
         judged = assign_q_values(context, [one.name for one in picked], [one.outputs[0] for one in picked])
+    check_files_written(context.directory, [context.project / one.outputs[0] for one in picked])
     lists = write_lists(context, spec.io.input_micrographs_for_autopick, picked, listed.style, judged)
     _report(spec, context, picked)
     particles = sum(one.particles for one in picked)

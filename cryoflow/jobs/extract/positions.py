@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cryoflow.errors import FileError
-from cryoflow.files.coordinates import read_coordinate_list
-from cryoflow.files.job_paths import stem_below_job
+from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.coordinates import read_coordinate_list, read_coordinate_table
+from cryoflow.files.micrograph_names import MicrographNames
 from cryoflow.files.tables import Table, pixel_size, read_particles, require, require_finite
 from cryoflow.jobs.extract import offsets
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Extract
 
+_OFFSETS = ("rlnOriginX", "rlnOriginY", "rlnOriginZ")
 _MOVES = ("rlnOriginX", "rlnOriginY", "rlnOriginZ", "rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 _OPTICS = ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast")
 
@@ -60,15 +61,57 @@ def _picked(spec: Extract, context: JobContext, table: Path, names: list[str]) -
     given = spec.io.input_coordinates
     assert given is not None
     path = context.resolve(given)
+    rows = read_coordinate_table(path)
+    if rows is not None:
+        return Positions(_rows_of(context, given, rows, names, table), (given,))
+    known, sources = MicrographNames(names), dict[str, Source]()
     listed = read_coordinate_list(path, context.project, names)
-    files = {stem_below_job(name): file for name, file in listed}
-    sources: dict[str, Source] = {
-        name: files[stem_below_job(name)] for name in names if stem_below_job(name) in files
-    }
+    for name, file in listed:
+        owner = _find(known, given, name)
+        if owner is not None and sources.setdefault(owner, file) != file:
+            raise FileError(given, f"has two coordinate files for {owner}: {sources[owner]} and {file}")
     if not sources:
-        raise FileError(given, f"has coordinates of none of the micrographs of {context.relative(table)}")
+        theirs = f"; it has those of {listed[0][0]}" if listed else ""
+        named = f"such as {names[0]}"
+        table_name = context.relative(table)
+        raise FileError(given, f"has coordinates of none of the micrographs of {table_name}, {named}{theirs}")
+    sources = {name: sources[name] for name in names if name in sources}
     read = [context.relative(file) for file in sources.values() if isinstance(file, Path)]
     return Positions(sources, (given, *read) if path.is_file() else tuple(read))
+
+
+def _find(known: MicrographNames, given: str, name: str) -> str | None:
+    try:
+        return known.find(name)
+    except CryoflowError as error:
+        raise FileError(given, str(error)) from None
+
+
+def _rows_of(
+    context: JobContext, given: str, rows: pd.DataFrame, names: list[str], table: Path
+) -> dict[str, Source]:
+    """Split the rows of a table of coordinates by micrograph."""
+    owner = _owners(context, given, rows, names, table)
+    known = owner.notna().to_numpy()
+    there = rows[known].drop(columns="rlnMicrographName")
+    groups = {
+        str(name): group.reset_index(drop=True) for name, group in there.groupby(owner[known], sort=False)
+    }
+    return {name: groups[name] for name in names if name in groups}
+
+
+def _owners(context: JobContext, given: str, rows: pd.DataFrame, names: list[str], table: Path) -> pd.Series:
+    """The micrograph of each row, as the table of micrographs calls it; none where that lacks it."""
+    theirs = rows["rlnMicrographName"].astype(str)
+    known, micrographs = MicrographNames(names), context.relative(table)
+    owner = theirs.map({name: _find(known, given, name) for name in theirs.unique()})
+    lost = int(owner.isna().sum())
+    if lost == len(rows):
+        pair = f"it has {theirs.iloc[0]}, they have {names[0]}" if lost else "it has no rows"
+        raise FileError(given, f"rlnMicrographName names none of the micrographs of {micrographs}; {pair}")
+    if lost:
+        context.report.warn(f"{lost} particles lie on micrographs that {micrographs} lacks")
+    return owner
 
 
 def _refined(
@@ -83,16 +126,8 @@ def _refined(
     require_finite(particles, *_MOVES)
     if len(particles.rows) == 0:
         raise FileError(given, "holds no particles to extract again")
-    by_stem = {stem_below_job(name): name for name in names}
-    owner = particles.rows["rlnMicrographName"].astype(str).map(stem_below_job).map(by_stem)
+    owner = _owners(context, given, particles.rows, names, table)
     known = owner.notna().to_numpy()
-    if not known.any():
-        raise FileError(
-            given, f"rlnMicrographName names none of the micrographs of {context.relative(table)}"
-        )
-    if not known.all():
-        lost = int((~known).sum())
-        context.report.warn(f"{lost} particles lie on micrographs that {context.relative(table)} lacks")
     owner = owner[known]
     there = particles._replace(rows=particles.rows[known])
     _report_optics(context, given, there.rows, owner, micrographs)
@@ -126,11 +161,13 @@ def _moved(spec: Extract, particles: Table, pixels: npt.NDArray[np.float64]) -> 
     io = spec.io
     if io.reset_the_refined_offsets_to_zero:
         return offsets.reset(particles.rows)
+    point = (io.re_center_on_x_coordinate, io.re_center_on_y_coordinate, io.re_center_on_z_coordinate)
+    if not any(point) and not any(particles.rows[name].any() for name in _OFFSETS if name in particles.rows):
+        return particles.rows  # nothing to scale: no pixel size is needed
     ratio = pixel_size(particles) / pixels
     if not io.re_center_refined_coordinates:
         return offsets.to_micrograph_pixels(particles.rows, ratio)
     require(particles, "rlnOriginX", "rlnOriginY")
-    point = (io.re_center_on_x_coordinate, io.re_center_on_y_coordinate, io.re_center_on_z_coordinate)
     if any(point):
         require(particles, "rlnAnglePsi", *(("rlnAngleRot", "rlnAngleTilt") if point[2] else ()))
     return offsets.recentre(particles.rows, ratio, point)

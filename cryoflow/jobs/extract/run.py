@@ -10,6 +10,7 @@ import pandas as pd
 from cryoflow.compute.parallel import one_thread_each, single_threads
 from cryoflow.errors import CryoflowError
 from cryoflow.files.coordinates import write_suffix_file
+from cryoflow.files.job_paths import check_files_written
 from cryoflow.files.tables import Table, write_table
 from cryoflow.jobs.extract.positions import find_positions
 from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of
@@ -46,6 +47,7 @@ def run(spec: Extract, context: JobContext) -> JobResult:
         if len(one.rows)
         for name in _written(task, context)
     ]
+    check_files_written(context.directory, [context.project / name for name in outputs])
     target = context.directory / "particles.star"
     write_table(target, Table(rows, tasks[0].frame.style, target, "", tasks[0].frame.optics))
     nodes = [(context.relative(target), "ParticleGroupMetadata.star.relion")]

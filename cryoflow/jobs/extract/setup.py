@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryoflow.compute.extract.particles import ExtractSettings
 from cryoflow.compute.image.masks import outside_disc
 from cryoflow.errors import CryoflowError, FileError
-from cryoflow.files.job_paths import stem_below_job
+from cryoflow.files.job_paths import check_one_file_each, micrograph_file
 from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import PIXEL_TOLERANCE, Table, pixel_size, read_micrographs, require
 from cryoflow.jobs.extract.positions import Positions
@@ -65,12 +65,7 @@ def micrographs_of(spec: Extract, context: JobContext) -> Table:
         raise FileError(spec.io.micrograph_star_file, "holds no micrographs")
     if "rlnDefocusU" in table.rows.columns:
         require(table, *CTF_NEEDED)
-    stems: dict[str, str] = {}
-    for name in table.rows["rlnMicrographName"].astype(str):
-        stem = stem_below_job(name)
-        if stem in stems:
-            raise FileError(table.path, f"{stems[stem]} and {name} would write the same stack")
-        stems[stem] = name
+    check_one_file_each(table.path, table.rows["rlnMicrographName"].astype(str), "stack")
     return table
 
 
@@ -127,8 +122,7 @@ def tasks_of(
         name = str(row["rlnMicrographName"])
         if name not in positions.sources:
             continue
-        root = context.directory / stem_below_job(name)
-        stack = context.relative(root.with_name(root.name + ".mrcs"))
+        stack = context.relative(micrograph_file(context.directory, name, ".mrcs"))
         manual = spec.io.manually_set_pixel_size
         size, rescaled = settings.size, settings.rescaled
         frame = Frame(row, stack, pixels[name], size, rescaled, manual, optics, style)
@@ -138,7 +132,7 @@ def tasks_of(
                 source=positions.sources[name],
                 frame=frame,
                 listed=spec.io.micrograph_star_file,
-                table=root.with_name(root.name + "_extract.star"),
+                table=micrograph_file(context.directory, name, "_extract.star"),
                 settings=settings,
                 seed=spec.compute.seed,
                 device=context.device,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.atomic import read_bytes
-from cryoflow.files.mrc import split_image_name
-from cryoflow.files.star import read_star
+from cryoflow.files.micrograph_names import MicrographNames
+from cryoflow.files.mrc import join_image_name, split_image_name
+from cryoflow.files.star import as_table, read_star
 from cryoflow.jobs.select.conditions import Condition, Source, numbers
 from cryoflow.project.context import JobContext
 from cryoflow.spec.selection import Selection
@@ -59,9 +59,20 @@ def named_rows(source: Source, path: Path) -> Condition:
         keep, missing = keep | found, missing + lost
     total = sum(map(len, names))
     if total and missing == total and len(keep):
-        raise FileError(path, f"names {total} rows, but none of the {source.unit} of {source.path}")
+        theirs, ours = _examples(source, names)
+        none = f"names {total} rows, but none of the {source.unit} of {source.path}"
+        raise FileError(path, f"{none}; it has {theirs}, they have {ours}")
     lost_text = f" ({missing} of its {total} names are not there)" if missing else ""
     return Condition(f"named in {path.name}{lost_text}", keep)
+
+
+def _examples(source: Source, names: Names) -> tuple[str, str]:
+    """One name of either side, for a message."""
+    if names.images:
+        index, stack = min(names.images)
+        return join_image_name(index, stack), str(source.rows["rlnImageName"].iloc[0])
+    theirs = min(names.micrographs) if names.micrographs else min(names.places)[0]
+    return theirs, str(source.rows["rlnMicrographName"].iloc[0])
 
 
 def add_named(
@@ -80,7 +91,7 @@ def read_names(path: Path) -> Names:
 
 
 def _from_star(path: Path) -> Names:
-    tables = [block for block in read_star(path).values() if isinstance(block, pd.DataFrame)]
+    tables = [as_table(block) for block in read_star(path).values()]
     for rows in reversed(tables):  # particles come after their optics groups
         if "rlnImageName" in rows.columns:
             return Names(images=frozenset(split_image_name(str(name)) for name in rows["rlnImageName"]))
@@ -136,14 +147,26 @@ def _images(source: Source, wanted: frozenset[Image]) -> Found:
 
 def _micrographs(source: Source, wanted: frozenset[str]) -> Found:
     have = _column(source, "rlnMicrographName")
-    return np.array([name in wanted for name in have], dtype=bool), len(wanted.difference(have))
+    meant = _own_names(source, have, wanted)
+    keep = np.isin(np.array(have, dtype=object), [name for name in meant.values() if name is not None])
+    return keep, sum(name is None for name in meant.values())
+
+
+def _own_names(source: Source, have: list[str], wanted: Iterable[str]) -> dict[str, str | None]:
+    """What the rows call the micrographs that a file names."""
+    known = MicrographNames(have)
+    try:
+        return {name: known.find(name) for name in sorted(set(wanted))}
+    except CryoflowError as error:
+        raise FileError(source.path, str(error)) from None
 
 
 def _places(source: Source, wanted: tuple[Place, ...]) -> Found:
+    have = np.array(_column(source, "rlnMicrographName"))
+    meant = _own_names(source, have.tolist(), (name for name, _, _ in wanted))
     by_micrograph = defaultdict(list)
     for name, x, y in wanted:
-        by_micrograph[name].append((x, y))
-    have = np.array(_column(source, "rlnMicrographName"))
+        by_micrograph[meant[name] or ""].append((x, y))
     position = np.stack([numbers(source, column) for column in _POSITION[1:]], 1)
     keep, lost = np.zeros(len(have), dtype=bool), 0
     for name, points in by_micrograph.items():

@@ -50,7 +50,7 @@ class Picker:
 
 def test_points_begun_at_the_same_time_make_maps_once(tmp_path: Path) -> None:
     (tmp_path / "a.mrc").touch()
-    micrograph = Micrograph("a.mrc", "a", 1.0, None)
+    micrograph = Micrograph("a.mrc", 1.0, None)
     made = []
 
     def make() -> Any:
@@ -75,7 +75,7 @@ def test_what_passed_the_gates_is_kept_within_the_budget(
 ) -> None:
     monkeypatch.setattr(shared_module, "BUDGET", budget)
     (tmp_path / "a.mrc").touch()
-    micrograph, picker = Micrograph("a.mrc", "a", 1.0, None), Picker()
+    micrograph, picker = Micrograph("a.mrc", 1.0, None), Picker()
     shared = SharedMaps(JobContext(tmp_path, tmp_path / "AutoPick/job001"), PickingCache())
     found = shared.candidates(micrograph, picker, Maps(0.0))  # type: ignore[arg-type]
     assert found is not None

@@ -95,7 +95,7 @@ def test_coordinates_without_rows_give_a_table_without_rows(project: Path) -> No
             {"micrograph_star_file": "twice.star"},
             "job002/a.mrc and MotionCorr/job005/a.mrc would write the same",
         ),
-        ({"micrograph_star_file": "again.star"}, "mic1.mrc and .*mic1.mrc would write the same stack"),
+        ({"micrograph_star_file": "again.star"}, "names the micrograph .*mic1.mrc twice; remove"),
         ({"micrograph_star_file": "novoltage.star"}, "rlnVoltage"),
         ({"micrograph_star_file": "noname.star"}, "noname.star: .*rlnMicrographName.*coords_suffix_autopick"),
     ],
