@@ -165,6 +165,16 @@ def test_normalising_takes_outliers_to_the_mean(monkeypatch: pytest.MonkeyPatch,
     torch.testing.assert_close(found, (image - mean) / sd, atol=1e-5, rtol=1e-5)
 
 
+def test_pixels_within_eight_sd_are_no_outliers() -> None:
+    image = torch.randn(200, 200, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+    image[3, 4], image[5, 6], image[7, 8] = 7.9, -7.9, 8.2  # a sd is 1.00 of these
+    mean, sd = image.mean(), image.std(correction=0)
+    found = normalise_micrograph(image)
+    assert 7.5 < float(found[3, 4]) < 8 and found[3, 4] == pytest.approx(float((7.9 - mean) / sd))
+    assert -8 < float(found[5, 6]) < -7.5 and found[5, 6] == pytest.approx(float((-7.9 - mean) / sd))
+    assert float((8.2 - mean) / sd) > 8 and float(found[7, 8]) == 0
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
