@@ -1,6 +1,5 @@
-"""The posterior and the sums against plain loops over everything."""
+"""The fast passes of the E-step against the formula."""
 
-import itertools
 import math
 from typing import NamedTuple
 
@@ -8,29 +7,30 @@ import numpy as np
 import pytest
 import torch
 from helpers.class2d_problem import data, model, options, particles, phantom
-from helpers.rotated import rotated_transforms
+from helpers.observed import Particle, Problem, observe, offset_priors
 
 from cryoflow.compute.class2d.batching import CPU
 from cryoflow.compute.class2d.e_step.accumulate import Record
+from cryoflow.compute.class2d.e_step.coarse_pass import coarse_log_weights
 from cryoflow.compute.class2d.e_step.expectation import expectation
-from cryoflow.compute.class2d.e_step.grids import ERROR
-from cryoflow.compute.class2d.e_step.setup import make_search
-from cryoflow.compute.class2d.sampling import ImageSizes, make_sampling
-from cryoflow.compute.class2d.state import Data, Model, Options, Particles
-from cryoflow.compute.image.ctf import CtfParameters, ctf_at
-from cryoflow.compute.image.rotate import padded_transform
+from cryoflow.compute.class2d.e_step.formula import (
+    ExpectedSums,
+    Samples,
+    expected_sums,
+    image_term,
+    log_likelihood,
+    log_posterior,
+    probabilities,
+)
+from cryoflow.compute.class2d.e_step.grids import ERROR, make_grids
+from cryoflow.compute.class2d.e_step.prepare import prepare
+from cryoflow.compute.class2d.e_step.setup import log_prior, make_search
+from cryoflow.compute.class2d.gridding import grid_back
+from cryoflow.compute.class2d.sampling import ImageSizes, Points, make_sampling, points_within
 
 BOX, NUMBER = 16, 3
 SIZE = 12
 PERTURBATION = 0.2
-
-
-class Problem(NamedTuple):
-    model: Model
-    data: Data
-    options: Options
-    particles: Particles
-    images: np.ndarray
 
 
 @pytest.fixture(scope="module")
@@ -57,142 +57,107 @@ def found(problem: Problem, order: list[int] | None = None) -> Record:
     return expectation(search, problem.particles, make_sampling(problem.options, PERTURBATION), subset)
 
 
-class Sample(NamedTuple):
-    log_weight: float
-    k: int
-    psi: float
-    offset: np.ndarray
-    cross: np.ndarray
-    power: np.ndarray
+class Expectation(NamedTuple):
+    """By the formula, of one particle."""
 
-
-class Loops(NamedTuple):
-    samples: list[Sample]
-    weights: np.ndarray
-    log_likelihood: float
+    particle: Particle
+    log_weight: torch.Tensor
+    probability: torch.Tensor
+    sums: ExpectedSums
     residual: np.ndarray
 
 
-def centred_mask(image: np.ndarray, diameter_px: float) -> np.ndarray:
-    y, x = np.mgrid[:BOX, :BOX] - BOX // 2
-    radius = np.hypot(y, x)
-    outside = np.clip((radius - diameter_px / 2) / 5, 0, 1)
-    outside = 0.5 - 0.5 * np.cos(np.pi * outside)
-    return (1 - outside) * image + outside * (outside * image).sum() / outside.sum()
+def by_formula(problem: Problem, i: int) -> Expectation:
+    particle = observe(problem, i, make_sampling(problem.options, PERTURBATION), SIZE)
+    log_weight = log_posterior(particle.observed, particle.samples, particle.seen)
+    probability = probabilities(log_weight)
+    sums = expected_sums(particle.observed, particle.samples, probability, BOX // 2 + 1)
+    residual = particle.power - (2 * sums.cross - sums.power).numpy()
+    return Expectation(particle, log_weight, probability, sums, residual)
 
 
-def moved(image: np.ndarray, dy: int, dx: int) -> np.ndarray:
-    out = np.zeros_like(image)
-    for y, x in itertools.product(range(BOX), range(BOX)):
-        if 0 <= y - dy < BOX and 0 <= x - dx < BOX:
-            out[y, x] = image[y - dy, x - dx]
-    return out
-
-
-def away(value: float) -> int:
-    return int(math.copysign(math.floor(abs(value) + 0.5), value))
-
-
-def by_loops(problem: Problem, i: int) -> Loops:
-    """Everything about particle i, sample by sample and point by point."""
-    p, o = problem, problem.options
-    group = int(p.data.group[i])
-    noise, scale = p.model.noise[group].numpy(), float(p.model.scale[group])
-    dy, dx = (away(float(v)) for v in p.particles.offset_px[i])
-    image = moved(p.images[i] * p.model.norm_mean / float(p.particles.norm[i]), dy, dx)
-    masked = np.fft.fft2(np.fft.ifftshift(centred_mask(image, o.mask_diameter_a / o.pixel_size_a))) / BOX**2
-    points = [
-        (y, x) for x in range(BOX // 2 + 1) for y in range(-BOX // 2 + 1, BOX // 2 + 1) if x > 0 or y >= 0
-    ]
-    shell = {q: away(math.hypot(*q)) for q in points}
-    radius = SIZE // 2
-    ctf = {q: scale * ctf_of(p.data.ctf, i, q, o) for q in points}
-    transform = padded_transform(p.model.references, radius)
-    sampling = make_sampling(o, PERTURBATION)
-    turned = rotated_transforms(transform, sampling.psi_fine).numpy() / BOX**2  # (2, psis, BOX, BOX // 2 + 1)
-    inside = [q for q in points if shell[q] <= radius and not (q[0] == -radius and shell[q] == radius)]
-    constant = sum(math.log(2 * math.pi * noise[shell[q]]) for q in inside if shell[q] > 0)
-    beyond = sum(abs(masked[q]) ** 2 for q in points if radius < shell[q] <= BOX // 2)
-    priors = offset_priors(problem, np.array([dy, dx]), sampling.offset_prior.numpy())
-    samples = []
-    for k, (a, psi), (t, offset) in itertools.product(
-        range(2), enumerate(sampling.psi_fine.tolist()), enumerate(sampling.offset_fine.numpy())
-    ):
-        cross, power, difference = np.zeros(BOX // 2 + 1), np.zeros(BOX // 2 + 1), 0.0
-        for q in inside:
-            x = masked[q] * np.exp(-2j * np.pi * (q[0] * offset[0] + q[1] * offset[1]) / BOX)
-            r = ctf[q] * turned[k, a, q[0], q[1]] if q[0] ** 2 + q[1] ** 2 <= radius**2 else 0
-            cross[shell[q]] += (np.conj(r) * x).real
-            power[shell[q]] += abs(r) ** 2
-            difference += abs(x - r) ** 2 / (2 * noise[shell[q]]) if shell[q] > 0 else 0
-        samples.append(
-            Sample(
-                priors[k, t // 4] - difference - beyond / 2, k, psi, offset + np.array([dy, dx]), cross, power
-            )
-        )
-    logs = np.array([s.log_weight for s in samples])
-    top = logs.max()
-    weights = np.exp(logs - top) / np.exp(logs - top).sum()
-    images = np.zeros(BOX // 2 + 1)
-    for q in points:
-        if shell[q] <= BOX // 2 and (q in set(inside) or shell[q] > radius):
-            images[shell[q]] += abs(masked[q]) ** 2
-    residual = images - sum(w * (2 * s.cross - s.power) for w, s in zip(weights, samples, strict=True))
-    return Loops(samples, weights, top + math.log(np.exp(logs - top).sum()) - constant, residual)
-
-
-def ctf_of(ctf: CtfParameters, i: int, q: tuple[int, int], o: Options) -> float:
-    one = CtfParameters(*(field[i] for field in ctf))
-    extent = o.box * o.pixel_size_a
-    return float(ctf_at(one, torch.tensor(q[0] / extent).double(), torch.tensor(q[1] / extent).double()))
-
-
-def offset_priors(problem: Problem, shift: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    away_from = (shift + offsets)[None] - problem.model.class_offset.numpy()[:, None]
-    gauss = np.exp(-(away_from**2).sum(-1) / (2 * problem.model.offset_variance))
-    share = problem.model.share.numpy()
-    return np.log(gauss / gauss.mean()) + np.log(share / share.mean())[:, None]
-
-
-def test_posterior_and_likelihood_are_those_of_loops(problem: Problem) -> None:
-    record = found(problem)
+def test_posterior_and_likelihood_are_those_of_the_formula(problem: Problem) -> None:
+    record, sampling = found(problem), make_sampling(problem.options, PERTURBATION)
     for i in range(NUMBER):
-        loops = by_loops(problem, i)
-        best = loops.samples[int(loops.weights.argmax())]
-        after = record.particles
-        assert float(after.log_likelihood[i]) == pytest.approx(loops.log_likelihood, rel=1e-9)
-        assert float(after.pmax[i]) == pytest.approx(loops.weights.max(), rel=1e-8)
-        assert int(after.class_index[i]) == best.k
-        assert float(after.psi_deg[i]) == pytest.approx(best.psi)
-        assert after.offset_px[i].tolist() == pytest.approx(best.offset.tolist())
-        norm = (
-            float(problem.particles.norm[i]) / problem.model.norm_mean * math.sqrt(2 * loops.residual.sum())
-        )
+        expected, after = by_formula(problem, i), record.particles
+        one = expected.particle
+        k, angle, offset = np.unravel_index(int(expected.probability.argmax()), expected.probability.shape)
+        likelihood = log_likelihood(expected.log_weight, one.observed, one.seen) - one.beyond / 2
+        assert float(after.log_likelihood[i]) == pytest.approx(likelihood, rel=1e-9)
+        assert float(after.pmax[i]) == pytest.approx(float(expected.probability.max()), rel=1e-8)
+        assert int(after.class_index[i]) == k
+        assert float(after.psi_deg[i]) == pytest.approx(float(sampling.psi_fine[angle]))
+        best = one.shift + sampling.offset_fine[offset].numpy()
+        assert after.offset_px[i].tolist() == pytest.approx(best.tolist())
+        spread = math.sqrt(2 * expected.residual.sum())
+        norm = float(problem.particles.norm[i]) / problem.model.norm_mean * spread
         assert float(after.norm[i]) == pytest.approx(norm, rel=1e-8)
 
 
-def test_sums_are_those_of_loops(problem: Problem) -> None:
+def test_sums_are_those_of_the_formula(problem: Problem) -> None:
     record = found(problem)
-    loops = [by_loops(problem, i) for i in range(NUMBER)]
+    every = [by_formula(problem, i) for i in range(NUMBER)]
     share, offset, squared = np.zeros(2), np.zeros((2, 2)), 0.0
     noise, cross, power = np.zeros((2, 9)), np.zeros((2, 9)), np.zeros((2, 9))
-    for i, one in enumerate(loops):
+    for i, one in enumerate(every):
         g = int(problem.data.group[i])
         scale = float(problem.model.scale[g])
         noise[g] += one.residual
-        for w, s in zip(one.weights, one.samples, strict=True):
-            share[s.k] += w
-            offset[s.k] += w * s.offset
-            squared += w * ((s.offset - problem.model.class_offset[s.k].numpy()) ** 2).sum()
-            cross[g] += w * s.cross / scale
-            power[g] += w * s.power / scale**2
+        cross[g] += one.sums.cross.numpy() / scale
+        power[g] += one.sums.power.numpy() / scale**2
+        for (k, _, d), p in np.ndenumerate(one.probability.numpy()):
+            total = one.particle.shift + one.particle.samples.offset_px[d].numpy()
+            share[k] += p
+            offset[k] += p * total
+            squared += p * ((total - problem.model.class_offset[k].numpy()) ** 2).sum()
     sums = record.sums
     assert np.allclose(sums.share, share) and np.allclose(sums.offset, offset)
     assert sums.offset_squared == pytest.approx(squared)
     assert np.allclose(sums.noise, noise, rtol=1e-7) and np.allclose(sums.group_weight, [2, 1])
     assert np.allclose(sums.image_reference, cross, atol=1e-9 * cross.max())
     assert np.allclose(sums.reference_reference, power, atol=1e-9 * power.max())
-    assert sums.log_likelihood == pytest.approx(sum(one.log_likelihood for one in loops))
+    assert sums.log_likelihood == pytest.approx(float(record.particles.log_likelihood.sum()))
+
+
+def in_order(one: Particle, points: Points) -> list[int]:
+    """Which of the particle's points each of ``points`` is."""
+    place = {q: n for n, q in enumerate(zip(one.y.tolist(), one.x.tolist(), strict=True))}
+    return [place[q] for q in zip(points.y.int().tolist(), points.x.int().tolist(), strict=True)]
+
+
+def test_gridded_images_are_those_of_the_formula(problem: Problem) -> None:
+    """Images times posterior, gridded at the fine angles."""
+    record, sampling = found(problem), make_sampling(problem.options, PERTURBATION)
+    points = points_within(BOX, SIZE // 2)
+    data = torch.zeros_like(record.sums.data)
+    weight = torch.zeros_like(record.sums.weight)
+    for i in range(NUMBER):
+        one = by_formula(problem, i)
+        order = in_order(one.particle, points)
+        rows, weights = (part[..., order].flatten(0, 1) for part in (one.sums.data, one.sums.weight))
+        gridded = grid_back(rows, weights, BOX, sampling.psi_fine, points)
+        data += gridded[0]
+        weight += gridded[1]
+    assert torch.allclose(record.sums.data, data, atol=1e-9 * float(data.abs().max()))
+    assert torch.allclose(record.sums.weight, weight, atol=1e-9 * float(weight.max()))
+
+
+@pytest.mark.parametrize("psi_step_deg", [90.0, 72.0])  # angles with and without opposites
+def test_coarse_weights_are_those_of_the_formula(problem: Problem, psi_step_deg: float) -> None:
+    problem = problem._replace(options=problem.options._replace(psi_step_deg=psi_step_deg))
+    coarse, sampling = 8, make_sampling(problem.options, PERTURBATION)
+    search = make_search(problem.model, problem.data, problem.options, ImageSizes(SIZE, coarse))
+    index = torch.arange(NUMBER)
+    images = prepare(index, problem.data, problem.model, problem.particles, problem.options, search.where)
+    prior = log_prior(search, images.shift, sampling.offset_prior)
+    found = coarse_log_weights(make_grids(search, sampling).coarse, images, prior)  # (B, S, H, R)
+    angles, offsets = len(sampling.psi_coarse), len(sampling.offset_coarse)
+    found = found.view(NUMBER, offsets, -1, 2, angles // found.shape[2]).transpose(2, 3).flatten(3)
+    for i in range(NUMBER):
+        one = observe(problem, i, sampling, SIZE, fine=False)
+        seen = one.seen & (one.y**2 + one.x**2 <= (coarse // 2) ** 2)
+        expected = log_posterior(one.observed, one.samples, seen) + image_term(one.observed, seen)
+        assert torch.allclose(found[i], expected.permute(2, 0, 1), rtol=1e-9)
 
 
 def test_order_of_particles_does_not_matter(problem: Problem) -> None:
@@ -257,34 +222,36 @@ def test_the_samples_left_out_carry_little(problem: Problem) -> None:
     assert float(usual.sums.share.sum()) >= 0.998 * NUMBER
 
 
-def test_kept_poses_give_the_class_posterior_alone(problem: Problem) -> None:
-    """With poses on the fine grid, classes weigh as among the samples of that pose, but for the offset
-    prior."""
+def test_kept_poses_leave_the_posterior_of_classes(problem: Problem) -> None:
+    """One angle and one offset a particle: the formula with the prior of that offset."""
     sampling = make_sampling(problem.options, PERTURBATION)
     shift = torch.tensor([[0.0, 1.0], [-1.0, 0.0], [2.0, -2.0]]).double()
+    places = [0, 3, 5]
     at = problem.particles._replace(
-        psi_deg=sampling.psi_fine[torch.tensor([0, 3, 5])], offset_px=shift + sampling.offset_fine[6]
+        psi_deg=sampling.psi_fine[torch.tensor(places)], offset_px=shift + sampling.offset_fine[6]
     )
-    kept = found(problem._replace(particles=at, options=problem.options._replace(align=False)))
+    here = problem._replace(particles=at, options=problem.options._replace(align=False))
+    kept = found(here)
     assert torch.equal(kept.particles.psi_deg, at.psi_deg)
     assert torch.allclose(kept.particles.offset_px, at.offset_px)
-    rounded = problem._replace(particles=at._replace(offset_px=shift))
-    for i in range(NUMBER):
-        loops = by_loops(rounded, i)
-        mine = [
-            s
-            for s in loops.samples
-            if s.psi == float(at.psi_deg[i]) and np.allclose(s.offset, at.offset_px[i])
-        ]
-        away_from = at.offset_px[i].numpy() - problem.model.class_offset.numpy()
-        prior = -(away_from**2).sum(1) / (2 * problem.model.offset_variance)
-        coarse = offset_priors(rounded, shift[i].numpy(), sampling.offset_prior.numpy()[1:2])[:, 0]
-        share = np.log(problem.model.share.numpy())
-        logs = np.array([s.log_weight for s in mine]) - coarse + share + prior
-        weights = np.exp(logs - logs.max())
-        assert int(kept.particles.class_index[i]) == int(weights.argmax())
-        if np.array_equal(away_rounded(at.offset_px[i]), shift[i].numpy()):
-            assert float(kept.particles.pmax[i]) == pytest.approx(weights.max() / weights.sum(), rel=1e-6)
+    share = torch.zeros(2, dtype=torch.float64)
+    for i, angle in enumerate(places):
+        one = observe(here, i, sampling, SIZE)
+        offset = at.offset_px[i] - torch.from_numpy(one.shift)
+        samples = Samples(
+            one.samples.references[:, [angle]],
+            torch.exp(-2j * torch.pi / BOX * (one.y * offset[0] + one.x * offset[1]))[None],
+            torch.from_numpy(offset_priors(here, one.shift, offset[None].numpy())),
+            offset[None],
+        )
+        log_weight = log_posterior(one.observed, samples, one.seen)
+        probability = probabilities(log_weight)[:, 0, 0]
+        share += probability
+        assert int(kept.particles.class_index[i]) == int(probability.argmax())
+        assert float(kept.particles.pmax[i]) == pytest.approx(float(probability.max()), rel=1e-8)
+        likelihood = log_likelihood(log_weight, one.observed, one.seen) - one.beyond / 2
+        assert float(kept.particles.log_likelihood[i]) == pytest.approx(likelihood, rel=1e-9)
+    assert torch.allclose(kept.sums.share, share)
 
 
 @pytest.mark.parametrize("align", [True, False])
@@ -301,7 +268,3 @@ def test_offsets_that_are_nearly_all_the_same_leave_weights(problem: Problem, al
         there = found(problem._replace(model=wide, options=given))
         assert torch.allclose(here.sums.share, there.sums.share)
         assert torch.equal(here.particles.class_index, there.particles.class_index)
-
-
-def away_rounded(offset: torch.Tensor) -> np.ndarray:
-    return np.array([away(float(v)) for v in offset], dtype=float)

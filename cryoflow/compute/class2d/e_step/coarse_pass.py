@@ -1,4 +1,8 @@
-"""The coarse pass: which samples carry nearly all of the weight at low resolution."""
+"""The coarse pass: which samples carry nearly all of the weight at low resolution.
+
+The weights are those of `cryoflow.compute.class2d.e_step.formula`, at all coarse samples and the points of
+the coarse image size.
+"""
 
 from __future__ import annotations
 
@@ -46,12 +50,12 @@ def significant(grid: CoarseGrid, images: Prepared, prior: Tensor, fraction: flo
     if fraction >= 1:
         shape = *prior.shape[:2], grid.turns, len(grid.rows.power)
         return torch.ones(shape, dtype=torch.bool, device=prior.device)
-    logs = _log_weights(grid, images, prior)
+    logs = coarse_log_weights(grid, images, prior)
     return heaviest(logs.flatten(1), fraction).view(logs.shape)
 
 
-def _log_weights(grid: CoarseGrid, images: Prepared, prior: Tensor) -> Tensor:
-    """``(B, S, H, R)``, without what depends on the image only."""
+def coarse_log_weights(grid: CoarseGrid, images: Prepared, prior: Tensor) -> Tensor:
+    """Log weights ``(B, S, H, R)`` of `formula.log_posterior`, without its `formula.image_term`."""
     near, rows, (count, offsets, classes) = slice(1, 1 + grid.phases.shape[1]), grid.rows, prior.shape
     masked = moved(images.masked[:, near], grid.phases)
     norm = (images.weight[:, near] @ rows.power.T).view(count, 1, classes, -1)

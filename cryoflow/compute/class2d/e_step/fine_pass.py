@@ -1,7 +1,8 @@
 """The fine pass over a chunk of particles: all offsets against the angles of some rows.
 
-The image moved by all offsets is a combination of a few functions (`shifts`), so that the products with the
-references are taken for these alone, and weights are carried over to them before the next product.
+The weights are those of `cryoflow.compute.class2d.e_step.formula`. The image moved by all offsets is a
+combination of a few functions (`shift_basis`), so that the products with the references are taken for these
+alone, and weights are carried over to them before the next product.
 """
 
 from __future__ import annotations

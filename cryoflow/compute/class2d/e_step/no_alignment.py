@@ -1,4 +1,7 @@
-"""The E-step without alignment: only classes, each particle at its own angle and offset."""
+"""The E-step without alignment: only classes, each particle at its own angle and offset.
+
+`cryoflow.compute.class2d.e_step.formula` with one angle and one offset, for many particles at once.
+"""
 
 from __future__ import annotations
 
