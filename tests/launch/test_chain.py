@@ -134,6 +134,23 @@ def test_output_that_stays_the_same_ends_the_chain_of_reruns(
     assert done["middle"] == done["last"] == "up to date"
 
 
+def test_a_step_whose_output_is_gone_runs_again_in_its_directory(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _chain(project)
+    output = project / "Select" / "job022" / "particles.star"
+    before = output.read_bytes()
+    output.unlink()
+    capsys.readouterr()
+    assert _chain(project) == 0
+    done = _done(capsys)
+    assert done.pop("last") == "Select/job022/particles.star is gone"
+    assert set(done.values()) == {"up to date"}
+    assert output.read_bytes() == before
+    assert not (project / "Trash/Select/job022/particles.star").exists()
+    assert (project / "Trash/Select/job022/job_record.yaml").exists()
+
+
 def test_input_that_changes_and_output_that_is_gone(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
