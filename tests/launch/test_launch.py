@@ -73,8 +73,8 @@ def test_same_job_twice_differs_in_timings_only(project: Path) -> None:
     [
         (1, "stopped by ValueError: a mistake of ours; the traceback is in Select/job014/run.err", True),
         (2, "Extract/job012/particles.star: no column rlnImageName; extract first", False),
-        (8, "too little memory for these settings; coarser ones, or fewer workers, need less (Runtime", True),
-        (9, "too little memory for these settings; coarser ones, or fewer workers, need less (Memory", True),
+        (8, "not enough memory; use coarser settings or fewer workers (Runtime", True),
+        (9, "not enough memory; use coarser settings or fewer workers (Memory", True),
         (5, "Select/job014/particles.star: no such file in the project", False),
     ],
 )
@@ -94,7 +94,7 @@ def test_failed_job(
     assert (record["status"], record["error"][:20]) == ("failed", told[:20])
 
 
-@pytest.mark.parametrize(("what", "told"), [(3, "told to stop (SIGTERM)"), (4, "interrupted")])
+@pytest.mark.parametrize(("what", "told"), [(3, "terminated (SIGTERM)"), (4, "interrupted")])
 def test_interrupted_job_is_a_failure(
     project: Path, capsys: pytest.CaptureFixture[str], what: int, told: str
 ) -> None:
@@ -151,7 +151,7 @@ def test_partial_job(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record = read_record(project / "Select" / "job014")
     assert record["status"] == "partial"
     assert record["failures"] == [{"item": "a.mrc", "message": "truncated"}]
-    assert capsys.readouterr().err == "warning: left out a.mrc: truncated\n"
+    assert capsys.readouterr().err == "warning: skipped a.mrc: truncated\n"
     assert SUCCESS in listing(project / "Select" / "job014")
 
 
@@ -176,7 +176,7 @@ def test_report_that_fails_fails_no_job(
     monkeypatch.setattr("cryoflow.jobs.registry.draw_pictures", report)
     assert run_spec(project) == 0
     assert seen == [("Select", project / "Select" / "job014", project, False)]
-    assert capsys.readouterr().err == "warning: no report: RuntimeError: no ink\n"
+    assert capsys.readouterr().err == "warning: no pictures: RuntimeError: no ink\n"
     assert SUCCESS in listing(project / "Select" / "job014")
 
 

@@ -1,4 +1,4 @@
-"""Choose the hardware when a job starts, not before."""
+"""Resolve the device when a job starts, not before: it may run on another machine than was planned."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def resolve_device(wanted: str) -> str:
     Raises
     ------
     CryoflowError
-        If CUDA was asked for and this machine has none of that number.
+        If CUDA was asked for and this machine has no such device.
     """
     if wanted == "cpu":
         return "cpu"
@@ -26,19 +26,15 @@ def resolve_device(wanted: str) -> str:
     index = int(wanted.partition(":")[2] or 0)
     if index >= count:
         raise CryoflowError(
-            f"compute > Device: '{wanted}' is not there ({_have(count)}); "
+            f"compute > Device: CUDA device {index} is not available (torch sees {count}); "
             "use cpu, or auto with 'Use GPU acceleration?' No"
         )
     return f"cuda:{index}"
 
 
-def _have(count: int) -> str:
-    return f"torch finds {count} CUDA device{'' if count == 1 else 's'}"
-
-
 @contextmanager
 def torch_threads(threads: int | None) -> Iterator[int]:
-    """Let torch use so many threads, and yield their number; ``None`` leaves torch's own choice."""
+    """Set the number of torch's threads and yield it; ``None`` keeps torch's own choice."""
     import torch
 
     before = torch.get_num_threads()
