@@ -36,7 +36,7 @@ from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
 from cryoflow.jobs.inputs.references import read_references
 from cryoflow.jobs.sort.particles import Particles, ctf_options, poses_of, read
-from cryoflow.jobs.sort.references import prepare
+from cryoflow.jobs.sort.resized_references import prepare
 from cryoflow.jobs.sort.run import BATCH_PIXELS, run
 from cryoflow.jobs.sort.score_plan import plan_scores
 from cryoflow.jobs.sort.scores import write_scores

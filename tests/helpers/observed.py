@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cryoflow.compute.class2d import Data, Model, Options, Particles
 from cryoflow.compute.class2d.e_step.formula import Observed, Samples
-from cryoflow.compute.class2d.sampling import Sampling
+from cryoflow.compute.class2d.sampling import PoseSampling
 from cryoflow.compute.image.ctf import CtfParameters, ctf_at
 from cryoflow.compute.image.rotate import padded_transform
 from helpers.rotated import rotated_transforms
@@ -87,7 +87,7 @@ def offset_priors(problem: Problem, shift: np.ndarray, offsets: np.ndarray) -> n
     return np.log(gauss / gauss.mean()) + np.log(share / share.mean())[:, None]
 
 
-def observe(problem: Problem, i: int, sampling: Sampling, size: int, fine: bool = True) -> Particle:
+def observe(problem: Problem, i: int, sampling: PoseSampling, size: int, fine: bool = True) -> Particle:
     """Particle i at an image size, and the fine or the coarse samples."""
     p, o, box, radius = problem, problem.options, problem.options.box, size // 2
     group = int(p.data.group[i])

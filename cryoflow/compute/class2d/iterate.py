@@ -12,12 +12,12 @@ from torch import Tensor
 
 from cryoflow.compute.class2d.e_step.accumulate import Record
 from cryoflow.compute.class2d.e_step.expectation import expectation
-from cryoflow.compute.class2d.e_step.setup import Search, make_search
+from cryoflow.compute.class2d.e_step.setup import EStepSetup, make_setup
 from cryoflow.compute.class2d.e_step.sums import Sums, sum_of
 from cryoflow.compute.class2d.m_step.half_sets import compare_halves, half_of
 from cryoflow.compute.class2d.m_step.maximization import maximization
 from cryoflow.compute.class2d.pose_accuracy import pose_accuracy
-from cryoflow.compute.class2d.sampling import Sampling, image_sizes, make_sampling
+from cryoflow.compute.class2d.sampling import PoseSampling, image_sizes, make_sampling
 from cryoflow.compute.class2d.state import Changes, Data, Options, Particles, State
 
 
@@ -49,16 +49,16 @@ def iterate(
     """
     sizes = image_sizes(state.model.shell, options)
     subset = torch.arange(len(data.group)) if subset is None else subset
-    search = make_search(state.model, data, options, sizes)
-    accuracy = pose_accuracy(search, state.particles)
+    setup = make_setup(state.model, data, options, sizes)
+    accuracy = pose_accuracy(setup, state.particles)
     sampling = make_sampling(options, perturbation)
-    sums, after = _expect(search, state.particles, sampling, _parts(subset, data) if halves else [subset])
-    model = maximization(search, sum_of(sums))
+    sums, after = _expect(setup, state.particles, sampling, _parts(subset, data) if halves else [subset])
+    model = maximization(setup, sum_of(sums))
     model = model._replace(
         accuracy_deg=accuracy.psi_deg, accuracy_px=accuracy.offset_px, orientability=accuracy.orientability
     )
     changes = _changes(state.particles, after, subset)
-    compared = compare_halves(search, sums) if halves else None
+    compared = compare_halves(setup, sums) if halves else None
     return State(
         state.iteration + 1, model, after, perturbation, sizes.current, sizes.coarse, changes, compared
     )
@@ -70,13 +70,13 @@ def _parts(subset: Tensor, data: Data) -> list[Tensor]:
 
 
 def _expect(
-    search: Search, particles: Particles, sampling: Sampling, parts: Sequence[Tensor]
+    setup: EStepSetup, particles: Particles, sampling: PoseSampling, parts: Sequence[Tensor]
 ) -> tuple[list[Sums], Particles]:
     """An E-step over one part of the particles after the other: sums of each, and all new poses."""
     sums = []
     for part in parts:
-        nothing = Record.start(search, particles)
-        record = expectation(search, particles, sampling, part) if len(part) else nothing
+        nothing = Record.start(setup, particles)
+        record = expectation(setup, particles, sampling, part) if len(part) else nothing
         sums.append(record.sums)
         particles = record.particles
     return sums, particles

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cryoflow.compute.class2d.e_step.prepare import ctf_values
-from cryoflow.compute.class2d.e_step.setup import Search
+from cryoflow.compute.class2d.e_step.setup import EStepSetup
 from cryoflow.compute.class2d.state import Particles
 from cryoflow.compute.image.rotate import rotation_samples, sample
 from cryoflow.compute.image.shells import shell_sums
@@ -41,51 +41,51 @@ TURNS = _steps((0.05, 0.2), (0.1, 1), (0.2, 2), (0.5, 5), (1, 10), (2, 20), (5, 
 MOVES = _steps((0.1, 1), (0.2, 2), (0.5, 5), (1, 10))
 
 
-def pose_accuracy(search: Search, particles: Particles) -> Accuracy:
+def pose_accuracy(setup: EStepSetup, particles: Particles) -> Accuracy:
     """Estimate for each class over a few particles' angles, CTFs and noise; unknown for (nearly) empty
     classes."""
-    model, shells = search.model, search.options.shells
+    model, shells = setup.model, setup.options.shells
     out = Accuracy(
         torch.full_like(model.share, UNKNOWN), torch.full_like(model.share, UNKNOWN),
         torch.zeros(len(model.share), shells, dtype=torch.float64),
     )  # fmt: skip
-    if not search.options.align:
+    if not setup.options.align:
         return out._replace(psi_deg=torch.zeros_like(model.share), offset_px=torch.zeros_like(model.share))
-    good = model.share[search.classes] >= SMALLEST_SHARE
-    trial = search.data.seed.argsort()[:TRIALS]
-    weight = _weights(search, trial)
+    good = model.share[setup.classes] >= SMALLEST_SHARE
+    trial = setup.data.seed.argsort()[:TRIALS]
+    weight = _weights(setup, trial)
     psi = particles.psi_deg[trial]
-    turned = _Turned(search, good, psi, weight)
+    turned = _Turned(setup, good, psi, weight)
     place = turned.first_crossing()
-    out.psi_deg[search.classes[good]] = (
+    out.psi_deg[setup.classes[good]] = (
         TURNS[place.clamp(max=len(TURNS) - 1)] + 0.1 * (place >= len(TURNS))
     ).mean(1)
-    out.orientability[search.classes[good]] = turned.by_shell(place)
-    out.offset_px[search.classes[good]] = _move_accuracy(search, turned.still, weight, trial)
+    out.orientability[setup.classes[good]] = turned.by_shell(place)
+    out.offset_px[setup.classes[good]] = _move_accuracy(setup, turned.still, weight, trial)
     return out
 
 
-def _weights(search: Search, trial: Tensor) -> Tensor:
+def _weights(setup: EStepSetup, trial: Tensor) -> Tensor:
     """``(trials, P)``: CTF^2 over twice the noise, without the origin."""
-    noise = search.model.noise[search.data.group[trial]][:, search.points.shell]
-    ctf = ctf_values(trial, search.data, search.options, search.where)
+    noise = setup.model.noise[setup.data.group[trial]][:, setup.points.shell]
+    ctf = ctf_values(trial, setup.data, setup.options, setup.where)
     weight = ctf.square() / (2 * noise)
     weight[:, 0] = 0
-    weight[:, search.e_points :] = 0
+    weight[:, setup.e_points :] = 0
     return weight
 
 
 class _Turned:
     """Log odds between references at the trials' angles and turned a little further."""
 
-    def __init__(self, search: Search, good: Tensor, psi: Tensor, weight: Tensor) -> None:
-        self.search, self.psi, self.weight = search, psi, weight
-        self.transform = search.transform._replace(values=search.transform.values[good])
+    def __init__(self, setup: EStepSetup, good: Tensor, psi: Tensor, weight: Tensor) -> None:
+        self.setup, self.psi, self.weight = setup, psi, weight
+        self.transform = setup.transform._replace(values=setup.transform.values[good])
         self.still = self._turned(psi.expand(len(self.transform.values), -1))
 
     def _turned(self, psi: Tensor) -> Tensor:
         """References at an angle for each class and trial: ``(K', trials, P)``."""
-        points = self.search.points
+        points = self.setup.points
         samples = rotation_samples(self.transform.box, psi.flatten(), points.y, points.x)
         out = torch.empty(*psi.shape, len(points.x), dtype=torch.complex128)
         for k in range(len(psi)):
@@ -116,14 +116,14 @@ class _Turned:
         """Share of each shell in the log odds, ``(K', S)``; zeros where no turn can be told apart."""
         told = place < len(TURNS)
         odds = (self.odds(place.clamp(max=len(TURNS) - 1)) * told[..., None]).sum(1)
-        out = shell_sums(odds, self.search.points.shell, self.search.options.shells)
+        out = shell_sums(odds, self.setup.points.shell, self.setup.options.shells)
         return out / out.sum(1, keepdim=True).clamp_min(1e-300)
 
 
-def _move_accuracy(search: Search, still: Tensor, weight: Tensor, trial: Tensor) -> Tensor:
+def _move_accuracy(setup: EStepSetup, still: Tensor, weight: Tensor, trial: Tensor) -> Tensor:
     """The same for moves along x or along y (by a bit of each trial's seed)."""
-    axis = torch.where((search.data.seed[trial] & 1).bool()[:, None], search.points.x, search.points.y)
-    angle = 2 * torch.pi / search.options.box * axis[..., None] * MOVES  # (trials, P, moves)
+    axis = torch.where((setup.data.seed[trial] & 1).bool()[:, None], setup.points.x, setup.points.y)
+    angle = 2 * torch.pi / setup.options.box * axis[..., None] * MOVES  # (trials, P, moves)
     power = still.abs().square() * weight
     told = torch.einsum("ktp,tpm->ktm", power, 2 - 2 * torch.cos(angle)) > LOG_ODDS
     told = torch.cat((told, torch.ones_like(told[..., :1])), -1)

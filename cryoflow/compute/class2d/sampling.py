@@ -84,7 +84,7 @@ def coarse_psi(options: Options) -> PsiGrid:
     return PsiGrid(360 / number, number)
 
 
-class Sampling(NamedTuple):
+class PoseSampling(NamedTuple):
     """Angles (degrees) and offsets (pixels; y, x) of both passes, moved by this iteration's perturbation.
 
     Fine angles 2 j, 2 j + 1 belong to coarse angle j; fine offsets 4 i to 4 i + 3 to coarse offset i.
@@ -98,7 +98,7 @@ class Sampling(NamedTuple):
     """Coarse offsets without the perturbation: where the offset prior is evaluated."""
 
 
-def make_sampling(options: Options, perturbation: float) -> Sampling:
+def make_sampling(options: Options, perturbation: float) -> PoseSampling:
     """The grids of one iteration."""
     step, number = coarse_psi(options)
     psi = torch.arange(number, dtype=torch.float64) * step
@@ -109,7 +109,7 @@ def make_sampling(options: Options, perturbation: float) -> Sampling:
     corners = quarter * torch.tensor([[-1, -1], [1, -1], [-1, 1], [1, 1]], dtype=torch.float64)
     offsets_fine = (offsets[:, None] + corners).flatten(0, 1)
     turn, move = perturbation * step, perturbation * options.offset_step_px
-    return Sampling(psi + turn, fine + turn, offsets + move, offsets_fine + move, offsets)
+    return PoseSampling(psi + turn, fine + turn, offsets + move, offsets_fine + move, offsets)
 
 
 def _offset_disc(radius: float, step: float) -> Tensor:

@@ -24,7 +24,7 @@ from cryoflow.jobs.select.conditions import (
     within,
 )
 from cryoflow.jobs.select.groups import regroup
-from cryoflow.jobs.select.model import Model, class_numbers, data_beside, read_model
+from cryoflow.jobs.select.model import ClassModel, class_numbers, data_beside, read_model
 from cryoflow.jobs.select.named import add_named
 from cryoflow.jobs.select.output import PARTICLES, Output, result, style_of, write_backup, write_rows
 from cryoflow.jobs.select.scored import add_scored
@@ -69,7 +69,7 @@ def run(spec: Select, context: JobContext) -> JobResult:
 
 
 def _scored(
-    spec: Select, context: JobContext, model: Model, number: npt.NDArray[np.int64], style: StarStyle
+    spec: Select, context: JobContext, model: ClassModel, number: npt.NDArray[np.int64], style: StarStyle
 ) -> tuple[pd.DataFrame, list[Output]]:
     """The table of classes with their scores; without, where the averages cannot be read nor need be."""
     if model.dimensions != 2 or len(model.classes) == 0:
@@ -87,7 +87,7 @@ def _scored(
 
 
 def _write_classes(
-    spec: Select, context: JobContext, model: Model, chosen: Mask, style: StarStyle
+    spec: Select, context: JobContext, model: ClassModel, chosen: Mask, style: StarStyle
 ) -> Averages:
     """Write which classes were chosen, and the averages of those."""
     backup = write_backup(context, chosen, style)
@@ -99,7 +99,7 @@ def _write_classes(
     return found._replace(outputs=[backup, *found.outputs])
 
 
-def _conditions(selection: Selection, model: Model, table: Table) -> Conditions:
+def _conditions(selection: Selection, model: ClassModel, table: Table) -> Conditions:
     """A column condition is on classes where the class table has that column, else on particles."""
     classes = Source(model.classes, model.path, "classes")
     particles = Source(table.rows, table.path, "particles")
@@ -134,7 +134,7 @@ def _chosen_classes(selection: Selection, classes: Source) -> Condition:
 
 
 def _choose(
-    selection: Selection, conditions: Conditions, model: Model, number: npt.NDArray[np.int64]
+    selection: Selection, conditions: Conditions, model: ClassModel, number: npt.NDArray[np.int64]
 ) -> tuple[Mask, Mask]:
     """Chosen classes and kept particles; inverted, each is the complement of what its conditions say."""
     chosen = combine(conditions.classes, len(model.classes), False)
@@ -154,7 +154,7 @@ def _tell(
     tell(context, conditions.particles, keep, "particles", selection.invert)
 
 
-def _regroup(spec: Select, context: JobContext, table: Table, model: Model) -> pd.DataFrame:
+def _regroup(spec: Select, context: JobContext, table: Table, model: ClassModel) -> pd.DataFrame:
     if model.groups is None:
         raise FileError(model.path, "has no table data_model_groups, which regrouping needs")
     require(table, "rlnGroupNumber")

@@ -18,7 +18,7 @@ from cryoflow.jobs.select.halves import half_set_resolution
 Spectrum = npt.NDArray[np.float64]
 
 
-class Model(NamedTuple):
+class ClassModel(NamedTuple):
     """What a model.star tells about its classes."""
 
     path: Path
@@ -35,7 +35,7 @@ class Model(NamedTuple):
     """Detail to which the averages of two halves of each class agree, where a file beside it tells it."""
 
 
-def read_model(path: Path) -> Model:
+def read_model(path: Path) -> ClassModel:
     """Read the class and group tables of a model.star.
 
     Raises
@@ -51,7 +51,7 @@ def read_model(path: Path) -> Model:
         raise FileError(path, "its data_model_classes lacks the column rlnReferenceImage")
     classes = classes.assign(rlnClassNumber=np.arange(1, len(classes) + 1))
     groups, general = blocks.get("model_groups"), blocks.get("model_general")
-    return Model(
+    return ClassModel(
         path,
         classes,
         None if groups is None else as_table(groups),
@@ -93,7 +93,7 @@ def _beside(model: Path, what: str) -> Path:
     raise FileError(model, f"its name must end in _model.star, so that its _{what} can be found beside it")
 
 
-def class_numbers(table: Table, model: Model) -> npt.NDArray[np.int64]:
+def class_numbers(table: Table, model: ClassModel) -> npt.NDArray[np.int64]:
     """Class number of each particle, from 1.
 
     Raises

@@ -33,7 +33,7 @@ from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_images, split_image_name
 from cryoflow.files.star import StarStyle, write_star
 from cryoflow.jobs.inputs.relocated import image_beside
-from cryoflow.jobs.select.model import Model
+from cryoflow.jobs.select.model import ClassModel
 from cryoflow.jobs.select.output import Output
 from cryoflow.learn.class_score import KINDS, ClassEvidence, brightness, class_kinds, class_score
 from cryoflow.project.context import JobContext
@@ -44,13 +44,13 @@ UNRESOLVED = -3.0
 """Stands for the logarithm of no signal at all."""
 
 
-def score_classes(context: JobContext, model: Model, number: npt.NDArray[np.int64]) -> pd.DataFrame:
+def score_classes(context: JobContext, model: ClassModel, number: npt.NDArray[np.int64]) -> pd.DataFrame:
     """Score every class average of a model.
 
     Parameters
     ----------
     context : JobContext
-    model : Model
+    model : ClassModel
     number : ndarray
         Class number of each particle, from 1.
 
@@ -95,7 +95,7 @@ def score_classes(context: JobContext, model: Model, number: npt.NDArray[np.int6
     return table
 
 
-def _read(context: JobContext, model: Model, names: list[str]) -> npt.NDArray[np.float32]:
+def _read(context: JobContext, model: ClassModel, names: list[str]) -> npt.NDArray[np.float32]:
     try:
         images = read_images(names, context.project)
     except FileError as error:
@@ -106,7 +106,7 @@ def _read(context: JobContext, model: Model, names: list[str]) -> npt.NDArray[np
 
 
 def class_evidence(
-    model: Model, images: npt.NDArray[np.float32], number: npt.NDArray[np.int64], pixel_a: float
+    model: ClassModel, images: npt.NDArray[np.float32], number: npt.NDArray[np.int64], pixel_a: float
 ) -> ClassEvidence:
     """Put together what is known of each class."""
     box = images.shape[-1]

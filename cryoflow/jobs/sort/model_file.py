@@ -15,7 +15,7 @@ from cryoflow.errors import FileError
 from cryoflow.files.atomic import read_bytes, write_bytes
 from cryoflow.learn.score.logistic import Logistic
 from cryoflow.learn.score.mixture import Mixture
-from cryoflow.learn.score.particle_score import Model, Scale
+from cryoflow.learn.score.particle_score import LogOddsModel, Scale
 from cryoflow.learn.score.robust import Shape
 from cryoflow.learn.score.score_model import Calibration, ScoreModel
 
@@ -99,7 +99,7 @@ def _model(plain: dict[str, Any]) -> ScoreModel:
     parts = plain["logistic"]
     terms = {name: _tensor(parts[name]) for name in Logistic._fields[:-1]}
     logistic = Logistic(**terms, weights=_tensor([*parts["weights"].values()]))
-    model = ScoreModel(scale, Model(mixture, logistic), Calibration(**plain["calibration"]), mixed)
+    model = ScoreModel(scale, LogOddsModel(mixture, logistic), Calibration(**plain["calibration"]), mixed)
     count = len(Features._fields)
     model.log_odds(torch.zeros(1, count, dtype=torch.float64))  # shapes that do not fit are told now
     return model

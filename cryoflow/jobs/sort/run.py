@@ -18,7 +18,7 @@ from cryoflow.files.tables import write_table
 from cryoflow.jobs.inputs.references import read_references
 from cryoflow.jobs.inputs.relocated import stacks_of
 from cryoflow.jobs.sort.particles import Particles, ctf_options, poses_of, read
-from cryoflow.jobs.sort.references import prepare
+from cryoflow.jobs.sort.resized_references import prepare
 from cryoflow.jobs.sort.score_plan import plan_scores
 from cryoflow.jobs.sort.scores import write_scores
 from cryoflow.project.context import JobContext, JobResult

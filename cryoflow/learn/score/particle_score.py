@@ -37,7 +37,7 @@ class Scale(NamedTuple):
         return ((features - self.median) / (self.mad + 1e-6)).clamp(-CLIP, CLIP)
 
 
-class Model(NamedTuple):
+class LogOddsModel(NamedTuple):
     """What is learnt from the particles of some micrographs."""
 
     mixture: Mixture | None
@@ -54,16 +54,16 @@ class Model(NamedTuple):
         return -torch.logaddexp(-score, -gate)
 
 
-def learn(features: Tensor, object_chance: Tensor, mixed: int) -> Model:
+def learn(features: Tensor, object_chance: Tensor, mixed: int) -> LogOddsModel:
     """Fit the mixture on the first ``mixed`` features, and on all the logistic function of its chances."""
     mixture = fit_mixture(features[:, :mixed], object_chance)
     particle = mixture.responsibilities(features[:, :mixed], object_chance)[:, 0]
-    return Model(mixture, fit_logistic(features, particle))
+    return LogOddsModel(mixture, fit_logistic(features, particle))
 
 
-def learn_labels(features: Tensor, label: Tensor) -> Model:
+def learn_labels(features: Tensor, label: Tensor) -> LogOddsModel:
     """Fit the logistic function to labels, 0 or 1."""
-    return Model(None, fit_logistic(features, label))
+    return LogOddsModel(None, fit_logistic(features, label))
 
 
 def teaches(object_chance: Tensor) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 from cryoflow.learn.score.logistic import newton
 from cryoflow.learn.score.particle_score import (
     TEACHES_ONLY,
-    Model,
+    LogOddsModel,
     Scale,
     learn,
     learn_labels,
@@ -37,7 +37,7 @@ class ScoreModel(NamedTuple):
     """All that scoring takes besides features."""
 
     scale: Scale
-    model: Model
+    model: LogOddsModel
     calibration: Calibration
     mixed: int = 0
     """How many of the first features the densities are of."""

@@ -24,7 +24,7 @@ from cryoflow.compute.class2d.e_step.formula import (
 )
 from cryoflow.compute.class2d.e_step.grids import ERROR, make_grids
 from cryoflow.compute.class2d.e_step.prepare import prepare
-from cryoflow.compute.class2d.e_step.setup import log_prior, make_search
+from cryoflow.compute.class2d.e_step.setup import log_prior, make_setup
 from cryoflow.compute.class2d.gridding import grid_back
 from cryoflow.compute.class2d.sampling import ImageSizes, Points, make_sampling, points_within
 
@@ -52,9 +52,9 @@ def problem() -> Problem:
 
 
 def found(problem: Problem, order: list[int] | None = None) -> Record:
-    search = make_search(problem.model, problem.data, problem.options, ImageSizes(SIZE, SIZE))
+    setup = make_setup(problem.model, problem.data, problem.options, ImageSizes(SIZE, SIZE))
     subset = torch.arange(NUMBER) if order is None else torch.tensor(order)
-    return expectation(search, problem.particles, make_sampling(problem.options, PERTURBATION), subset)
+    return expectation(setup, problem.particles, make_sampling(problem.options, PERTURBATION), subset)
 
 
 class Expectation(NamedTuple):
@@ -146,11 +146,11 @@ def test_gridded_images_are_those_of_the_formula(problem: Problem) -> None:
 def test_coarse_weights_are_those_of_the_formula(problem: Problem, psi_step_deg: float) -> None:
     problem = problem._replace(options=problem.options._replace(psi_step_deg=psi_step_deg))
     coarse, sampling = 8, make_sampling(problem.options, PERTURBATION)
-    search = make_search(problem.model, problem.data, problem.options, ImageSizes(SIZE, coarse))
+    setup = make_setup(problem.model, problem.data, problem.options, ImageSizes(SIZE, coarse))
     index = torch.arange(NUMBER)
-    images = prepare(index, problem.data, problem.model, problem.particles, problem.options, search.where)
-    prior = log_prior(search, images.shift, sampling.offset_prior)
-    found = coarse_log_weights(make_grids(search, sampling).coarse, images, prior)  # (B, S, H, R)
+    images = prepare(index, problem.data, problem.model, problem.particles, problem.options, setup.where)
+    prior = log_prior(setup, images.shift, sampling.offset_prior)
+    found = coarse_log_weights(make_grids(setup, sampling).coarse, images, prior)  # (B, S, H, R)
     angles, offsets = len(sampling.psi_coarse), len(sampling.offset_coarse)
     found = found.view(NUMBER, offsets, -1, 2, angles // found.shape[2]).transpose(2, 3).flatten(3)
     for i in range(NUMBER):

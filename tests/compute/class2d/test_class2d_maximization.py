@@ -5,7 +5,7 @@ from helpers.class2d_problem import PIXEL, data, model, options, phantom
 from helpers.rotated import rotated_images
 
 from cryoflow.compute.class2d.e_step.prepare import translate
-from cryoflow.compute.class2d.e_step.setup import make_search
+from cryoflow.compute.class2d.e_step.setup import make_setup
 from cryoflow.compute.class2d.e_step.sums import Sums
 from cryoflow.compute.class2d.gridding import (
     grid_back,
@@ -110,8 +110,8 @@ def test_kernel_transform_is_that_of_the_window() -> None:
     assert ours / ours[0] == pytest.approx(np.array(integrals) / integrals[0], rel=1e-4)
 
 
-def sums_for(search_model: object, **values: object) -> Sums:
-    sums = Sums.zeros(search_model, options(16))  # type: ignore[arg-type]
+def sums_for(setup_model: object, **values: object) -> Sums:
+    sums = Sums.zeros(setup_model, options(16))  # type: ignore[arg-type]
     for name, value in values.items():
         setattr(sums, name, value)
     return sums
@@ -122,7 +122,7 @@ def test_parameters_follow_from_the_sums() -> None:
     noise = torch.full((3, 9), 1e-4, dtype=torch.float64)
     before = model(references, noise, class_offset=torch.ones(3, 2).double())
     given = data(torch.zeros(10, 16, 16), groups=3)  # groups of 4, 3 and 3
-    search = make_search(before, given, options(16), ImageSizes(12, 12))
+    setup = make_setup(before, given, options(16), ImageSizes(12, 12))
     sums = sums_for(
         before,
         share=torch.tensor([6.0, 0.0, 4.0]).double(),
@@ -134,7 +134,7 @@ def test_parameters_follow_from_the_sums() -> None:
         reference_reference=torch.tensor([[2.0], [1.0], [3.0]]).double().expand(3, 9).clone(),
     )  # fmt: skip
     sums.weight += 1e4
-    after = maximization(search, sums)
+    after = maximization(setup, sums)
     assert after.share.tolist() == [0.6, 0.0, 0.4]
     assert torch.allclose(after.class_offset, torch.tensor([[0.6, 0.3], [0, 0], [-0.4, 0.8]]).double())
     assert (after.offset_variance, after.norm_mean, after.mean_pmax) == (2.5, 0.8, 0.25)

@@ -12,7 +12,7 @@ from torch import Tensor
 from cryoflow.compute.class2d.e_step.fine_sums import Residuals
 from cryoflow.compute.class2d.e_step.posterior import Posterior
 from cryoflow.compute.class2d.e_step.prepare import Prepared
-from cryoflow.compute.class2d.e_step.setup import Search
+from cryoflow.compute.class2d.e_step.setup import EStepSetup
 from cryoflow.compute.class2d.e_step.sums import Sums
 from cryoflow.compute.class2d.state import Particles
 
@@ -38,35 +38,35 @@ class Record:
     """``(G,)``: sum of log(2 pi s2) over the points of the likelihood, for each group."""
 
     @classmethod
-    def start(cls, search: Search, particles: Particles) -> Record:
+    def start(cls, setup: EStepSetup, particles: Particles) -> Record:
         """Nothing summed, all particles as they were."""
-        count = search.where.shell_sums.sum(0).cpu()
-        inside = torch.arange(len(count)) <= search.where.radius
+        count = setup.where.shell_sums.sum(0).cpu()
+        inside = torch.arange(len(count)) <= setup.where.radius
         inside[0] = False
-        constant = ((2 * math.pi * search.model.noise).log() * (count * inside)).sum(1)
+        constant = ((2 * math.pi * setup.model.noise).log() * (count * inside)).sum(1)
         return cls(
-            Sums.zeros(search.model, search.options),
+            Sums.zeros(setup.model, setup.options),
             Particles(*(field.clone() for field in particles)),
             constant,
         )
 
-    def another(self, search: Search) -> Record:
+    def another(self, setup: EStepSetup) -> Record:
         """Nothing summed, and the same particles: a record that another thread can add to."""
-        return Record(Sums.zeros(search.model, search.options), self.particles, self.image_constant)
+        return Record(Sums.zeros(setup.model, setup.options), self.particles, self.image_constant)
 
-    def add_classes(self, search: Search, moments: Tensor, shift: Tensor) -> None:
+    def add_classes(self, setup: EStepSetup, moments: Tensor, shift: Tensor) -> None:
         """Shares and offsets of the classes: ``(K', B, 4)`` sums over samples of probability times 1, offset
         (y, x) and its square; offsets count from the whole pixels ``(B, 2)`` by which images were moved."""
         weight, offset, squared = torch.split(moments.double().cpu(), [1, 2, 1], 2)
-        self.sums.share[search.classes] += weight.sum((1, 2))
-        self.sums.offset[search.classes] += (weight * shift + offset).sum(1)
-        start = shift - search.model.class_offset[search.classes][:, None]  # (K', B, 2)
+        self.sums.share[setup.classes] += weight.sum((1, 2))
+        self.sums.offset[setup.classes] += (weight * shift + offset).sum(1)
+        start = shift - setup.model.class_offset[setup.classes][:, None]  # (K', B, 2)
         away = squared + 2 * (offset * start).sum(2, keepdim=True) + weight * start.square().sum(2, True)
         self.sums.offset_squared += float(away.sum())
 
     def add_particles(
         self,
-        search: Search,
+        setup: EStepSetup,
         images: Prepared,
         posterior: Posterior,
         kept: Tensor,
@@ -74,39 +74,39 @@ class Record:
         parts: Residuals,
     ) -> None:
         """Everything else; ``kept`` ``(B,)`` is the weight that was kept."""
-        spread = self._add_noise(search, images, kept, parts)
-        index, out, group = images.numbers, self.particles, search.data.group[images.numbers]
-        out.class_index[index] = search.classes[poses.place]
+        spread = self._add_noise(setup, images, kept, parts)
+        index, out, group = images.numbers, self.particles, setup.data.group[images.numbers]
+        out.class_index[index] = setup.classes[poses.place]
         out.psi_deg[index], out.offset_px[index] = poses.psi_deg, images.shift + poses.offset_px
         out.pmax[index] = 1 / posterior.total.cpu()
-        out.norm[index] = out.norm[index] / search.model.norm_mean * (2 * spread).sqrt()
-        constant = _image_part(search, images) + self.image_constant[group]
+        out.norm[index] = out.norm[index] / setup.model.norm_mean * (2 * spread).sqrt()
+        constant = _image_part(setup, images) + self.image_constant[group]
         out.log_likelihood[index] = posterior.log_evidence.cpu() - constant
         self.sums.norm += float(out.norm[index].sum())
         self.sums.log_likelihood += float(out.log_likelihood[index].sum())
         self.sums.pmax += float(out.pmax[index].sum())
 
-    def _add_noise(self, search: Search, images: Prepared, kept: Tensor, parts: Residuals) -> Tensor:
+    def _add_noise(self, setup: EStepSetup, images: Prepared, kept: Tensor, parts: Residuals) -> Tensor:
         """Residuals by group, products for the scale of groups; returns the total residual of each
         particle."""
-        beyond = torch.arange(images.power.shape[1], device=images.power.device) > search.where.radius
+        beyond = torch.arange(images.power.shape[1], device=images.power.device) > setup.where.radius
         inside = images.power * kept[:, None] - 2 * parts.cross + parts.power
         residual = torch.where(beyond, images.power, inside).cpu()
-        group = search.data.group[images.numbers]
+        group = setup.data.group[images.numbers]
         self.sums.noise.index_add_(0, group, residual)
         self.sums.group_weight.index_add_(0, group, kept.cpu())
-        scale = search.model.scale[group][:, None]
+        scale = setup.model.scale[group][:, None]
         self.sums.image_reference.index_add_(0, group, parts.cross_determined.cpu() / scale)
         self.sums.reference_reference.index_add_(0, group, parts.power_determined.cpu() / scale**2)
         return residual.sum(1)
 
 
-def _image_part(search: Search, images: Prepared) -> Tensor:
+def _image_part(setup: EStepSetup, images: Prepared) -> Tensor:
     """Half the squared image: over the noise inside, as it is beyond the current size (as RELION counts
     it)."""
     shell = torch.arange(images.power.shape[1], device=images.power.device)
-    inside = (shell > 0) & (shell <= search.e_radius)
+    inside = (shell > 0) & (shell <= setup.e_radius)
     value = torch.where(inside, images.power / images.noise, 0) + torch.where(
-        shell > search.where.radius, images.power, 0
+        shell > setup.where.radius, images.power, 0
     )
     return value.sum(1).cpu() / 2

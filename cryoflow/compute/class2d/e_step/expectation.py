@@ -14,10 +14,10 @@ from cryoflow.compute.class2d.batching import Machine, chunk_size, machine
 from cryoflow.compute.class2d.e_step.accumulate import Record
 from cryoflow.compute.class2d.e_step.grids import Grids, make_grids
 from cryoflow.compute.class2d.e_step.no_alignment import keep_poses
-from cryoflow.compute.class2d.e_step.setup import Search
+from cryoflow.compute.class2d.e_step.setup import EStepSetup
 from cryoflow.compute.class2d.e_step.sums import sum_of
 from cryoflow.compute.class2d.e_step.worker import EStepWorker
-from cryoflow.compute.class2d.sampling import Sampling
+from cryoflow.compute.class2d.sampling import PoseSampling
 from cryoflow.compute.class2d.state import Particles
 from cryoflow.compute.parallel import one_thread_each
 
@@ -28,16 +28,16 @@ COARSE_COPIES = 14
 """Numbers, in single precision, that choosing the significant among many coarse samples takes for each."""
 
 
-def expectation(search: Search, particles: Particles, sampling: Sampling, subset: Tensor) -> Record:
+def expectation(setup: EStepSetup, particles: Particles, sampling: PoseSampling, subset: Tensor) -> Record:
     """Weigh all samples of the particles ``subset`` and add them up.
 
     Parameters
     ----------
-    search : Search
+    setup : EStepSetup
         The references and everything else that is shared by the particles.
     particles : Particles
         Where the search of each particle starts.
-    sampling : Sampling
+    sampling : PoseSampling
         The grids; not looked at when poses are kept.
     subset : Tensor
         int64 ``(m,)`` indices of the particles to use.
@@ -47,22 +47,22 @@ def expectation(search: Search, particles: Particles, sampling: Sampling, subset
     Record
         Sums, and the particles with new poses.
     """
-    record = Record.start(search, particles)
-    if not search.options.align:
-        keep_poses(search, particles, subset, record)
+    record = Record.start(setup, particles)
+    if not setup.options.align:
+        keep_poses(setup, particles, subset, record)
         return record
-    device = search.like.device
+    device = setup.like.device
     workers = 1 if device.type == "cuda" else torch.get_num_threads()
-    grids = make_grids(search, sampling)
+    grids = make_grids(setup, sampling)
     chunks = torch.split(_alike_together(particles, subset), _chunk_size(grids, machine(device)))
     with one_thread_each(device.type) as run:
-        dealt = [EStepWorker(search, grids, record, chunks[i::workers]) for i in range(workers)]
+        dealt = [EStepWorker(setup, grids, record, chunks[i::workers]) for i in range(workers)]
         list(run(lambda lane: lane.work(particles), dealt))
     record.sums = sum_of([lane.record.sums for lane in dealt])
     for lane in dealt[1:]:
         lane.total.flush_into(dealt[0].total)
     psi = grids.fine.psi_deg[0].flatten()
-    record.sums.add_grids(search.classes, dealt[0].total, search.options.box, psi, search.points)
+    record.sums.add_grids(setup.classes, dealt[0].total, setup.options.box, psi, setup.points)
     return record
 
 

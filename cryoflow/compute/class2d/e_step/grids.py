@@ -9,10 +9,10 @@ from torch import Tensor
 
 from cryoflow.compute.class2d.e_step.coarse_pass import CoarseGrid
 from cryoflow.compute.class2d.e_step.fine_grid import FineGrid, moments
-from cryoflow.compute.class2d.e_step.setup import Search, shift_phases
+from cryoflow.compute.class2d.e_step.setup import EStepSetup, shift_phases
 from cryoflow.compute.class2d.e_step.shift_basis import shift_basis
 from cryoflow.compute.class2d.gridding import Rows, radial_power, rotated_rows
-from cryoflow.compute.class2d.sampling import Points, Sampling
+from cryoflow.compute.class2d.sampling import Points, PoseSampling
 
 ERROR = 0.01
 """Root mean square error of a log weight that single precision may have from too few functions of offset."""
@@ -24,51 +24,51 @@ averages are made of the same functions, also where references have no power yet
 class Grids(NamedTuple):
     """Both passes of one iteration."""
 
-    sampling: Sampling
+    sampling: PoseSampling
     coarse: CoarseGrid
     fine: FineGrid
 
 
-def make_grids(search: Search, sampling: Sampling) -> Grids:
+def make_grids(setup: EStepSetup, sampling: PoseSampling) -> Grids:
     """Turned references and phases of both passes; two angles share a row where angles have opposites."""
     turns = 1 if len(sampling.psi_coarse) % 2 else 2
-    last = search.points.within(search.sizes.coarse // 2)
-    near = Points(*(field[1:last] for field in search.points))
+    last = setup.points.within(setup.sizes.coarse // 2)
+    near = Points(*(field[1:last] for field in setup.points))
     own = sampling.psi_coarse[: len(sampling.psi_coarse) // turns]
     coarse = CoarseGrid(
         turns,
-        rotated_rows(search.transform, own, near, search.like),
-        shift_phases(sampling.offset_coarse, near, search.options.box, search.like),
+        rotated_rows(setup.transform, own, near, setup.like),
+        shift_phases(sampling.offset_coarse, near, setup.options.box, setup.like),
     )
-    return Grids(sampling, coarse, _fine_grid(search, sampling, turns))
+    return Grids(sampling, coarse, _fine_grid(setup, sampling, turns))
 
 
-def _fine_grid(search: Search, sampling: Sampling, turns: int) -> FineGrid:
-    like, points = search.like, search.points
+def _fine_grid(setup: EStepSetup, sampling: PoseSampling, turns: int) -> FineGrid:
+    like, points = setup.like, setup.points
     psi = sampling.psi_fine.view(turns, -1, 2)
     offset = sampling.offset_fine.view(-1, 4, 2).transpose(0, 1).flatten(0, 1)
-    phases = shift_phases(offset, points, search.options.box, like)
-    basis = shift_basis(phases, _signal_to_noise(search), 0.0 if like.dtype == torch.float64 else ERROR)
-    flat = rotated_rows(search.transform, psi[0].flatten(), points, like)
+    phases = shift_phases(offset, points, setup.options.box, like)
+    basis = shift_basis(phases, _signal_to_noise(setup), 0.0 if like.dtype == torch.float64 else ERROR)
+    flat = rotated_rows(setup.transform, psi[0].flatten(), points, like)
     rows = Rows(*(field.view(-1, 2, len(points.x)) for field in flat))
     folding = torch.cat((basis.amplitude, moments(offset)), 1)
     return FineGrid(
         psi, offset, rows, basis.basis.to(phases), folding.to(like),
-        slice(1, search.e_points), _determined_rows(search, rows), search.shell,
+        slice(1, setup.e_points), _determined_rows(setup, rows), setup.shell,
     )  # fmt: skip
 
 
-def _determined_rows(search: Search, rows: Rows) -> Rows:
+def _determined_rows(setup: EStepSetup, rows: Rows) -> Rows:
     """No points where there is one group of particles, which needs no scale."""
-    good = search.determined @ search.shell.T  # (K', P)
+    good = setup.determined @ setup.shell.T  # (K', P)
     last = good.any(0).nonzero()
-    low = int(last.max()) + 1 if len(last) and len(search.model.scale) > 1 else 0
+    low = int(last.max()) + 1 if len(last) and len(setup.model.scale) > 1 else 0
     by_row = good[:, :low].repeat_interleave(len(rows.power) // len(good), 0)[:, None]
     return Rows(*(field[..., :low] * by_row for field in rows))
 
 
-def _signal_to_noise(search: Search) -> Tensor:
+def _signal_to_noise(setup: EStepSetup) -> Tensor:
     """Largest power of any reference over the smallest noise variance, at each point; at least `LEAST`."""
-    noise, scale = search.model.noise.amin(0), search.model.scale.amax()
-    ratio = 2 * radial_power(search.transform).amax(0) * scale**2 / noise
-    return ratio.clamp_min(LEAST)[search.points.shell]
+    noise, scale = setup.model.noise.amin(0), setup.model.scale.amax()
+    ratio = 2 * radial_power(setup.transform).amax(0) * scale**2 / noise
+    return ratio.clamp_min(LEAST)[setup.points.shell]

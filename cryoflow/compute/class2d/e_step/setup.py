@@ -21,7 +21,7 @@ LEAST_VARIANCE = 1e-4
 """Pixels squared: where all particles lie at one place, others would have no offset of any weight."""
 
 
-class Search(NamedTuple):
+class EStepSetup(NamedTuple):
     """K' classes that are not empty, P points, S shells."""
 
     model: Model
@@ -45,13 +45,13 @@ class Search(NamedTuple):
     """``(K', S)``: 1 where a reference is well determined."""
 
 
-def make_search(model: Model, data: Data, options: Options, sizes: ImageSizes) -> Search:
+def make_setup(model: Model, data: Data, options: Options, sizes: ImageSizes) -> EStepSetup:
     """Set up an E-step at the given image sizes."""
     like = data.images(torch.zeros(1, dtype=torch.int64))
     points = points_within(options.box, sizes.current // 2)
     classes = (model.share > 0).nonzero()[:, 0]
     limit = sizes.current if options.e_step_limit_a is None else sizes.coarse
-    return Search(
+    return EStepSetup(
         model, data, options, sizes, points,
         geometry(options, points, sizes.current, like.device), like, classes,
         reference_transform(model.references[classes], sizes.current // 2),
@@ -70,12 +70,12 @@ def shift_phases(offsets: Tensor, points: Points, box: int, like: Tensor) -> Ten
     )
 
 
-def log_prior(search: Search, shift: Tensor, offsets: Tensor) -> Tensor:
+def log_prior(setup: EStepSetup, shift: Tensor, offsets: Tensor) -> Tensor:
     """Logarithm of class share times offset prior, each over its mean over all samples of a particle.
 
     Parameters
     ----------
-    search : Search
+    setup : EStepSetup
         Classes K', their shares and mean offsets.
     shift : Tensor
         ``(B, 2)``: whole pixels by which the images were moved already.
@@ -87,9 +87,9 @@ def log_prior(search: Search, shift: Tensor, offsets: Tensor) -> Tensor:
     Tensor
         ``(B, T, K')``.
     """
-    model, classes = search.model, search.classes
+    model, classes = setup.model, setup.classes
     total = (shift[:, None] + offsets)[:, :, None] - model.class_offset[classes]
     offset = -total.square().sum(-1) / (2 * max(model.offset_variance, LEAST_VARIANCE))
     offset = offset - torch.logsumexp(offset, (1, 2), keepdim=True) + math.log(offset[0].numel())
     share = model.share[classes].log() - model.share.mean().log()
-    return (offset + share).to(search.like)
+    return (offset + share).to(setup.like)

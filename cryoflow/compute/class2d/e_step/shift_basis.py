@@ -23,7 +23,7 @@ def shift_basis(phases: Tensor, weight: Tensor, error: float) -> ShiftBasis:
     Parameters
     ----------
     phases : Tensor
-        Complex ``(T, P)``, from `search.shift_phases`.
+        Complex ``(T, P)``, from `setup.shift_phases`.
     weight : Tensor
         float64 ``(P,)``: what a squared difference at a point counts. With the power of a reference over that
         of the noise, ``error`` is the root mean square error of a log-likelihood that comes from the noise.

@@ -28,7 +28,7 @@ from cryoflow.compute.class2d.e_step.fine_sums import (
 from cryoflow.compute.class2d.e_step.grids import Grids
 from cryoflow.compute.class2d.e_step.posterior import Posterior, normalise_posterior
 from cryoflow.compute.class2d.e_step.prepare import Prepared, prepare
-from cryoflow.compute.class2d.e_step.setup import Search, log_prior
+from cryoflow.compute.class2d.e_step.setup import EStepSetup, log_prior
 from cryoflow.compute.class2d.e_step.sums import RowSums
 from cryoflow.compute.class2d.state import Particles
 
@@ -39,19 +39,19 @@ FLUSH_EVERY = 512
 class EStepWorker:
     """A thread's share of the particles, and its sums."""
 
-    def __init__(self, search: Search, grids: Grids, record: Record, chunks: Sequence[Tensor]) -> None:
-        rows = 2 * len(grids.fine.rows.power), len(search.points.x)
-        self.search, self.grids, self.chunks = search, grids, chunks
-        self.machine = machine(search.like.device)
-        self.record = record.another(search)
-        self.rows = RowSums.zeros(*rows, search.like)
-        self.total = RowSums.zeros(*rows, search.like.double())
+    def __init__(self, setup: EStepSetup, grids: Grids, record: Record, chunks: Sequence[Tensor]) -> None:
+        rows = 2 * len(grids.fine.rows.power), len(setup.points.x)
+        self.setup, self.grids, self.chunks = setup, grids, chunks
+        self.machine = machine(setup.like.device)
+        self.record = record.another(setup)
+        self.rows = RowSums.zeros(*rows, setup.like)
+        self.total = RowSums.zeros(*rows, setup.like.double())
 
     def work(self, particles: Particles) -> None:
         """Do all chunks."""
-        search, since = self.search, 0
+        setup, since = self.setup, 0
         for index in self.chunks:
-            images = prepare(index, search.data, search.model, particles, search.options, search.where)
+            images = prepare(index, setup.data, setup.model, particles, setup.options, setup.where)
             self._add(images)
             since += len(index)
             if since >= FLUSH_EVERY:
@@ -60,22 +60,22 @@ class EStepWorker:
         self.rows.flush_into(self.total)
 
     def _add(self, images: Prepared) -> None:
-        search, fine, fraction = self.search, self.grids.fine, self.search.options.significant_fraction
+        setup, fine, fraction = self.setup, self.grids.fine, self.setup.options.significant_fraction
         chunk = self._begin(images)
-        rows = blocks(chunk.wanted.flatten(1, 2).any(1), len(search.classes))
+        rows = blocks(chunk.wanted.flatten(1, 2).any(1), len(setup.classes))
         seen = [score_rows(chunk, fine, *block, self.machine) for block in rows]
         top, moments = gather_scores(seen, chunk)
         posterior = normalise_posterior(top, moments[..., 0], fraction)
         moments = moments * posterior.factor[..., None]
-        by_class = moments.view(len(top), len(search.classes), -1, 4).sum(2)
-        self.record.add_classes(search, by_class.transpose(0, 1), images.shift)
+        by_class = moments.view(len(top), len(setup.classes), -1, 4).sum(2)
+        self.record.add_classes(setup, by_class.transpose(0, 1), images.shift)
         kept, parts = moments[..., 0].sum(1), self._add_sums(chunk, seen, posterior)
-        self.record.add_particles(search, images, posterior, kept, self._poses(chunk, posterior.best), parts)
+        self.record.add_particles(setup, images, posterior, kept, self._poses(chunk, posterior.best), parts)
 
     def _begin(self, images: Prepared) -> Chunk:
-        search, grids = self.search, self.grids
-        prior = log_prior(search, images.shift, grids.sampling.offset_prior)
-        wanted = significant(grids.coarse, images, prior, search.options.significant_fraction)
+        setup, grids = self.setup, self.grids
+        prior = log_prior(setup, images.shift, grids.sampling.offset_prior)
+        wanted = significant(grids.coarse, images, prior, setup.options.significant_fraction)
         self.record.particles.significant[images.numbers] = wanted.flatten(1).sum(1).cpu()
         return begin(images, prior, wanted, grids.fine)
 

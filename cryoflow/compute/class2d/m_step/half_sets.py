@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cryoflow.compute.class2d.e_step.setup import Search
+from cryoflow.compute.class2d.e_step.setup import EStepSetup
 from cryoflow.compute.class2d.e_step.sums import Sums
 from cryoflow.compute.class2d.m_step.maximization import solvent_mask
 from cryoflow.compute.class2d.m_step.reconstruct import reconstruct
@@ -25,7 +25,7 @@ def half_of(seed: Tensor) -> Tensor:
     return (seed >> 1) & 1
 
 
-def compare_halves(search: Search, halves: Sequence[Sums]) -> Halves:
+def compare_halves(setup: EStepSetup, halves: Sequence[Sums]) -> Halves:
     """Average each half, without a prior, and correlate the averages within the mask.
 
     A prior would damp the shells with more noise than signal, and what the mask carries there from stronger
@@ -33,26 +33,26 @@ def compare_halves(search: Search, halves: Sequence[Sums]) -> Halves:
 
     Parameters
     ----------
-    search : Search
+    setup : EStepSetup
         The E-step that the sums come from.
     halves : sequence of Sums
         Two: sums over the particles of each half.
     """
     share = torch.stack([sums.share for sums in halves])
     used = (share > 0).all(0).nonzero()[:, 0]
-    correlation = torch.zeros(share.shape[1], search.options.shells, dtype=torch.float64)
+    correlation = torch.zeros(share.shape[1], setup.options.shells, dtype=torch.float64)
     if len(used):
-        one, other = (_averages(search, sums, used) for sums in halves)
-        filled = slice(search.where.radius + 1)
+        one, other = (_averages(setup, sums, used) for sums in halves)
+        filled = slice(setup.where.radius + 1)
         correlation[used, filled] = ring_correlation(one, other)[:, filled]
     return Halves(correlation, share)
 
 
-def _averages(search: Search, sums: Sums, used: Tensor) -> Tensor:
+def _averages(setup: EStepSetup, sums: Sums, used: Tensor) -> Tensor:
     average = reconstruct(
-        sums.data[used], sums.weight[used], None, sums.share[used], search.where.radius, search.options
+        sums.data[used], sums.weight[used], None, sums.share[used], setup.where.radius, setup.options
     )
-    return average.images * solvent_mask(search.options)
+    return average.images * solvent_mask(setup.options)
 
 
 def agreeing_shells(correlation: Tensor) -> Tensor:
