@@ -1,4 +1,4 @@
-"""Diagrams of bars: histograms over each other, and named values below each other."""
+"""Charts of bars: histograms over each other, and named values below each other."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
-from cryoflow.view.pictures import AXES, BACKGROUND, INK, TITLE, Colour
-
-Values = npt.NDArray[np.float64]
-
-COLOURS: tuple[Colour, ...] = ((250, 214, 90), (90, 150, 230))
-"""Of the first and the second series."""
-_LEFT, _TOP, _BOTTOM = 60, 46, 24
+from cryoflow.view.charts import COLOURS, Values, chart_style, label_axes, make_axes, rendered
 
 
 class Histogram(NamedTuple):
@@ -26,55 +20,41 @@ class Histogram(NamedTuple):
     """Middles of the bins, ascending and even."""
     series: tuple[tuple[str, Values], ...]
     """Name and counts of each; a later one is drawn as a line over the first."""
+    x_label: str = ""
+    y_label: str = "count"
 
 
-def draw_histogram(shown: Histogram, width: int = 620, height: int = 260) -> Image.Image:
-    """Draw a histogram, with the highest count at the left and the outer bins below."""
-    picture = Image.new("RGB", (width, height), BACKGROUND)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
-    left, top, right, bottom = _LEFT, _TOP, width - 14, height - _BOTTOM
-    draw.text((left, 6), shown.title, fill=TITLE, font=ImageFont.load_default(13))
-    most = max(1.0, *(float(np.nanmax(counts)) for _, counts in shown.series))
-    step = (right - left) / len(shown.x)
-    for number, (name, counts) in enumerate(shown.series):
-        heights = bottom - np.nan_to_num(counts) / most * (bottom - top)
-        draw.text((left + 150 * number, 26), name, fill=COLOURS[number], font=font)
-        edges = left + step * np.arange(len(heights) + 1)
-        if number == 0:
-            for x, y in zip(edges[:-1].tolist(), heights.tolist(), strict=True):
-                draw.rectangle((x, y, x + step - 1, bottom), fill=COLOURS[0])
-        else:
-            corners = zip(np.repeat(edges, 2)[1:-1].tolist(), np.repeat(heights, 2).tolist(), strict=True)
-            draw.line([*corners], fill=COLOURS[number], width=2)
-    draw.line((left, bottom, right, bottom), fill=AXES)
-    draw.text((left - 6, top), f"{most:.5g}", fill=INK, font=font, anchor="ra")
-    for x, value in ((left + step / 2, shown.x[0]), (right - step / 2, shown.x[-1])):
-        draw.text((x, bottom + 5), f"{value:.3g}", fill=INK, font=font, anchor="ma")
-    return picture
+def draw_histogram(shown: Histogram, width: int = 620, height: int = 300) -> Image.Image:
+    """Draw a histogram, with a legend where there are several series."""
+    step = float(shown.x[1] - shown.x[0]) if len(shown.x) > 1 else 1.0
+    edges = np.append(shown.x - step / 2, shown.x[-1] + step / 2)
+    with chart_style():
+        figure, (axes,) = make_axes(1, 1, width, height)
+        for number, (name, counts) in enumerate(shown.series):
+            filled = number == 0
+            line = 0.0 if filled else 1.8
+            heights = np.nan_to_num(counts)
+            axes.stairs(heights, edges, label=name, color=COLOURS[number], fill=filled, linewidth=line)
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        label_axes(axes, shown.title, shown.x_label, shown.y_label)
+        if len(shown.series) > 1:
+            axes.legend()
+        return rendered(figure)
 
 
-def draw_named(title: str, names: Sequence[str], values: Values, width: int = 620) -> Image.Image:
+def draw_named(
+    title: str, names: Sequence[str], values: Values, width: int = 620, x_label: str = ""
+) -> Image.Image:
     """Draw values of at least 0 as bars to the right, each with its name and number."""
-    line, left = 18, 170
-    picture = Image.new("RGB", (width, 30 + line * len(names)), BACKGROUND)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
-    draw.text((left, 6), title, fill=TITLE, font=ImageFont.load_default(13))
-    most = max(float(values.max(initial=0)), 1e-9)
-    for place, (name, value) in enumerate(zip(names, values.tolist(), strict=True)):
-        y = 30 + place * line
-        end = left + value / most * (width - left - 70)
-        draw.text((left - 6, y + line // 2), name, fill=INK, font=font, anchor="rm")
-        draw.rectangle((left, y + 3, end, y + line - 4), fill=COLOURS[0])
-        draw.text((end + 6, y + line // 2), f"{value:.3g}", fill=INK, font=font, anchor="lm")
-    return picture
-
-
-def below_each_other(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Stack pictures."""
-    height = sum(one.height for one in pictures)
-    whole = Image.new("RGB", (max(one.width for one in pictures), height), BACKGROUND)
-    top = 0
-    for one in pictures:
-        whole.paste(one, (0, top))
-        top += one.height
-    return whole
+    with chart_style():
+        figure, (axes,) = make_axes(1, 1, width, 80 + 20 * len(names))
+        bars = axes.barh(np.arange(len(names)), values, color=COLOURS[0], height=0.7)
+        axes.bar_label(bars, [f"{value:.3g}" for value in values], padding=4)
+        axes.set_yticks(np.arange(len(names)), names)
+        axes.grid(axis="y", visible=False)
+        axes.invert_yaxis()
+        axes.margins(x=0.1)
+        label_axes(axes, title, x_label, "")
+        return rendered(figure)

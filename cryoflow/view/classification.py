@@ -17,27 +17,30 @@ from cryoflow.view.pictures import sheet
 EVERY, ACROSS = 5, 20
 """Iterations from one row of averages to the next, and most classes in a row."""
 SHOWN = {
-    "rlnLogLikelihood": "log-likelihood",
-    "rlnCurrentResolution": "current resolution, A",
-    "rlnChangesOptimalClasses": "share of particles that changed class",
-    "rlnChangesOptimalOrientations": "mean change of psi, degrees",
-    "rlnChangesOptimalOffsets": "RMS change of offsets, pixels",
-    "cryoflowLargestDistribution": "share of the largest class",
+    "rlnLogLikelihood": ("Log-likelihood", "log-likelihood"),
+    "rlnCurrentResolution": ("Current resolution", "resolution (Å)"),
+    "rlnChangesOptimalClasses": ("Particles that changed class", "share of particles"),
+    "rlnChangesOptimalOrientations": ("Mean change of psi", "change (degrees)"),
+    "rlnChangesOptimalOffsets": ("RMS change of offsets", "change (pixels)"),
+    "cryoflowLargestDistribution": ("Largest class", "share of particles"),
 }
-"""Columns of ``run_convergence.star`` that get a diagram."""
+"""Columns of ``run_convergence.star`` that get a chart: its title, and what is on the y axis."""
 
 _STACK = re.compile(r"(run(?:_ct\d+)?)_it(\d+)_classes\.mrcs")
 
 
 def convergence_picture(directory: Path, root: str) -> Image.Image | None:
-    """Diagrams over the iterations of a run; None where it left no table."""
+    """Charts over the iterations of a run; None where it left no table."""
     path = directory / f"{root}_convergence.star"
     table = read_star(path)["convergence"] if path.exists() else None
     if not isinstance(table, pd.DataFrame):
         return None
     iterations = table["rlnCurrentIteration"].to_numpy(float)
     return draw_curves(
-        [Curve(title, iterations, table[name].to_numpy(float)) for name, title in SHOWN.items()]
+        [
+            Curve(title, iterations, table[name].to_numpy(float), "iteration", y_label)
+            for name, (title, y_label) in SHOWN.items()
+        ]
     )
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 from PIL import Image
 
 from cryoflow.files.star import read_star, table_block
-from cryoflow.view.bars import Histogram, below_each_other, draw_histogram, draw_named
+from cryoflow.view.bars import Histogram, draw_histogram, draw_named
+from cryoflow.view.charts import below_each_other
 from cryoflow.view.contact import EACH, Part
 
 CHANCE = "cryoflowProbability"
@@ -23,20 +24,23 @@ def scores_picture(report: Path) -> Image.Image:
         ("targets", peaks["cryoflowTargets"].to_numpy(float)),
         ("decoys", peaks["cryoflowDecoys"].to_numpy(float)),
     )
-    title = "peaks of the micrographs by correlation, won by targets and by decoys"
-    pictures = [draw_histogram(Histogram(title, peaks["cryoflowNcc"].to_numpy(float), series))]
+    title, x_label = "Peaks of the micrographs, won by targets and by decoys", "normalised cross-correlation"
+    x = peaks["cryoflowNcc"].to_numpy(float)
+    pictures = [draw_histogram(Histogram(title, x, series, x_label, "peaks"))]
     count = chances["cryoflowParticles"].to_numpy(float)
     shown: tuple[tuple[str, np.ndarray], ...] = (("particles", count),)
     if "cryoflowShareGood" in chances.columns:
         good = count * chances["cryoflowShareGood"].to_numpy(float)
-        shown += (("as many good as among the labelled", good),)
+        shown += (("expected good, by the labels", good),)
     x = chances[CHANCE].to_numpy(float)
-    pictures.append(draw_histogram(Histogram("particles by probability of being good", x, shown)))
+    title = "Particles by probability of being good"
+    pictures.append(draw_histogram(Histogram(title, x, shown, "probability", "particles")))
     if "importance" in blocks:
         rows = table_block(report, blocks, "importance")
         values = rows["cryoflowImportance"].to_numpy(float)
-        title = "features by how far they move the log-odds"
-        pictures.append(draw_named(title, rows["cryoflowFeature"].astype(str).tolist(), values))
+        names = rows["cryoflowFeature"].astype(str).tolist()
+        title = "Features by how far they move the log-odds"
+        pictures.append(draw_named(title, names, values, x_label="mean change of the log-odds (nats)"))
     return below_each_other(pictures)
 
 

@@ -1,104 +1,63 @@
-"""Pictures of a sweep: every result over the grid of points, and one micrograph with each point's picks."""
+"""Pictures of a sweep: every result over the points, and one micrograph with the picks of each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.mrc import read_header, read_image
-from cryoflow.view.pictures import (
-    BACKGROUND,
-    INK,
-    SMOOTHING_A,
-    TITLE,
-    beside,
-    micrograph_picture,
-    value_colours,
-)
-
-Floats = npt.NDArray[np.float64]
+from cryoflow.view.charts import chart_style, make_axes, rendered
+from cryoflow.view.curves import PANEL
+from cryoflow.view.grid import Grid, draw_cells, draw_line, grid_of
+from cryoflow.view.pictures import BACKGROUND, INK, SMOOTHING_A, beside, micrograph_picture, value_colours
 
 TILES, TILE = 24, 420
 """Most points in the picture of picks, and the longer side of a micrograph in it, pixels."""
 
-_CELL, _LINE, _GAP, _TITLE_SIZE = (64, 20), 16, 14, 13
-_DARK, _BRIGHT = np.array((38, 44, 60)), np.array((250, 214, 90))
+WIDEST = 1800
+"""Of a row of charts, pixels."""
 
-
-class Grid(NamedTuple):
-    """Results over points: the values of the last field to the right, all others downwards."""
-
-    columns: list[str]
-    rows: list[str]
-    places: list[tuple[int, int]]
-    """Row and column of every point."""
+_CELL, _LINE = (56, 26), 16
 
 
 def draw_grid(table: pd.DataFrame, varied: Sequence[str], shown: Sequence[str]) -> Image.Image:
-    """Draw a panel a result, a cell a point, brighter for higher values.
+    """Draw a chart a result: a curve where one field varies, else a cell a point, darker for higher values.
 
     Parameters
     ----------
     table : DataFrame
         One row a point.
     varied : sequence of str
-        Columns that tell the points apart.
+        Columns that tell the points apart; at least one.
     shown : sequence of str
-        Columns with results; numbers.
+        Columns with results, numbers; at least one.
     """
     grid = grid_of(table, varied)
-    head = f"{' x '.join(varied[:-1])}, down; {varied[-1]}, to the right" if len(varied) > 1 else varied[0]
-    title = ImageFont.load_default(_TITLE_SIZE)
-    least = 8 + max((round(title.getlength(name)) for name in shown), default=0)
-    panels = [_panel(name, head, table[name].to_numpy(float), grid, least) for name in shown]
-    across = max(1, min(len(panels), 1800 // max(1, panels[0].width))) if panels else 1
-    width, height = (panels[0].width, panels[0].height) if panels else (300, 40)
-    down = -(-len(panels) // across)
-    picture = Image.new("RGB", (across * (width + _GAP), max(1, down) * (height + _GAP)), BACKGROUND)
-    for place, panel in enumerate(panels):
-        row, column = divmod(place, across)
-        picture.paste(panel, (column * (width + _GAP), row * (height + _GAP)))
-    return picture
+    curves = len(varied) == 1
+    width, height = PANEL if curves else _cells_size(grid)
+    across = min(len(shown), max(1, WIDEST // width))
+    with chart_style():
+        figure, panels = make_axes(-(-len(shown) // across), across, width, height)
+        for axes, name in zip(panels, shown, strict=False):
+            if curves:
+                draw_line(axes, name, table, varied[0])
+            else:
+                draw_cells(axes, name, table[name].to_numpy(float), grid, varied)
+        for empty in panels[len(shown) :]:
+            empty.remove()
+        return rendered(figure)
 
 
-def grid_of(table: pd.DataFrame, varied: Sequence[str]) -> Grid:
-    """Lay the points out."""
-    right = [_text(value) for value in table[varied[-1]]]
-    down = [" ".join(map(_text, row)) for row in table[list(varied[:-1])].itertuples(index=False)]
-    columns, rows = list(dict.fromkeys(right)), list(dict.fromkeys(down))
-    places = [(rows.index(d), columns.index(r)) for d, r in zip(down, right, strict=True)]
-    return Grid(columns, rows, places)
-
-
-def _panel(name: str, head: str, values: Floats, grid: Grid, least: int) -> Image.Image:
-    font = ImageFont.load_default(11)
-    left = 12 + max(round(font.getlength(text)) for text in [*grid.rows, ""])
-    width = max(left + _CELL[0] * len(grid.columns), round(font.getlength(head)) + 8, least)
-    picture = Image.new("RGB", (width, 3 * _LINE + 8 + _CELL[1] * len(grid.rows)), BACKGROUND)
-    draw, top = ImageDraw.Draw(picture), 3 * _LINE + 4
-    draw.text((4, 2), name.replace("_", " "), fill=TITLE, font=ImageFont.load_default(_TITLE_SIZE))
-    draw.text((4, _LINE + 2), head, fill=INK, font=font)
-    for place, text in enumerate(grid.columns):
-        draw.text((left + (place + 0.5) * _CELL[0], 2 * _LINE + 4), text, fill=INK, font=font, anchor="ma")
-    for place, text in enumerate(grid.rows):
-        draw.text((4, top + place * _CELL[1] + 4), text, fill=INK, font=font)
-    low, high = (float(f(values)) if np.isfinite(values).any() else 0.0 for f in (np.nanmin, np.nanmax))
-    for value, (row, column) in zip(values, grid.places, strict=True):
-        x, y = left + column * _CELL[0], top + row * _CELL[1]
-        if np.isfinite(value):
-            share = (value - low) / (high - low) if high > low else 0.5
-            colour = tuple(np.rint(_DARK + share * (_BRIGHT - _DARK)).astype(int).tolist())
-            draw.rectangle((x + 1, y + 1, x + _CELL[0] - 2, y + _CELL[1] - 2), fill=colour)
-            ink = (20, 20, 20) if share > 0.5 else INK
-            draw.text((x + _CELL[0] / 2, y + 4), _text(float(value)), fill=ink, font=font, anchor="ma")
-    return picture
+def _cells_size(grid: Grid) -> tuple[int, int]:
+    """Return width and height of a map of cells with its labels, pixels."""
+    longest = max(map(len, grid.rows))
+    width = 110 + 6 * longest + max(_CELL[0], 7 * max(map(len, grid.columns))) * len(grid.columns)
+    return max(width, 260), max(220, 80 + _CELL[1] * len(grid.rows))
 
 
 def spread(count: int) -> list[int]:
@@ -159,7 +118,3 @@ def _tile(
     draw.rectangle((0, 0, tile.width, _LINE), fill=BACKGROUND)
     draw.text((2, 2), f"{caption}: {len(table)}", fill=INK, font=ImageFont.load_default(11))
     return tile
-
-
-def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -10,7 +10,6 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from helpers.launch_project import cryoflow, one_selection, sweep_rows
@@ -32,7 +31,6 @@ from cryoflow.project.markers import SUCCESS
 from cryoflow.project.record import read_record, write_record
 from cryoflow.simulate.project import simulate_project
 from cryoflow.spec import AutoPick
-from cryoflow.view.sweep import draw_grid, grid_of
 
 SPEC = Path(__file__).parents[2] / "specs" / "tutorial" / "11_template_based.yaml"
 PICK = ("run", SPEC, "device=cpu", "lowpass_filter_references=30")
@@ -289,28 +287,3 @@ def _run_on(there: Connection) -> None:
 
 def _ended(directory: Path) -> bool:
     return (directory / SUCCESS).exists()
-
-
-def test_grid_of_three_fields() -> None:
-    table = pd.DataFrame(
-        {"a": [1, 1, 1, 1, 2, 2], "b": [0.5, 0.5, 0.7, 0.7, 0.5, 0.5], "c": ["x", "y"] * 3, "n": np.arange(6)}
-    )
-    grid = grid_of(table, ["a", "b", "c"])
-    assert (grid.columns, grid.rows) == (["x", "y"], ["1 0.5", "1 0.7", "2 0.5"])
-    assert grid.places == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
-
-
-def test_brighter_for_higher_values() -> None:
-    table = pd.DataFrame({"a": [1, 2, 3], "n": [5.0, np.nan, 7.0]})
-    picture = np.asarray(draw_grid(table, ["a"], ["n"])).sum(axis=2)
-    bright = [picture[:, 12 + 64 * place + 3].max() for place in range(3)]
-    assert bright[0] < bright[2]
-    assert bright[1] < bright[2]
-
-
-def test_a_panel_is_as_wide_as_its_title() -> None:
-    one = pd.DataFrame({"a": [1], "particles_per_micrograph": [5.0]})
-    many = pd.concat([one.assign(a=value) for value in range(9)])
-    narrow, wide = (np.asarray(draw_grid(t, ["a"], ["particles_per_micrograph"])) for t in (one, many))
-    title = [(picture[:18] == 255).all(2).sum() for picture in (narrow, wide)]
-    assert title[0] == title[1] > 0

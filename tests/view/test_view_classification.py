@@ -9,12 +9,11 @@ import pytest
 from cryoflow.files.mrc import write_mrc
 from cryoflow.files.star import write_star
 from cryoflow.view.classification import convergence_picture, history_picture
-from cryoflow.view.curves import LEFT, PANEL, TOP, Curve, draw_curves
+from cryoflow.view.curves import PANEL
 from cryoflow.view.draw import draw_classes
 from cryoflow.view.pictures import open_picture, sheet_corner
 
 BOX, CLASSES, LAST = 64, 3, 7
-YELLOW = (250, 214, 90)
 
 
 @pytest.fixture
@@ -61,14 +60,3 @@ def test_the_report_has_all_pictures(folder: Path) -> None:
     drawn = draw_classes(folder, folder.parents[1])
     assert [path.name for path in drawn] == ["classes.png", "classes_history.png", "convergence.png"]
     assert open_picture(folder / "convergence.png").size == (2 * PANEL[0], 3 * PANEL[1])
-
-
-def test_a_curve_goes_through_its_points() -> None:
-    """Up a straight line, and not through what is not finite."""
-    y = np.array([0.0, 1.0, np.inf, 3.0])
-    picture = np.asarray(draw_curves([Curve("", np.arange(4.0), y)], 1))
-    rows, columns = np.nonzero((picture == YELLOW).all(-1))
-    slope, start = np.polyfit(columns, rows, 1)
-    assert np.abs(rows - (start + slope * columns)).max() < 4 and slope < 0
-    assert columns.min() > LEFT and rows.min() > TOP
-    assert (columns.min(), columns.max()) == (LEFT + 8, PANEL[0] - 14 - 8)

@@ -12,7 +12,6 @@ from PIL import Image
 
 from cryoflow.files.mrc import join_image_name, write_mrc
 from cryoflow.files.star import write_star
-from cryoflow.view.bars import COLOURS, Histogram, draw_histogram, draw_named
 from cryoflow.view.draw import draw_classes, draw_extracted, draw_picks, draw_selected, draw_sorted
 from cryoflow.view.pick_statistics import draw_pick_statistics, fom_histogram
 from cryoflow.view.pictures import BLUE, RED, sheet_corner
@@ -121,16 +120,6 @@ def test_learnt_scores_show_the_best_the_borderline_and_the_worst(tmp_path: Path
         return int(drawn[top : top + 64, 3:67].mean(1).reshape(8, 8).mean(1).argmax())
 
     assert [first(part) for part in range(3)] == [49 % 8, 29 % 8, 0]
-
-
-def test_bars_are_as_high_as_their_counts() -> None:
-    x, counts = np.arange(4.0), np.array([0.0, 2.0, 4.0, 1.0])
-    drawn = np.asarray(draw_histogram(Histogram("", x, (("a", counts),)), 274, 170))
-    heights = [(drawn[46:146, 60 + 50 * place + 25] == COLOURS[0]).all(-1).sum() for place in range(4)]
-    assert heights == pytest.approx([0, 50, 100, 25], abs=1.1)
-    named = np.asarray(draw_named("", ["a", "b"], np.array([3.0, 1.5]), 440))
-    widths = [(named[30 + 18 * place + 5] == COLOURS[0]).all(-1).sum() for place in range(2)]
-    assert widths == pytest.approx([200, 100], abs=1.1)
 
 
 def model(project: Path, path: Path, shares: list[float]) -> None:
