@@ -48,20 +48,20 @@ class AutoPick(JobSpec):
         if sum(chosen) == 0:
             yield Broken(
                 fields,
-                "nothing to look for; give a 2D reference, or a 3D reference, or use Laplacian-of-Gaussian",
+                "nothing to search for; give a 2D or a 3D reference, or use Laplacian-of-Gaussian",
             )
         if sum(chosen) > 1:
             yield Broken(
                 fields,
                 "give only one of: 2D reference, 3D reference, Laplacian-of-Gaussian "
-                "(the 2D reference is switched off with -)",
+                "(- switches the 2D reference off)",
             )
         if io.provide_a_3d_reference and io.reference_3d is None:
-            yield Broken(("io.reference_3d",), "a 3D reference is asked for, but no map is given")
+            yield Broken(("io.reference_3d",), "a 3D reference is requested, but no map is given; name one")
         if io.reference_3d is not None and not io.provide_a_3d_reference:
             yield Broken(
                 ("io.reference_3d", "io.provide_a_3d_reference"),
-                "this map would not be used; set 'OR: provide a 3D reference?' to Yes or leave the map out",
+                "this map would be ignored; set 'OR: provide a 3D reference?' to Yes or remove the map",
             )
 
     def _filters(self) -> Iterator[Broken]:
@@ -76,18 +76,18 @@ class AutoPick(JobSpec):
         if low is not None and high is not None and high <= low:
             yield Broken(
                 ("references.highpass_filter", "references.lowpass_filter_references"),
-                f"removes all that the low-pass filter leaves; give more than {low:g} A",
+                f"would remove everything that the low-pass filter keeps; give more than {low:g} A",
             )
         pixel = self.io.pixel_size_in_micrographs
         if low is not None and pixel is not None and low < 2 * pixel:
             yield Broken(
                 ("references.lowpass_filter_references", "io.pixel_size_in_micrographs"),
-                f"{low:g} A is beyond what pixels of {pixel:g} A can hold; give at least {2 * pixel:g} A",
+                f"{low:g} A is beyond Nyquist for pixels of {pixel:g} A; give at least {2 * pixel:g} A",
             )
         if references.ignore_ctfs_until_first_peak and not references.are_references_ctf_corrected:
             yield Broken(
                 ("references.ignore_ctfs_until_first_peak", "references.are_references_ctf_corrected"),
-                "has no effect when the references are not CTF corrected; set it to No",
+                "has no effect if the references are not CTF corrected; set it to No",
             )
 
     def _peaks(self) -> Iterator[Broken]:
@@ -100,10 +100,10 @@ class AutoPick(JobSpec):
         if tab.template_error is not None and tab.figure_of_merit != "relion":
             yield Broken(
                 ("autopicking.template_error", "autopicking.figure_of_merit"),
-                "fewer templates work with RELION's figure of merit only; leave the template error out",
+                "template_error cannot be used with figure_of_merit=ncc; remove one of them",
             )
         if self.statistics.decoys and self.io.use_laplacian_of_gaussian:
             yield Broken(
                 ("statistics.decoys", "io.use_laplacian_of_gaussian"),
-                "decoys are made of references, and there are none; set it to No",
+                "decoys are made from references, and there are none; set it to No",
             )

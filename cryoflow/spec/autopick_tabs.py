@@ -1,4 +1,4 @@
-"""The tabs of AutoPick: what to look for, how to prepare it, and which peaks become picks."""
+"""The tabs of AutoPick: what to search for, how to prepare it, and which peaks become picks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _POINT_GROUP = re.compile(r"C[1-9]\d*[VH]?|C[IS]|D[1-9]\d*[VH]?|S[1-9]\d*|T[DH]?
 
 
 class Io(Section):
-    """Micrographs, and what to look for in them."""
+    """Micrographs, and what to search for in them."""
 
     input_micrographs_for_autopick: str = field(
         "Input micrographs for autopick:",
@@ -32,7 +32,7 @@ class Io(Section):
         unit="A",
         low=0.01,
         high=100,
-        help="Only for tables that do not tell it; off: as the STAR file says.",
+        help="Needed only if the table has no pixel size; off: the STAR file's.",
     )
     reference_2d: str | None = field(
         "2D references:",
@@ -46,7 +46,7 @@ class Io(Section):
         "OR: provide a 3D reference?",
         "do_ref3d",
         False,
-        help="Yes: look for projections of a map instead of class averages.",
+        help="Yes: search with projections of a map instead of class averages.",
     )
     reference_3d: str | None = field(
         "3D reference:",
@@ -59,20 +59,20 @@ class Io(Section):
         "Symmetry:",
         "ref3d_symmetry",
         "C1",
-        help="Point group of the 3D reference (C1, D2, O, I1 ...); symmetry saves projections.",
+        help="Point group of the 3D reference (C1, D2, O, I1 ...); higher symmetry needs fewer projections.",
     )
     angular_sampling_3d: str = field(
         "3D angular sampling:",
         "ref3d_sampling",
         "30 degrees",
         choices=ANGULAR_SAMPLINGS,
-        help="Angle between neighbouring projections; 30 degrees will do unless the symmetry is high.",
+        help="Angle between neighbouring projections; 30 degrees suffice unless the symmetry is high.",
     )
     use_laplacian_of_gaussian: bool = field(
         "OR: use Laplacian-of-Gaussian?",
         "do_log",
         False,
-        help="Yes: look for blobs of about the particle's size, without any reference.",
+        help="Yes: find blobs of about the particle's size, without a reference.",
     )
 
     @field_validator("symmetry")
@@ -107,21 +107,21 @@ class Laplacian(Section):
         "Are the particles white?",
         "log_invert",
         False,
-        help="No for unstained cryo-EM micrographs, where protein is dark; Yes after inverting, or in stain.",
+        help="No for cryo-EM micrographs, where protein is dark; Yes for inverted contrast or stain.",
     )
     maximum_resolution_to_consider: float | None = positive_or_off(
         "Maximum resolution to consider (A)",
         "log_maxres",
         20.0,
         unit="A",
-        help="Micrographs are scaled down to this resolution first; off: searched at full size.",
+        help="Micrographs are first downscaled to this resolution; off: searched at full size.",
     )
     adjust_default_threshold: float = field(
         "Adjust default threshold",
         "log_adjust_thr",
         0.0,
         unit="sd",
-        help="Moves the threshold by so many standard deviations: below 0 picks more, above 0 fewer.",
+        help="Shifts the threshold by this many standard deviations: negative picks more, positive fewer.",
     )
 
 
@@ -133,13 +133,13 @@ class References(Section):
         "lowpass",
         20.0,
         unit="A",
-        help="Finer detail is left out, so that noise is not picked for its looks (Einstein from noise).",
+        help='Removes finer detail, which guards against reference bias ("Einstein from noise").',
     )
     highpass_filter: float | None = positive_or_off(
         "Highpass filter (A)",
         "highpass",
         unit="A",
-        help="Removes ice gradients: features larger than this go, often 200 to 400 A; off: none.",
+        help="Removes larger features such as ice gradients; often 200 to 400 A; off: no filter.",
     )
     pixel_size_in_references: float | None = positive_or_off(
         "Pixel size in references (A)",
@@ -147,13 +147,13 @@ class References(Section):
         unit="A",
         low=0.01,
         high=100,
-        help="Class averages of rescaled particles have larger pixels than the micrographs; off: the same.",
+        help="Differs from the micrographs' for class averages of rescaled particles; off: the same.",
     )
     mask_diameter: float | None = positive_or_off(
         "Mask diameter (A)",
         "particle_diameter",
         unit="A",
-        help="Disc around the reference that is compared; off: measured from the references themselves.",
+        help="Diameter of the disc that is compared; off: measured from the references.",
     )
     in_plane_angular_sampling: float = field(
         "In-plane angular sampling (deg)",
@@ -162,13 +162,13 @@ class References(Section):
         unit="deg",
         low=0.01,
         high=360,
-        help="References are turned in steps of this angle; halving it doubles the time.",
+        help="References are rotated in steps of this angle; halving it doubles the time.",
     )
     references_have_inverted_contrast: bool = field(
         "References have inverted contrast?",
         "do_invert_refs",
         True,
-        help="Yes when particles are white in the references and dark in the micrographs, as usual.",
+        help="Yes if particles are white in the references and dark in the micrographs, as usual.",
     )
     are_references_ctf_corrected: bool = field(
         "Are References CTF corrected?",
@@ -192,7 +192,7 @@ class Autopicking(Section):
         "threshold_autopick",
         0.05,
         low=0,
-        help="Least figure of merit of a pick (1 is a perfect match); lower it to pick more, and more junk.",
+        help="Minimum figure of merit (1: perfect match); lower values give more picks, and more false ones.",
     )
     minimum_inter_particle_distance: float = field(
         "Minimum inter-particle distance (A):",
@@ -201,32 +201,32 @@ class Autopicking(Section):
         unit="A",
         low=0,
         high=100_000,
-        help="Of picks closer than this one is kept; somewhat less than the particle's diameter.",
+        help="Of picks closer than this, the best is kept; use slightly less than the particle diameter.",
     )
     maximum_stddev_noise: float | None = positive_or_off(
         "Maximum stddev noise:",
         "maxstddevnoise_autopick",
         1.1,
-        help="Keeps off carbon and ice, where the background varies more than this; useful: 1.0 to 1.2.",
+        help="Skips regions whose background varies more, such as carbon and ice; useful: 1.0 to 1.2.",
     )
     minimum_avg_noise: float | None = field(
         "Minimum avg noise:",
         "minavgnoise_autopick",
         None,
         off=VERY_NEGATIVE,
-        help="Keeps off dark regions, where the mean background is below this; useful: -0.5 to 0.",
+        help="Skips regions whose mean background is below this, such as thick ice; useful: -0.5 to 0.",
     )
     write_fom_maps: bool = field(
         "Write FOM maps?",
         "do_write_fom_maps",
         False,
-        help="Yes keeps the maps, so that threshold and distance can be tuned later within seconds.",
+        help="Yes writes the maps, so that threshold and distance can be tuned later within seconds.",
     )
     read_fom_maps: bool = field(
         "Read FOM maps?",
         "do_read_fom_maps",
         False,
-        help="Yes picks again from maps that an earlier run of this job wrote; use it with --continue.",
+        help="Yes picks again from the maps that an earlier run of this job wrote; use with --continue.",
     )
     shrink_factor: float = field(
         "Shrink factor:",
@@ -234,7 +234,7 @@ class Autopicking(Section):
         1.0,
         low=0,
         high=1,
-        help="0 scales micrographs down to the low-pass filter (fast, usually as good), 1 keeps every pixel.",
+        help="0 downscales micrographs to the low-pass filter (fast, usually as good); 1 keeps full size.",
     )
     use_gpu_acceleration: bool = use_gpu_field()
     which_gpus_to_use: str = gpu_ids_field()
@@ -242,32 +242,32 @@ class Autopicking(Section):
         "Figure of merit",
         "relion",
         choices=("relion", "ncc"),
-        help="ncc: correlation coefficient under the mask, comparable between references and micrographs.",
+        help="ncc: correlation coefficient within the mask, comparable across references and micrographs.",
     )
     subpixel_peaks: bool = own_field(
         "Subpixel peaks?",
         False,
-        help="Yes: coordinates between the samples of the search, at the top of a parabola.",
+        help="Yes: interpolates coordinates between the samples of the search with a parabola.",
     )
     template_error: float | None = positive_or_off(
         "Template error",
         None,
         high=0.3,
-        help="0.1: fewer templates find peaks among many references, faster; picks have FOMs good to 0.2 %.",
+        help="0.1: searches with fewer templates, faster for many references; FOMs are within 0.2 %.",
     )
     candidate_floor: float = own_field(
         "Candidate floor",
         0.3,
         low=0,
-        help="Peaks down to here (or the threshold) are kept, so that --continue tunes above it in no time.",
+        help="Peaks down to this value (or the threshold) are stored; --continue retunes above it at once.",
     )
 
 
 class Statistics(Section):
-    """What can be told of the picks without truth (cryoflow's own)."""
+    """Statistics of the picks without ground truth (cryoflow's own)."""
 
     decoys: bool = own_field(
         "Decoys?",
         False,
-        help="Yes compares with decoys too, at 3 times the cost: picks_scores.star has a q-value a pick.",
+        help="Yes also searches with decoys, at 3 times the cost: picks_scores.star gets a q-value per pick.",
     )

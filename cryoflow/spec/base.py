@@ -17,7 +17,7 @@ from cryoflow.spec.values import is_nothing, read, refusal
 
 
 class Broken(NamedTuple):
-    """A rule between fields that a spec breaks.
+    """A rule between fields that a spec violates.
 
     Attributes
     ----------
@@ -138,30 +138,30 @@ class Compute(Section):
     device: str = own_field(
         "Device",
         "auto",
-        help="auto (a GPU where there is one), cpu, cuda, or cuda:1 for the second GPU.",
+        help="auto (a GPU if there is one), cpu, cuda, or cuda:1 for the second GPU.",
     )
     threads: int | None = own_field(
         "Threads",
         None,
         low=1,
         high=1024,
-        help="CPU threads per worker; none: all cores, shared out among the workers.",
+        help="CPU threads per worker; none: all cores, divided among the workers.",
     )
     workers: int = own_field(
         "Workers",
         1,
         low=1,
         high=1024,
-        help="AutoPick and Extract: how many share the micrographs between them.",
+        help="AutoPick and Extract: number of workers that share the micrographs.",
     )
     seed: int = own_field(
-        "Seed", 0, low=0, help="Same seed, input, device and number of threads: the same bytes."
+        "Seed", 0, low=0, help="The same seed, input, device and number of threads give identical output."
     )
     precision: Literal["single", "double"] = own_field(
         "Precision",
         "single",
         choices=("single", "double"),
-        help="double is slower and only meant for comparisons.",
+        help="double is slower and meant for comparisons only.",
     )
 
     @field_validator("device")
@@ -174,7 +174,7 @@ class Compute(Section):
 
 
 class JobSpec(Declared):
-    """What a job is to do; frozen, complete, and knowing no disk.
+    """What a job does: frozen, complete, and independent of the file system.
 
     Attributes
     ----------
@@ -189,18 +189,18 @@ class JobSpec(Declared):
         "Number", None, low=1, high=999999, help="Number of the job directory; none: the next free one."
     )
     alias: str | None = own_field(
-        "Alias", None, help="A second, telling name for the job directory, e.g. template_based."
+        "Alias", None, help="A descriptive second name for the job directory, e.g. template_based."
     )
     star_style: Literal["input", "3.0", "3.1"] = own_field(
         "STAR style",
         "input",
         choices=("input", "3.0", "3.1"),
-        help="Version of the tables written: that of the input, RELION 3.0's, or 3.1's with optics groups.",
+        help="Format of the tables written: that of the input, RELION 3.0, or RELION 3.1 with optics groups.",
     )
     objective: str | None = own_field(
         "Objective",
         None,
-        help="Column of a sweep's table that is to be high, e.g. f1, or low, e.g. -seconds.",
+        help="Column of a sweep's table to maximise, e.g. f1, or to minimise, e.g. -seconds.",
     )
     compute: Compute = section("Compute", Compute)
 
@@ -223,7 +223,7 @@ class JobSpec(Declared):
         )
         if refused:
             raise refusal(
-                f"'{alias}' cannot name a directory; use letters, digits and _, and do not begin with 'job'"
+                f"'{alias}' cannot name a directory; use letters, digits and _, and do not start with 'job'"
             )
         return alias
 

@@ -15,21 +15,21 @@ _OPTIMISER = re.compile(r".*_it(\d+)_optimiser\.star")
 
 
 class Io(Section):
-    """Particles, or the earlier run to go on from."""
+    """Particles, or the earlier run to continue."""
 
     input_images_star_file: str | None = field(
         "Input images STAR file:",
         "fn_img",
         None,
         takes="particles",
-        help="STAR file of the particles; may be left out when an earlier run is continued.",
+        help="STAR file of the particles; optional when an earlier run is continued.",
     )
     continue_from_here: str | None = field(
         "Continue from here:",
         "fn_cont",
         None,
         takes="optimiser",
-        help="The _optimiser.star of the iteration to go on from, e.g. run_it010_optimiser.star.",
+        help="The _optimiser.star of the iteration to continue from, e.g. run_it010_optimiser.star.",
     )
 
 
@@ -40,13 +40,13 @@ class Ctf(Section):
         "Do CTF-correction?",
         "do_ctf_correction",
         True,
-        help="Yes needs CTF values of every particle; No only for data without them.",
+        help="Yes needs CTF values for every particle; No only for data without them.",
     )
     have_data_been_phase_flipped: bool = field(
         "Have data been phase-flipped?",
         "ctf_phase_flipped",
         False,
-        help="Yes when phases were already flipped during earlier processing.",
+        help="Yes if phases were flipped in earlier processing.",
     )
     ignore_ctfs_until_first_peak: bool = field(
         "Ignore CTFs until first peak?",
@@ -57,34 +57,34 @@ class Ctf(Section):
 
 
 class Optimization(Section):
-    """How many classes, and how hard to look."""
+    """How many classes, and how thorough the search is."""
 
     number_of_classes: int = field(
         "Number of classes:",
         "nr_classes",
         1,
         low=1,
-        help="Aim for some hundred particles a class; more classes take longer and catch rarer views.",
+        help="Aim for a few hundred particles per class; more classes take longer and resolve rarer views.",
     )
     regularisation_parameter_t: float = field(
         "Regularisation parameter T:",
         "tau_fudge",
         2.0,
         above=0,
-        help="Trust in the data against smoothness: 1 to 2 for 2D; larger shows more detail, and more noise.",
+        help="Weight of the data against the prior: 1 to 2 for 2D; larger gives more detail, and more noise.",
     )
     number_of_iterations: int = field(
         "Number of iterations:",
         "nr_iter",
         25,
         low=1,
-        help="Total number, those of a continued run included.",
+        help="Total number, including those of a continued run.",
     )
     use_fast_subsets: bool = field(
         "Use fast subsets (for large data sets)?",
         "do_fast_subsets",
         False,
-        help="Yes runs the first iterations on part of the particles; for some hundred thousand and more.",
+        help="Yes runs the first iterations on subsets; useful from about 100,000 particles.",
     )
     mask_diameter: float = field(
         "Mask diameter (A):",
@@ -92,41 +92,40 @@ class Optimization(Section):
         200.0,
         unit="A",
         above=0,
-        help="Soft circle around the particle, a little larger than its longest side.",
+        help="Diameter of the soft circular mask; slightly larger than the particle's longest dimension.",
     )
     mask_individual_particles_with_zeros: bool = field(
         "Mask individual particles with zeros?",
         "do_zero_mask",
         True,
-        help="Yes removes the noise around the particle; No fills in random noise instead.",
+        help="Yes sets the surroundings of the particle to zero; No fills them with random noise.",
     )
     limit_resolution_e_step_to: float | None = positive_or_off(
         "Limit resolution E-step to (A):",
         "highres_limit",
         unit="A",
-        help="Aligns without finer detail than this, against overfitting; often 7 to 12 A; off: no limit.",
+        help="Finer detail is not used for alignment, to avoid overfitting; often 7 to 12 A; off: no limit.",
     )
     grow_classes: bool = own_field(
         "Grow classes?",
         True,
-        help="Yes splits the largest class, from two on, until all are in use, also of continued runs; "
-        "No: all at once.",
+        help="Yes starts from two classes and splits the largest until all are used; No: starts from all.",
     )
     reseed_empty_classes: bool = own_field(
         "Reseed empty classes?",
         False,
-        help="Yes splits the largest class when one has become empty; no: it stays empty.",
+        help="Yes splits the largest class whenever a class becomes empty; No: it stays empty.",
     )
 
 
 class Sampling(Section):
-    """Which orientations and shifts are tried."""
+    """Which orientations and shifts are searched."""
 
     perform_image_alignment: bool = field(
         "Perform image alignment?",
         "dont_skip_align",
         True,
-        help="No keeps the angles and shifts of the input and only classifies.",
+        help="No keeps the input's angles and shifts and only assigns classes.",
     )
     in_plane_angular_sampling: float = field(
         "In-plane angular sampling:",
@@ -144,7 +143,7 @@ class Sampling(Section):
         unit="pix",
         low=0,
         high=1000,
-        help="Largest shift tried, around the one found in the iteration before.",
+        help="Largest shift searched, around that of the previous iteration.",
     )
     offset_search_step: float = field(
         "Offset search step (pix):",
@@ -159,7 +158,7 @@ class Sampling(Section):
         "Fine search",
         "adaptive",
         choices=("adaptive", "exhaustive"),
-        help="adaptive: only around the coarse poses that carry 99.9 % of the weight; exhaustive: all poses.",
+        help="adaptive: only around the coarse poses that hold 99.9 % of the weight; exhaustive: all poses.",
     )
 
 
@@ -171,8 +170,8 @@ class Class2DCompute(Compute):
         "nr_pool",
         3,
         low=1,
-        fixed="cryoflow chooses the size of its batches by itself",
-        help="Only RELION's default; cryoflow chooses its batches by itself.",
+        fixed="cryoflow chooses its batch size itself",
+        help="Only RELION's default; cryoflow chooses its batch size itself.",
     )
     use_parallel_disc_io: bool = field(
         "Use parallel disc I/O?",
@@ -185,7 +184,7 @@ class Class2DCompute(Compute):
         "Pre-read all particles into RAM?",
         "do_preread_images",
         False,
-        fixed="cryoflow keeps up to half a gigabyte of particles in memory, which needs no switch",
+        fixed="cryoflow keeps up to half a gigabyte of particles in memory without being asked",
         help="Only RELION's default; up to half a gigabyte of particles is kept in memory.",
     )
     copy_particles_to_scratch_directory: str | None = field(
@@ -236,7 +235,7 @@ class Class2D(JobSpec):
         ):
             if asked and not self.ctf.do_ctf_correction:
                 yield Broken(
-                    (name, "ctf.do_ctf_correction"), "has no effect without CTF-correction; set it to No"
+                    (name, "ctf.do_ctf_correction"), "has no effect without CTF correction; set it to No"
                 )
         if self.sampling.fine_search == "exhaustive" and not self.sampling.perform_image_alignment:
             yield Broken(
@@ -250,17 +249,18 @@ class Class2D(JobSpec):
         if start is None:
             if self.io.input_images_star_file is None:
                 yield Broken(
-                    ("io.input_images_star_file",), "no particles; give their STAR file, or an earlier run"
+                    ("io.input_images_star_file",),
+                    "no particles; give their STAR file, or a run to continue",
                 )
             return
         match = _OPTIMISER.fullmatch(start)
         if match is None:
             yield Broken(
                 ("io.continue_from_here",),
-                f"'{start}' is not the optimiser of an iteration; give e.g. run_it010_optimiser.star",
+                f"'{start}' is not the optimiser file of an iteration; give e.g. run_it010_optimiser.star",
             )
         elif int(match[1]) >= self.optimization.number_of_iterations:
             yield Broken(
                 ("optimization.number_of_iterations", "io.continue_from_here"),
-                f"iteration {int(match[1])} is done already; give a larger total number of iterations",
+                f"iteration {int(match[1])} is already done; give a larger total number of iterations",
             )

@@ -1,4 +1,4 @@
-"""What a job type asks for: the table of `cryoflow fields`, and a JSON schema."""
+"""The fields of a job type: the table of `cryoflow fields`, and a JSON schema."""
 
 from __future__ import annotations
 

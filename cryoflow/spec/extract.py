@@ -1,4 +1,4 @@
-"""Extract: cut particles out of micrographs, normalise and rescale them."""
+"""Extract: crop particles from micrographs, normalise and rescale them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryoflow.spec.helix import ASYMMETRICAL_UNITS, TUBE_DIAMETER, helical
 
 
 class Io(Section):
-    """Micrographs, and where the particles lie in them."""
+    """Micrographs, and the positions of the particles in them."""
 
     micrograph_star_file: str = field(
         "micrograph STAR file:",
@@ -30,7 +30,7 @@ class Io(Section):
         "OR re-extract refined particles?",
         "do_reextract",
         False,
-        help="Yes takes positions from particles instead of picks, e.g. to go from binned to full size.",
+        help="Yes takes positions from particles instead of picks, e.g. to return from binned to full size.",
     )
     refined_particles_star_file: str | None = field(
         "Refined particles STAR file:",
@@ -43,40 +43,40 @@ class Io(Section):
         "Reset the refined offsets to zero?",
         "do_reset_offsets",
         False,
-        help="Yes forgets the shifts found by refinement: particles stay where they were picked.",
+        help="Yes discards the shifts found by refinement: particles stay where they were picked.",
     )
     re_center_refined_coordinates: bool = field(
         "OR: re-center refined coordinates?",
         "do_recenter",
         False,
-        help="Yes moves every box by the shift found by refinement, so that particles sit in its middle.",
+        help="Yes shifts every box by the offset found by refinement, so that the particle is centred.",
     )
     re_center_on_x_coordinate: float = field(
         "Re-center on X-coordinate (in pix):",
         "recenter_x",
         0.0,
         unit="pix",
-        help="X of the point of the reference, from its centre, that shall come to the middle of the box.",
+        help="X of the reference's point, relative to its centre, to place at the centre of the box.",
     )
     re_center_on_y_coordinate: float = field(
         "Re-center on Y-coordinate (in pix):",
         "recenter_y",
         0.0,
         unit="pix",
-        help="Y of the point of the reference, from its centre, that shall come to the middle of the box.",
+        help="Y of the reference's point, relative to its centre, to place at the centre of the box.",
     )
     re_center_on_z_coordinate: float = field(
         "Re-center on Z-coordinate (in pix):",
         "recenter_z",
         0.0,
         unit="pix",
-        help="Z of the point of the reference, from its centre; only for particles with 3D orientations.",
+        help="Z of the reference's point, relative to its centre; only for particles with 3D orientations.",
     )
     manually_set_pixel_size: bool = field(
         "Manually set pixel size?",
         "do_set_angpix",
         False,
-        help="Yes only when the micrograph table does not tell the pixel size.",
+        help="Yes only if the micrograph table has no pixel size.",
     )
     pixel_size: float = field(
         "Pixel size (A)",
@@ -85,7 +85,7 @@ class Io(Section):
         unit="A",
         low=0.01,
         high=100,
-        help="Pixel size of the micrograph, before rescaling; used when it is set manually.",
+        help="Pixel size of the micrographs, before rescaling; used if set manually.",
     )
 
 
@@ -99,16 +99,16 @@ class ExtractTab(Section):
         unit="pix",
         low=2,
         even=True,
-        help="Side of the box in micrograph pixels; one and a half to two particle diameters.",
+        help="Side of the box in micrograph pixels; 1.5 to 2 particle diameters.",
     )
     invert_contrast: bool = field(
-        "Invert contrast?", "do_invert", True, help="Yes makes dark particles white, as later steps expect."
+        "Invert contrast?", "do_invert", True, help="Yes turns dark particles white, as later steps expect."
     )
     normalize_particles: bool = field(
         "Normalize particles?",
         "do_norm",
         True,
-        help="Yes brings every background to mean 0 and standard deviation 1, as later steps expect.",
+        help="Yes scales every background to mean 0 and standard deviation 1, as later steps expect.",
     )
     diameter_background_circle: float | None = field(
         "Diameter background circle (pix):",
@@ -117,25 +117,25 @@ class ExtractTab(Section):
         unit="pix",
         off=NEGATIVE,
         above=0,
-        help="Pixels outside this circle are background (before rescaling); off: 75 % of the box.",
+        help="Pixels outside this circle are background (in pixels before rescaling); off: 75 % of the box.",
     )
     stddev_for_white_dust_removal: float | None = positive_or_off(
         "Stddev for white dust removal:",
         "white_dust",
         unit="sd",
-        help="Pixels brighter than so many standard deviations are replaced by noise; off: none are.",
+        help="Pixels brighter than this many standard deviations are replaced by noise; off: none.",
     )
     stddev_for_black_dust_removal: float | None = positive_or_off(
         "Stddev for black dust removal:",
         "black_dust",
         unit="sd",
-        help="Pixels darker than so many standard deviations are replaced by noise; off: none are.",
+        help="Pixels darker than this many standard deviations are replaced by noise; off: none.",
     )
     rescale_particles: bool = field(
         "Rescale particles?",
         "do_rescale",
         False,
-        help="Yes makes particles smaller: much faster classification at lower resolution.",
+        help="Yes downscales particles: much faster classification at lower resolution.",
     )
     re_scaled_size: int = field(
         "Re-scaled size (pixels):",
@@ -145,12 +145,12 @@ class ExtractTab(Section):
         low=2,
         high=4096,
         even=True,
-        help="Side of the box after rescaling; the pixel size grows by box / this.",
+        help="Side of the box after rescaling; the pixel size grows accordingly.",
     )
     write_float16: bool = own_field(
         "Write float16?",
         False,
-        help="Yes writes stacks of half the size (MRC mode 12); RELION 3 cannot read them.",
+        help="Yes halves the size of the stacks (MRC mode 12), which RELION 3 cannot read.",
     )
 
 
@@ -191,12 +191,12 @@ class Extract(JobSpec):
             if io.refined_particles_star_file is None:
                 yield Broken(
                     ("io.refined_particles_star_file",),
-                    "re-extraction needs the STAR file of the refined particles",
+                    "re-extraction needs the refined particles' STAR file; name it",
                 )
             if io.input_coordinates is not None:
                 yield Broken(
                     ("io.input_coordinates", "io.re_extract_refined_particles"),
-                    "would not be used when particles are re-extracted; leave it out (-)",
+                    "would be ignored when particles are re-extracted; remove it (-)",
                 )
             return
         if io.input_coordinates is None:
@@ -207,14 +207,14 @@ class Extract(JobSpec):
         if io.refined_particles_star_file is not None:
             yield Broken(
                 ("io.refined_particles_star_file", "io.re_extract_refined_particles"),
-                "would not be used; set 'OR re-extract refined particles?' to Yes or leave it out (-)",
+                "would be ignored; set 'OR re-extract refined particles?' to Yes or remove it (-)",
             )
 
     def _offsets(self) -> Iterator[Broken]:
         io = self.io
         reset, recenter = "io.reset_the_refined_offsets_to_zero", "io.re_center_refined_coordinates"
         if io.reset_the_refined_offsets_to_zero and io.re_center_refined_coordinates:
-            yield Broken((recenter, reset), "offsets are either reset or used to re-center; choose one")
+            yield Broken((recenter, reset), "offsets are either reset or used for re-centering; choose one")
         if io.re_extract_refined_particles:
             return
         for name, asked in (
@@ -224,5 +224,5 @@ class Extract(JobSpec):
             if asked:
                 yield Broken(
                     (name, "io.re_extract_refined_particles"),
-                    "has an effect only on refined particles; set 'OR re-extract refined particles?' to Yes",
+                    "affects refined particles only; set 'OR re-extract refined particles?' to Yes",
                 )

@@ -31,7 +31,7 @@ class Off(NamedTuple):
     inclusive: bool
 
     def means(self, value: float) -> bool:
-        """Tell whether a number stands for "off"."""
+        """Return whether a number stands for "off"."""
         return value < self.limit or (self.inclusive and value == self.limit)
 
 
@@ -42,7 +42,7 @@ VERY_NEGATIVE = Off(-999.0, -900.0, True)
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is known of a field besides its Python type.
+    """What a field declares besides its Python type.
 
     Attributes
     ----------
@@ -55,19 +55,19 @@ class Declaration:
     unit : str
         Unit, or an empty string.
     help : str
-        One line for the person who fills it in.
+        One line for the user.
     low, high : float or None
         Range of a number, both ends included.
     above : float or None
-        In place of `low`: a lower limit that is itself left out.
+        Instead of `low`: an exclusive lower limit.
     even : bool
         Whether a number must be even.
     off : Off or None
         Which numbers mean "switched off".
     choices : tuple of str
-        The only texts allowed, when not empty.
+        The allowed values, if not empty.
     fixed : str
-        When not empty: only the default is accepted, and this says why.
+        If not empty, only the default is accepted, for this reason.
     takes : str or None
         The kind of file that a field names; None for a field that names none.
     """
@@ -87,7 +87,7 @@ class Declaration:
     takes: FileKind | None = None
 
     def __call__(self, schema: JsonDict) -> None:
-        """Add to the JSON schema what Python's types cannot say."""
+        """Add to the JSON schema what Python's types cannot express."""
         if self.key:
             schema["x-relion-key"] = self.key
         if self.unit:

@@ -17,7 +17,7 @@ def use_gpu_field() -> Any:
         "Use GPU acceleration?",
         "use_gpu",
         False,
-        help="Yes insists on a GPU (device auto then means cuda); No leaves it to the compute section.",
+        help="Yes requires a GPU (device auto then means cuda); No leaves the choice to the compute section.",
     )
 
 
@@ -27,7 +27,7 @@ def gpu_ids_field() -> Any:
         "Which GPUs to use:",
         "gpu_ids",
         "",
-        help="Number of the GPU, as in device cuda:1 of the compute section; empty: as that section says.",
+        help="Number of the GPU, as in device cuda:1 of the compute section; empty: that section decides.",
     )
 
 
@@ -52,7 +52,7 @@ def broken_gpu_rules(spec: JobSpec, section: str) -> Iterator[Broken]:
         )
     if gpu_ids and not use_gpu:
         yield Broken(
-            (which, asked), "would not be used; set 'Use GPU acceleration?' to Yes or leave this empty"
+            (which, asked), "would be ignored; set 'Use GPU acceleration?' to Yes or leave this empty"
         )
     elif gpu_ids and not gpu_ids.isdecimal():
         yield Broken((which,), f"'{gpu_ids}' is not one GPU; cryoflow uses one GPU per job, give its number")

@@ -150,11 +150,11 @@ def _validated(
 def _rules_among_the_rest(
     cls: type[JobSpec], tree: Mapping[str, Any], errors: list[ErrorDetails], places: Places
 ) -> list[Problem]:
-    """Find rules broken by fields that are right in themselves, so that one round of mending is enough."""
+    """Find rules broken by otherwise valid fields, so that all errors are reported at once."""
     wrong = {clean(error)[:2]: error["type"] for error in errors}
     if () in wrong:
         return []
-    # a name that nothing answers to may be any field of its section, so that no rule of it can be judged
+    # an unknown name may mean any field of its section, so that none of its rules can be checked
     wrong |= {path[:-1]: kind for path, kind in wrong.items() if kind == "extra_forbidden" and path[:-1]}
     mended = _mended(cls, tree, wrong)
     try:
@@ -174,7 +174,7 @@ def _touches(rule: Broken, wrong: Mapping[Path, str]) -> bool:
 
 
 def _mended(cls: type[JobSpec], tree: Mapping[str, Any], wrong: Container[Path]) -> dict[str, Any]:
-    """Copy a tree by field names, without the wrong fields, and with a stand-in for what must be given."""
+    """Copy a tree by field names, without the wrong fields, and with placeholders for required fields."""
     mended: dict[str, Any] = {"job": cls.__name__}
     given = {cls.resolve(str(key)): value for key, value in tree.items()}
     for name, section in cls.sections().items():

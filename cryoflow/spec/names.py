@@ -1,4 +1,4 @@
-"""How a name the user typed finds the field it means."""
+"""Match a name that the user typed to a field."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def resolve(typed: str, known: Mapping[str, Iterable[str]]) -> str | None:
 
 
 def suggestion(typed: str, candidates: Iterable[str]) -> str:
-    """Word a hint, ``; did you mean 'Picking threshold'?``, or nothing when nothing comes close."""
+    """Return a hint, ``; did you mean 'Picking threshold'?``, or nothing when nothing comes close."""
     by_fold = {fold(candidate): candidate for candidate in candidates}
     close = get_close_matches(fold(typed), by_fold, n=1, cutoff=0.6)
     return f"; did you mean '{by_fold[close[0]]}'?" if close else ""

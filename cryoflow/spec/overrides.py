@@ -36,7 +36,7 @@ def resolve_override(cls: type[JobSpec], override: str) -> str:
     Raises
     ------
     SpecError
-        If no field, or more than one, answers to the name.
+        If no field, or more than one, has the name.
     """
     try:
         path, value = split_override(cls, override)
@@ -51,7 +51,7 @@ def split_override(cls: type[JobSpec], override: str) -> tuple[Path, str]:
     Raises
     ------
     ValueError
-        With the sentence, if no field, or more than one, answers to the name.
+        If no field, or more than one, has the name.
     """
     typed, equals, value = override.partition("=")
     typed = typed.strip()
@@ -61,12 +61,12 @@ def split_override(cls: type[JobSpec], override: str) -> tuple[Path, str]:
 
 
 def find_field(cls: type[JobSpec], typed: str) -> Path:
-    """Return the path of the one field that answers to a name.
+    """Return the path of the one field with a name.
 
     Raises
     ------
     ValueError
-        With the sentence, if no field, or more than one, does.
+        If no field, or more than one, does.
     """
     found = _candidates(cls, typed)
     if len(found) == 1:

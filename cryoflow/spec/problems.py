@@ -1,4 +1,4 @@
-"""Turn what Pydantic reports into sentences that say where, what and what to do."""
+"""Turn Pydantic's errors into messages: where, what is wrong, what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Path = tuple[str, ...]
 
 
 class Place(NamedTuple):
-    """Where something stands: a file or another source, a line (0: none), and the headings above it."""
+    """Where something was written: a file or another source, a line (0: none), and the headings above it."""
 
     source: str
     line: int
@@ -80,7 +80,7 @@ class Places:
         raise AssertionError("the root is always known")
 
     def has(self, path: Path) -> bool:
-        """Tell whether the user wrote this field."""
+        """Return whether the user wrote this field."""
         return path in self._known
 
     def _labels(self, path: Path) -> Path:
@@ -99,7 +99,7 @@ def clean(error: ErrorDetails) -> Path:
 
 
 def to_problems(cls: type[JobSpec], error: ErrorDetails, places: Places) -> list[Problem]:
-    """Word one of Pydantic's errors, which may hold several broken rules."""
+    """Convert one of Pydantic's errors, which may hold several broken rules."""
     path = clean(error)
     if error["type"] == "broken_rules":
         return [broken_rule(rule, places) for rule in error["ctx"]["broken"]]
@@ -107,7 +107,7 @@ def to_problems(cls: type[JobSpec], error: ErrorDetails, places: Places) -> list
 
 
 def broken_rule(rule: Broken, places: Places) -> Problem:
-    """Put a broken rule beside the first of its fields that the user wrote."""
+    """Attribute a broken rule to the first of its fields that the user wrote."""
     paths = [tuple(name.split(".")) for name in rule.fields]
     return Problem(places.find(next((path for path in paths if places.has(path)), paths[0])), rule.message)
 
@@ -119,7 +119,7 @@ def _sentence(cls: type[JobSpec], path: Path, error: ErrorDetails) -> str:
             return unknown_section(cls, path[0], isinstance(error["input"], Mapping))
         return unknown_field(cls, path)
     if kind == "missing":
-        return "is missing; this field must be given"
+        return "is missing; this field is required"
     if kind in {"model_type", "dict_type", "model_attributes_type"}:
         return f"expected fields below this heading, got '{error['input']}'"
     return error["msg"]

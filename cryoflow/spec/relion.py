@@ -1,4 +1,4 @@
-"""A spec in the words of RELION's own job files."""
+"""A spec as RELION's own job files write it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def relion_job_options(spec: JobSpec) -> list[tuple[str, str]]:
     """Give label and value of every option that RELION 3.0 writes into ``run.job`` for this job type.
 
     RELION's "off" numbers stand where the spec holds None, helical options are off; the options of
-    RELION's "Running" tab, which name queues and MPI processes, are not the spec's to tell.
+    RELION's "Running" tab, which name queues and MPI processes, are not part of a spec.
     The order is RELION's: by key.
     """
     options = {known.key: (known.relion_label, value) for known, value in spec.helical}

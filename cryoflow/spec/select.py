@@ -11,46 +11,46 @@ from cryoflow.spec.selection import Selection
 
 
 class Io(Section):
-    """What to select from: exactly one of the four."""
+    """What to select from: exactly one of the four inputs."""
 
     select_classes_from_model_star: str | None = field(
         "Select classes from model.star:",
         "fn_model",
         None,
         takes="model",
-        help="model.star of a classification; the particles of the chosen classes are kept.",
+        help="model.star of a classification; the particles of the selected classes are kept.",
     )
     select_from_micrographs_star: str | None = field(
         "OR select from micrographs.star:",
         "fn_mic",
         None,
         takes="micrographs",
-        help="Table of micrographs to choose from.",
+        help="Table of micrographs to select from.",
     )
     select_from_particles_star: str | None = field(
         "OR select from particles.star:",
         "fn_data",
         None,
         takes="particles",
-        help="Table of particles to choose from.",
+        help="Table of particles to select from.",
     )
     select_from_picked_coords: str | None = field(
         "OR select from picked coords:",
         "fn_coords",
         None,
         takes="coordinates",
-        help="coords_suffix file or autopick.star of a picking job; its micrographs are chosen from.",
+        help="coords_suffix file or autopick.star of a picking job, whose micrographs are selected from.",
     )
 
 
 class ClassOptions(Section):
-    """What happens to chosen classes."""
+    """What is done with the selected classes."""
 
     re_center_the_class_averages: bool = field(
         "Re-center the class averages?",
         "do_recenter",
         True,
-        help="Yes moves each average's centre of mass to the middle, as picking references should have it.",
+        help="Yes moves each average's centre of mass to the centre, as picking references need it.",
     )
     regroup_the_particles: bool = field(
         "Regroup the particles?",
@@ -59,18 +59,22 @@ class ClassOptions(Section):
         help="Yes merges micrographs with few particles into groups of similar intensity scale.",
     )
     approximate_nr_of_groups: int = field(
-        "Approximate nr of groups:", "nr_groups", 1, low=1, help="About so many groups; used when regrouping."
+        "Approximate nr of groups:",
+        "nr_groups",
+        1,
+        low=1,
+        help="Number of groups to aim for; used when regrouping.",
     )
 
 
 class Subsets(Section):
-    """Selections by value, by image statistics, and splitting: one of them at most."""
+    """Selections by value or by image statistics, and splitting: at most one of them."""
 
     select_based_on_metadata_values: bool = field(
         "Select based on metadata values?",
         "do_select_values",
         False,
-        help="Yes keeps rows whose value in one column lies between a minimum and a maximum.",
+        help="Yes keeps rows whose value in one column lies between minimum and maximum.",
     )
     metadata_label_for_subset_selection: str = field(
         "Metadata label for subset selection:",
@@ -88,7 +92,7 @@ class Subsets(Section):
         "OR: select on image statistics?",
         "do_discard",
         False,
-        help="Yes drops images whose mean or standard deviation is far from that of the others.",
+        help="Yes drops images whose mean or standard deviation is an outlier.",
     )
     metadata_label_for_images: str = field(
         "Metadata label for images:",
@@ -102,7 +106,7 @@ class Subsets(Section):
         4.0,
         unit="sd",
         above=0,
-        help="How many standard deviations from the ensemble's mean are too far.",
+        help="Images more than this many standard deviations from the mean of all are dropped.",
     )
     split_into_subsets: bool = field(
         "OR: split into subsets?", "do_split", False, help="Yes writes the rows into several tables."
@@ -111,7 +115,7 @@ class Subsets(Section):
         "Randomise order before making subsets?:",
         "do_random",
         False,
-        help="Yes shuffles the rows (by the compute section's seed) before splitting.",
+        help="Yes shuffles the rows (with the compute section's seed) before splitting.",
     )
     subset_size: int | None = field(
         "Subset size:",
@@ -119,7 +123,7 @@ class Subsets(Section):
         100,
         off=NOT_POSITIVE,
         low=1,
-        help="Rows a subset; off: the rows are shared out among the given number of subsets.",
+        help="Rows per subset; off: the rows are divided among the given number of subsets.",
     )
     number_of_subsets: int | None = field(
         "OR: number of subsets:",
@@ -127,18 +131,18 @@ class Subsets(Section):
         None,
         off=NOT_POSITIVE,
         low=1,
-        help="Into how many subsets of equal size to split; off: by subset size.",
+        help="Number of subsets of equal size; off: split by subset size.",
     )
 
 
 class Duplicates(Section):
-    """Particles that lie on top of each other."""
+    """Particles that were picked more than once."""
 
     remove_duplicates: bool = field(
         "OR: remove duplicates?",
         "do_remove_duplicates",
         False,
-        help="Yes keeps one of the particles at the same place; more would inflate resolution estimates.",
+        help="Yes keeps one of several particles at one position; duplicates inflate resolution estimates.",
     )
     minimum_inter_particle_distance: float = field(
         "Minimum inter-particle distance (A)",
@@ -146,7 +150,7 @@ class Duplicates(Section):
         30.0,
         unit="A",
         low=0,
-        help="Of particles closer than this, offsets applied, one is kept.",
+        help="Of particles closer than this (offsets applied), one is kept.",
     )
     pixel_size_before_extraction: float | None = positive_or_off(
         "Pixel size before extraction (A)",
@@ -154,7 +158,7 @@ class Duplicates(Section):
         unit="A",
         low=0.01,
         high=100,
-        help="Micrograph pixel size, when the particle table does not tell it; off: as the table says.",
+        help="Micrograph pixel size, if the particle table has none; off: that of the table.",
     )
 
 
@@ -177,7 +181,7 @@ class Select(JobSpec):
                 "nothing to select from; give model.star, micrographs.star, particles.star or picked coords",
             )
         if len(inputs) > 1:
-            yield Broken((inputs[1], inputs[0]), "give one input to select from, and - for the others")
+            yield Broken((inputs[1], inputs[0]), "give only one input to select from, and - for the others")
         yield from self._one_task()
         yield from self._matching_input()
         yield from self._values()
@@ -195,7 +199,7 @@ class Select(JobSpec):
         if len(asked) > 1:
             yield Broken(
                 (asked[1], asked[0]),
-                "one job does one of: metadata values, image statistics, subsets, duplicates",
+                "a job does only one of: metadata values, image statistics, subsets, duplicates",
             )
 
     def _matching_input(self) -> Iterator[Broken]:
@@ -211,19 +215,21 @@ class Select(JobSpec):
         of_particles = io.select_classes_from_model_star or io.select_from_particles_star
         for name in ("q_value_max", "probability_min"):
             if getattr(self.selection, name) is not None and not of_particles:
-                yield Broken((f"selection.{name}",), "particles have scores; select from a particles.star")
+                yield Broken(
+                    (f"selection.{name}",), "only particles have scores; select from a particles.star"
+                )
         cuts = (self.selection.q_value_max, self.selection.probability_min)
         if self.selection.scores is not None and cuts == (None, None):
             yield Broken(("selection.scores",), "has no effect without q_value_max or probability_min")
         if self.selection.invert and not self.selection.has_conditions():
-            yield Broken(("selection.invert",), "has no effect without a condition to turn round")
+            yield Broken(("selection.invert",), "has no effect without a condition to invert")
         elsewhere = io.select_classes_from_model_star or io.select_from_picked_coords
         for name, asked in self._tasks().items():
             if asked and name == "duplicates.remove_duplicates":
                 if elsewhere or io.select_from_micrographs_star:
-                    yield Broken((name,), "duplicates can be removed from a particles.star only")
+                    yield Broken((name,), "duplicates can only be removed from a particles.star")
             elif asked and elsewhere:
-                yield Broken((name,), "works on a micrographs.star or a particles.star only")
+                yield Broken((name,), "only works on a micrographs.star or a particles.star")
 
     def _values(self) -> Iterator[Broken]:
         subsets = self.subsets

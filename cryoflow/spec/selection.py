@@ -1,4 +1,4 @@
-"""What RELION's user does by clicking in the display window, declared."""
+"""Declared conditions, in place of clicks in RELION's display window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TopClasses(Declared):
 
     top: int = own_field("Top", low=1, help="How many classes to keep.")
     by: str = own_field("By", "rlnClassDistribution", help="Column of the class table that ranks them.")
-    ascending: bool = own_field("Ascending", False, help="Yes when low values are the good ones.")
+    ascending: bool = own_field("Ascending", False, help="Yes if low values are better.")
 
 
 class TopRows(Declared):
@@ -25,19 +25,19 @@ class TopRows(Declared):
 
     n: int = own_field("N", low=1, help="How many rows to keep.")
     by: str = own_field("By", help="Column that ranks them.")
-    ascending: bool = own_field("Ascending", False, help="Yes when low values are the good ones.")
+    ascending: bool = own_field("Ascending", False, help="Yes if low values are better.")
 
 
 class Bounds(Declared):
-    """Lowest and highest value kept, both included; given as they are or as quantiles of the column."""
+    """Lowest and highest value kept, both included; as values or as quantiles of the column."""
 
     min: float | None = own_field("Min", None, help="Lowest value kept.")
     max: float | None = own_field("Max", None, help="Highest value kept.")
     min_quantile: float | None = own_field(
-        "Min quantile", None, low=0, high=1, help="0.2 drops the fifth of the rows with lower values."
+        "Min quantile", None, low=0, high=1, help="E.g. 0.2 drops the lowest fifth of the rows."
     )
     max_quantile: float | None = own_field(
-        "Max quantile", None, low=0, high=1, help="0.8 drops the fifth of the rows with higher values."
+        "Max quantile", None, low=0, high=1, help="E.g. 0.8 drops the highest fifth of the rows."
     )
 
     @model_validator(mode="after")
@@ -61,7 +61,7 @@ Classes = Annotated[
 
 
 class Selection(Section):
-    """Conditions that all must hold; none given: everything is kept."""
+    """Conditions that must all hold; without any, everything is kept."""
 
     classes: Classes | None = own_field(
         "Classes",
@@ -73,27 +73,27 @@ class Selection(Section):
         None,
         low=0,
         high=1,
-        help="Least score of a class: about the part of its particles that are whole particles, e.g. 0.5.",
+        help="Minimum class score, roughly the fraction of its particles that are intact, e.g. 0.5.",
     )
     q_value_max: float | None = own_field(
         "Q-value max",
         None,
         low=0,
         high=1,
-        help="Largest q-value, e.g. 0.05: some 5 % of what is kept is noise, contaminants not counted.",
+        help="Maximum q-value, e.g. 0.05: about 5 % of what is kept is noise, not counting contaminants.",
     )
     probability_min: float | None = own_field(
         "Probability min",
         None,
         low=0,
         high=1,
-        help="Least chance of being a whole particle, e.g. 0.5, from Sort's learnt scores.",
+        help="Minimum probability of being an intact particle, e.g. 0.5, from Sort's learnt scores.",
     )
     scores: str | None = own_field(
         "Scores",
         None,
         takes="scores",
-        help="Table with q-values or probabilities; none: particles_scores.star beside the input.",
+        help="Table with q-values or probabilities; none: particles_scores.star next to the input.",
     )
     columns: dict[str, Bounds] | None = own_field(
         "Columns",
@@ -106,24 +106,24 @@ class Selection(Section):
     above: str | None = own_field(
         "Above",
         None,
-        help="This image and all that come before it in the sorted order, e.g. 000012@Extract/job012/a.mrcs.",
+        help="Keep this image and all before it in sorted order, e.g. 000012@Extract/job012/a.mrcs.",
     )
     sort_by: str = own_field(
         "Sort by", "rlnParticleSelectZScore", help="Column that orders the images for 'above'."
     )
     ascending: bool = own_field(
-        "Ascending", True, help="Whether low values come first in that order, as for Z-scores."
+        "Ascending", True, help="Yes if low values come first in that order, as for Z-scores."
     )
     rows_in: str | None = own_field(
         "Rows in",
         None,
         takes="particles",
-        help="A STAR or text file that names the rows to keep: images, micrographs, or micrograph, x and y.",
+        help="STAR or text file that lists the rows to keep: images, micrographs, or micrograph, x and y.",
     )
-    invert: bool = own_field("Invert", False, help="Yes keeps what would be dropped, and drops the rest.")
+    invert: bool = own_field("Invert", False, help="Yes keeps what would be dropped, and vice versa.")
 
     def has_conditions(self) -> bool:
-        """Whether anything but how to look is given."""
+        """Whether any condition is given."""
         names = self.declarations().keys() - {"scores", "sort_by", "ascending", "invert"}
         return any(getattr(self, name) is not None for name in names)
 
@@ -142,6 +142,13 @@ class Selection(Section):
         if not isinstance(value, Mapping):
             return value
         return {str(name).removeprefix("_"): bounds for name, bounds in value.items()} or None
+
+    @field_validator("top", mode="before")
+    @classmethod
+    def _top_of_what(cls, value: Any) -> Any:
+        if value is None or isinstance(value, Mapping | TopRows):
+            return value
+        raise refusal("for particles or micrographs give selection.top.n, for classes selection.classes.top")
 
     # the last one declared is the first to run
     @field_validator("classes", "columns", "top", mode="before")

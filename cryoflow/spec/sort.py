@@ -1,4 +1,4 @@
-"""Sort: rank particles by how their difference from the reference departs from that of the others."""
+"""Sort: rank particles by how unusual their difference from the reference is."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cryoflow.spec.field import field, own_field, positive_or_off, section
 
 
 class Io(Section):
-    """Particles, and the references they were found or classified with."""
+    """Particles, and the references they were picked or classified with."""
 
     input_particles_to_be_sorted: str = field(
         "Input particles to be sorted:",
         "input_star",
         takes="particles",
-        help="Particles with a class number and an in-plane angle each, from picking or classification.",
+        help="Particles with class numbers and in-plane angles, from picking or classification.",
     )
     references_from_model_star: str | None = field(
         "References from model.star:",
@@ -35,7 +35,7 @@ class Io(Section):
 
 
 class Reference(Section):
-    """How references compare with particles."""
+    """How references are compared with particles."""
 
     pixel_size_in_references: float | None = positive_or_off(
         "Pixel size in references (A)",
@@ -43,7 +43,7 @@ class Reference(Section):
         unit="A",
         low=0.01,
         high=100,
-        help="Off: that of the particles; where boxes differ, what the file of the references says.",
+        help="Off: that of the particles; if the boxes differ, that in the references' header.",
     )
     are_references_ctf_corrected: bool = field(
         "Are References CTF corrected?",
@@ -60,35 +60,35 @@ class Reference(Section):
 
 
 class Scores(Section):
-    """Chances of being a whole particle, from the micrographs themselves (cryoflow's own)."""
+    """Probability of being an intact particle, learnt from the micrographs (cryoflow's own)."""
 
     learnt_scores: bool = own_field(
         "Learnt scores?",
         False,
-        help="Yes writes particles_scores.star: probability, q-value and features of every particle.",
+        help="Yes writes particles_scores.star with probability, q-value and features of every particle.",
     )
     good_particles: str | None = own_field(
         "Good particles",
         None,
         takes="particles",
-        help="Particles known to be good, such as a Select job's: the score learns from these.",
+        help="Particles known to be good, such as those of a Select job, to learn the score from.",
     )
     bad_particles: str | None = own_field(
         "Bad particles",
         None,
         takes="particles",
-        help="Particles known to be bad; off: all that are not good.",
+        help="Particles known to be bad; off: all others.",
     )
     good_classes: list[int] | None = own_field(
         "Good classes",
         None,
-        help="Of good particles that come from a classification only these classes are good, the rest bad.",
+        help="For good particles from a classification: only these classes are good, the others bad.",
     )
     score_model: str | None = own_field(
         "Score model",
         None,
         takes="score model",
-        help="particles_model.json of another Sort job, to score as was learnt there; off: learn here.",
+        help="particles_model.json of another Sort job, to apply the score learnt there; off: learn here.",
     )
     particle_diameter: float | None = positive_or_off(
         "Particle diameter (A)",
@@ -103,7 +103,7 @@ class Scores(Section):
         unit="A",
         low=0.01,
         high=100,
-        help="Pixel size of the micrographs on disk; off: what their headers say.",
+        help="Pixel size of the micrographs on disk; off: that in their headers.",
     )
 
 
@@ -127,7 +127,7 @@ class Sort(JobSpec):
         if self.reference.ignore_ctfs_until_first_peak and not self.reference.are_references_ctf_corrected:
             yield Broken(
                 ("reference.ignore_ctfs_until_first_peak", "reference.are_references_ctf_corrected"),
-                "has no effect when the references are not CTF corrected; set it to No",
+                "has no effect if the references are not CTF corrected; set it to No",
             )
 
     def _teaching(self) -> Iterator[Broken]:
@@ -138,9 +138,9 @@ class Sort(JobSpec):
             yield Broken((f"scores.{given[0]}",), "has no effect without scores.learnt_scores: Yes")
         if scores.score_model is not None and len(given) > 1:
             fields = ("scores.score_model", f"scores.{given[0]}")
-            yield Broken(fields, "a model is either given or learnt from labels; leave one out")
+            yield Broken(fields, "a model is either given or learnt from labels; remove one")
         elif given and scores.good_particles is None and scores.score_model is None:
-            yield Broken((f"scores.{given[0]}",), "needs scores.good_particles beside it")
+            yield Broken((f"scores.{given[0]}",), "needs scores.good_particles as well")
         if scores.bad_particles is not None and scores.good_classes is not None:
             fields = ("scores.good_classes", "scores.bad_particles")
-            yield Broken(fields, "the other classes are the bad ones; leave one out")
+            yield Broken(fields, "with good_classes, the other classes are the bad particles; remove one")

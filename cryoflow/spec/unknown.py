@@ -1,4 +1,4 @@
-"""Sentences for names that no field answers to, with the name that was probably meant."""
+"""Messages for unknown names, with the name that was probably meant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cryoflow.spec.names import fold, spellings, suggestion
 
 
 def unknown_section(cls: type[JobSpec], typed: str, has_fields: bool) -> str:
-    """Say why a top-level key is refused, and which was meant."""
+    """Explain why a top-level key is refused, and which was meant."""
     if cls.resolve(typed) is not None:
         return _TWICE
     if fold(typed) in {"helix", "helical"} or is_helical(cls, typed):
@@ -29,7 +29,7 @@ def unknown_section(cls: type[JobSpec], typed: str, has_fields: bool) -> str:
 
 
 def unknown_field(cls: type[JobSpec], path: tuple[str, ...]) -> str:
-    """Say why a key inside a section is refused, and which was meant."""
+    """Explain why a key in a section is refused, and which was meant."""
     section, typed = cls.sections().get(path[0]), path[-1]
     if section is None or len(path) > 2:
         return "unknown field"
@@ -48,14 +48,14 @@ def _elsewhere(cls: type[JobSpec], typed: str) -> str:
         hint = suggestion(typed, labels(section, typed))
         if hint:
             return f"{hint[:-1]} in section '{heading(cls, name)}'?"
-    return f"; {cls.__name__} has none of this name (see: cryoflow fields {cls.__name__})"
+    return f"; for all fields see: cryoflow fields {cls.__name__}"
 
 
-_TWICE = "names the same field as another line here; keep one"
+_TWICE = "names the same field as another line; keep one"
 
 
 def is_helical(cls: type[JobSpec], typed: str) -> bool:
-    """Tell whether a name is one of RELION's helical fields of this job type."""
+    """Return whether a name is one of RELION's helical fields of this job type."""
     return any(
         fold(typed) in spellings(known.label, known.relion_label) | {fold(known.key or "")}
         for known, _ in cls.helical

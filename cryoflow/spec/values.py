@@ -1,4 +1,4 @@
-"""Read what stands behind a field name: Yes/No, numbers, names, and the many spellings of nothing."""
+"""Read the values of fields: Yes/No, numbers, names, and the many spellings of nothing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _FLAGS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "o
 
 
 def refusal(text: str) -> PydanticCustomError:
-    """Return the error by which a validator hands a whole sentence to the user."""
+    """Return the error by which a validator passes a message to the user."""
     return PydanticCustomError("cryoflow", "{text}", {"text": text})
 
 
 def is_nothing(value: object) -> bool:
-    """Tell whether a value is one of the ways to write "none"."""
+    """Return whether a value is one of the ways to write "none"."""
     return value is None or (isinstance(value, str) and value.strip().casefold() in _NOTHING)
 
 
@@ -33,7 +33,7 @@ def shown(value: object) -> str:
 
 
 def read_flag(value: object) -> bool:
-    """Read Yes/No or true/false; anything else is an error, however true it looks to Python."""
+    """Read Yes/No or true/false; anything else is an error, whatever its truth value in Python."""
     if isinstance(value, bool):
         return value
     flag = _FLAGS.get(value.strip().casefold()) if isinstance(value, str) else None
@@ -61,12 +61,12 @@ def read_text(value: object) -> str:
         raise ValueError(f"expected text, got {shown(value)}")
     text = str(value).strip()
     if not text.isprintable():
-        raise ValueError(f"{text!r} contains characters that cannot be printed")
+        raise ValueError(f"{text!r} contains unprintable characters")
     return text
 
 
 def read(value: object, kind: type, optional: bool, default: Any, known: Declaration) -> Any:
-    """Turn a raw value into the field's own, or say in one sentence why not.
+    """Convert a raw value to the field's type.
 
     Parameters
     ----------
@@ -84,14 +84,14 @@ def read(value: object, kind: type, optional: bool, default: Any, known: Declara
     Raises
     ------
     ValueError
-        With the sentence.
+        If it is not allowed; the message says why.
     """
     if is_nothing(value):
         if optional:
             return _allowed(None, default, known)
         if default == "":
             return ""
-        kept = "" if default is None else f"; leave the line out for the default ({default_text(default)})"
+        kept = "" if default is None else f"; remove the line for the default ({default_text(default)})"
         raise ValueError(f"needs a value{kept}")
     if kind is bool:
         return _allowed(read_flag(value), default, known)
@@ -134,7 +134,7 @@ def _choice(text: str, known: Declaration) -> str:
 
 def _allowed(value: Any, default: Any, known: Declaration) -> Any:
     if known.fixed and value != default:
-        raise ValueError(f"{default_text(value)} is refused: {known.fixed}")
+        raise ValueError(f"{default_text(value)} is not supported: {known.fixed}")
     return value
 
 

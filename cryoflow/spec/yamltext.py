@@ -87,7 +87,7 @@ def _unreadable(source: str, message: str, line: int = 0) -> Document:
 
 def _yaml_message(error: yaml.YAMLError) -> tuple[str, int]:
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return "not valid YAML: it holds characters that text files do not", 0
+        return "not valid YAML: it contains control characters", 0
     problem = str(error.problem)
     hint = ""
     if "\\t" in problem:
@@ -112,7 +112,7 @@ class _Walk:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._problem(line, path, "a name must be text, not a list or a mapping")
             elif key in tree:
-                self._problem(line, below, f"given twice, first on line {self.lines[below]}; keep one")
+                self._problem(line, below, f"appears twice, first on line {self.lines[below]}; keep one")
             else:
                 self.lines[below] = line
                 tree[key] = self.value(value_node, below)

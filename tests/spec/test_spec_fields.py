@@ -129,8 +129,8 @@ def test_schema_of_one_field() -> None:
     threshold = json_schema("AutoPick")["$defs"]["Autopicking"]["properties"]["shrink_factor"]
     assert threshold == {
         "default": 1.0,
-        "description": "0 scales micrographs down to the low-pass filter (fast, usually as good), "
-        "1 keeps every pixel.",
+        "description": "0 downscales micrographs to the low-pass filter (fast, usually as good); "
+        "1 keeps full size.",
         "maximum": 1,
         "minimum": 0,
         "title": "Shrink factor",

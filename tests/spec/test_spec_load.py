@@ -41,7 +41,7 @@ laplacian:
 """
 
 PROBLEMS = """\
-FILE:2: alias: 'a b' cannot name a directory; use letters, digits and _, and do not begin with 'job'
+FILE:2: alias: 'a b' cannot name a directory; use letters, digits and _, and do not start with 'job'
 FILE:4: I/O > Input micrographs for autopick: needs a value
 FILE:5: I/O > 2D referense: unknown field; did you mean '2D reference'?
 FILE:7: autopicking > Picking treshold: unknown field; did you mean 'Picking threshold'?
@@ -49,8 +49,8 @@ FILE:8: autopicking > Write FOM maps?: 'Nope' is neither Yes nor No
 FILE:9: autopicking > Shrink factor: 1.5 is out of range; allowed: 0 to 1
 FILE:10: autopicking > Lowpass filter references (A): belongs in section 'References'; move it there
 FILE:11: autopicking > Minimum inter-particle distance: 'near' is not a number
-FILE:12: autopicking > Minimum inter-particle distance: given twice, first on line 11; keep one
-FILE:13: autopicking > minimum_inter_particle_distance: names the same field as another line here; keep one
+FILE:12: autopicking > Minimum inter-particle distance: appears twice, first on line 11; keep one
+FILE:13: autopicking > minimum_inter_particle_distance: names the same field as another line; keep one
 FILE:14: autopicking > Helical rise (A): helical processing is not part of cryoflow; leave this field out, \
 or use RELION for helical specimens
 FILE:15: autopicking > Mask diameter (pix): unknown field; did you mean 'Mask diameter (A)' in section \
@@ -62,7 +62,7 @@ FILE:22: Picking threshold: is a field of section 'autopicking'; put it under th
 FILE:23: References: expected fields below this heading, got '7'
 FILE:24: picking_treshold: unknown field; did you mean 'picking_threshold' in section 'autopicking'?
 FILE:26: laplacian > are_the_particle_white: unknown field; did you mean 'are_the_particles_white'?
-FILE:27: laplacian > xyz: unknown field; AutoPick has none of this name (see: cryoflow fields AutoPick)
+FILE:27: laplacian > xyz: unknown field; for all fields see: cryoflow fields AutoPick
 """
 
 GOOD = """\
@@ -108,10 +108,10 @@ def test_a_rule_about_a_wrong_value_is_not_judged(file: Path) -> None:
 
 def test_missing_fields_are_told_beside_their_heading(file: Path) -> None:
     assert problems_of(file, "job: AutoPick\n\nI/O:\n  2D reference: r.star\n") == [
-        "FILE:3: I/O > Input micrographs for autopick: is missing; this field must be given"
+        "FILE:3: I/O > Input micrographs for autopick: is missing; this field is required"
     ]
     assert problems_of(file, "job: Sort\nReference:\n") == [
-        "FILE: I/O > Input particles to be sorted: is missing; this field must be given",
+        "FILE: I/O > Input particles to be sorted: is missing; this field is required",
         "FILE: I/O > References from model.star: no references; give a model.star, "
         "or the references used for picking",
     ]
@@ -135,7 +135,7 @@ def test_missing_fields_are_told_beside_their_heading(file: Path) -> None:
             "text that holds ': ' needs quotes, e.g. \"OR: remove duplicates?\": No",
         ),
         ("job: [\n", "FILE:2: not valid YAML: expected the node content, but found '<stream end>'"),
-        ("job: \x01\n", "FILE: not valid YAML: it holds characters that text files do not"),
+        ("job: \x01\n", "FILE: not valid YAML: it contains control characters"),
         ("job: Sort\n---\njob: Sort\n", "FILE:2: not valid YAML: but found another document"),
         ("job: *a\n", "FILE:1: not valid YAML: found undefined alias 'a'"),
         ("number: 3\n", "FILE: job: is missing; name the job type: AutoPick, Extract, Sort, Select, Class2D"),

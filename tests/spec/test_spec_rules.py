@@ -9,7 +9,11 @@ from cryoflow.errors import SpecError
 from cryoflow.spec import SPEC_CLASSES, parse_spec
 
 RULES: list[tuple[str, dict[str, Any], str]] = [
-    ("AutoPick", {"io.reference_2d": "-"}, "io > reference_2d: nothing to look for; give a 2D reference,"),
+    (
+        "AutoPick",
+        {"io.reference_2d": "-"},
+        "io > reference_2d: nothing to search for; give a 2D or a 3D reference,",
+    ),
     (
         "AutoPick",
         {"io.use_laplacian_of_gaussian": "Yes"},
@@ -23,9 +27,9 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "AutoPick",
         {"io.reference_2d": None, "io.provide_a_3d_reference": True},
-        "io > 3D reference: a 3D reference is asked for, but no map is given",
+        "io > 3D reference: a 3D reference is requested, but no map is given; name one",
     ),
-    ("AutoPick", {"io.reference_3d": "a.mrc"}, "io > reference_3d: this map would not be used; set 'OR:"),
+    ("AutoPick", {"io.reference_3d": "a.mrc"}, "io > reference_3d: this map would be ignored; set 'OR:"),
     (
         "AutoPick",
         {"laplacian.min_diameter_for_log_filter": 300},
@@ -34,12 +38,12 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "AutoPick",
         {"references.highpass_filter": 20},
-        "references > highpass_filter: removes all that the low-pass filter leaves; give more than 20 A",
+        "references > highpass_filter: would remove everything that the low-pass filter keeps; give more",
     ),
     (
         "AutoPick",
         {"references.lowpass_filter_references": 3, "io.pixel_size_in_micrographs": 1.77},
-        "references > lowpass_filter_references: 3 A is beyond what pixels of 1.77 A can hold; "
+        "references > lowpass_filter_references: 3 A is beyond Nyquist for pixels of 1.77 A; "
         "give at least 3.54 A",
     ),
     (
@@ -50,7 +54,7 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "AutoPick",
         {"references.ignore_ctfs_until_first_peak": True, "references.are_references_ctf_corrected": False},
-        "references > ignore_ctfs_until_first_peak: has no effect when the references are not CTF corrected",
+        "references > ignore_ctfs_until_first_peak: has no effect if the references are not CTF corrected",
     ),
     (
         "AutoPick",
@@ -60,7 +64,7 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "AutoPick",
         {"autopicking.which_gpus_to_use": 1},
-        "autopicking > which_gpus_to_use: would not be used; set 'Use GPU acceleration?' to Yes",
+        "autopicking > which_gpus_to_use: would be ignored; set 'Use GPU acceleration?' to Yes",
     ),
     (
         "AutoPick",
@@ -88,22 +92,22 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "Extract",
         {"io.input_coordinates": "", "io.re_extract_refined_particles": "Yes"},
-        "io > Refined particles STAR file: re-extraction needs the STAR file of the refined particles",
+        "io > Refined particles STAR file: re-extraction needs the refined particles' STAR file; name it",
     ),
     (
         "Extract",
         {"io.re_extract_refined_particles": "Yes", "io.refined_particles_star_file": "d.star"},
-        "io > input_coordinates: would not be used when particles are re-extracted; leave it out (-)",
+        "io > input_coordinates: would be ignored when particles are re-extracted; remove it (-)",
     ),
     (
         "Extract",
         {"io.refined_particles_star_file": "d.star"},
-        "io > refined_particles_star_file: would not be used; set 'OR re-extract refined particles?' to Yes",
+        "io > refined_particles_star_file: would be ignored; set 'OR re-extract refined particles?' to Yes",
     ),
     (
         "Extract",
         {"io.re_center_refined_coordinates": True},
-        "io > re_center_refined_coordinates: has an effect only on refined particles; set 'OR re-extract",
+        "io > re_center_refined_coordinates: affects refined particles only; set 'OR re-extract",
     ),
     (
         "Extract",
@@ -114,7 +118,7 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
             "io.re_center_refined_coordinates": True,
             "io.reset_the_refined_offsets_to_zero": True,
         },
-        "io > re_center_refined_coordinates: offsets are either reset or used to re-center; choose one",
+        "io > re_center_refined_coordinates: offsets are either reset or used for re-centering; choose one",
     ),
     (
         "Extract",
@@ -134,7 +138,7 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "Sort",
         {"reference.ignore_ctfs_until_first_peak": True, "reference.are_references_ctf_corrected": False},
-        "reference > ignore_ctfs_until_first_peak: has no effect when the references are not CTF corrected",
+        "reference > ignore_ctfs_until_first_peak: has no effect if the references are not CTF corrected",
     ),
     (
         "Select",
@@ -144,7 +148,7 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "Select",
         {"io.select_from_micrographs_star": "m.star"},
-        "io > select_from_particles_star: give one input to select from, and - for the others",
+        "io > select_from_particles_star: give only one input to select from, and - for the others",
     ),
     (
         "Select",
@@ -159,7 +163,7 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "Select",
         {"subsets.split_into_subsets": True, "duplicates.remove_duplicates": True},
-        "duplicates > remove_duplicates: one job does one of: metadata values, image statistics, subsets,",
+        "duplicates > remove_duplicates: a job does only one of: metadata values, image statistics, subsets,",
     ),
     (
         "Select",
@@ -168,7 +172,7 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
             "io.select_from_micrographs_star": "m.star",
             "duplicates.remove_duplicates": True,
         },
-        "duplicates > remove_duplicates: duplicates can be removed from a particles.star only",
+        "duplicates > remove_duplicates: duplicates can only be removed from a particles.star",
     ),
     (
         "Select",
@@ -177,7 +181,7 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
             "io.select_classes_from_model_star": "m.star",
             "subsets.select_on_image_statistics": True,
         },
-        "subsets > select_on_image_statistics: works on a micrographs.star or a particles.star only",
+        "subsets > select_on_image_statistics: only works on a micrographs.star or a particles.star",
     ),
     (
         "Select",
@@ -192,7 +196,7 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "Select",
         {"selection.invert": True},
-        "selection > invert: has no effect without a condition to turn round",
+        "selection > invert: has no effect without a condition to invert",
     ),
     (
         "Select",
@@ -207,17 +211,17 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "Class2D",
         {"io.continue_from_here": "run_model.star"},
-        "io > continue_from_here: 'run_model.star' is not the optimiser of an iteration; give e.g. run_it010",
+        "io > continue_from_here: 'run_model.star' is not the optimiser file of an iteration; give",
     ),
     (
         "Class2D",
         {"io.continue_from_here": "Class2D/job015/run_it025_optimiser.star"},
-        "io > continue_from_here: iteration 25 is done already; give a larger total number of iterations",
+        "io > continue_from_here: iteration 25 is already done; give a larger total number of iterations",
     ),
     (
         "Class2D",
         {"ctf.have_data_been_phase_flipped": True, "ctf.do_ctf_correction": False},
-        "ctf > have_data_been_phase_flipped: has no effect without CTF-correction; set it to No",
+        "ctf > have_data_been_phase_flipped: has no effect without CTF correction; set it to No",
     ),
     (
         "Class2D",
@@ -232,17 +236,17 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "Class2D",
         {"compute.number_of_pooled_particles": 30},
-        "compute > number_of_pooled_particles: 30 is refused: cryoflow chooses the size of its",
+        "compute > number_of_pooled_particles: 30 is not supported: cryoflow chooses its batch size",
     ),
     (
         "Class2D",
         {"compute.use_parallel_disc_io": "No"},
-        "compute > use_parallel_disc_io: No is refused: every thread of cryoflow reads its own particles",
+        "compute > use_parallel_disc_io: No is not supported: every thread of cryoflow reads its own",
     ),
     (
         "Class2D",
         {"compute.copy_particles_to_scratch_directory": "/ssd"},
-        "compute > copy_particles_to_scratch_directory: /ssd is refused: cryoflow reads particle stacks",
+        "compute > copy_particles_to_scratch_directory: /ssd is not supported: cryoflow reads particle stacks",
     ),
 ]
 

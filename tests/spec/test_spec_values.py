@@ -137,7 +137,7 @@ def test_a_background_circle_of_zero_is_no_off() -> None:
 
 def test_none_is_no_value_of_a_needed_field() -> None:
     assert pick_problem(autopicking={"picking_threshold": "-"}) == (
-        "spec: autopicking > picking_threshold: needs a value; leave the line out for the default (0.05)"
+        "spec: autopicking > picking_threshold: needs a value; remove the line for the default (0.05)"
     )
     assert problem_of({"job": "Extract", "io": {"micrograph_star_file": "-", "input_coordinates": "c"}}) == (
         "spec: I/O > micrograph STAR file: needs a value".replace(
@@ -276,7 +276,7 @@ def test_selection_values() -> None:
         ({"classes": [1, "1"]}, "classes: a class number is given twice"),
         ({"classes": "all"}, "classes: 'all' is not a number"),
         ({"classes": {"top": 0}}, "classes > top: 0 is out of range; allowed: >= 1"),
-        ({"classes": {"by": "rlnX"}}, "classes > top: is missing; this field must be given"),
+        ({"classes": {"by": "rlnX"}}, "classes > top: is missing; this field is required"),
         ({"columns": {"rlnX": {}}}, "columns > rlnX: give min, or max, or both"),
         ({"columns": {"rlnX": {"min": 2, "max": 1}}}, "columns > rlnX: min (2) exceeds max (1)"),
         (
@@ -290,7 +290,11 @@ def test_selection_values() -> None:
         ({"class_score_min": 1.5}, "class_score_min: 1.5 is out of range; allowed: 0 to 1"),
         ({"columns": {"rlnX": 3}}, "columns > rlnX: expected fields below this heading, got '3'"),
         ({"columns": "rlnX"}, "columns: expected fields below this heading, got 'rlnX'"),
-        ({"top": {"n": 3}}, "top > by: is missing; this field must be given"),
+        (
+            {"top": 5},
+            "top: for particles or micrographs give selection.top.n, for classes selection.classes.top",
+        ),
+        ({"top": {"n": 3}}, "top > by: is missing; this field is required"),
         ({"top": {"n": 3, "by": "a", "of": 1}}, "top > of: unknown field"),
     ],
 )

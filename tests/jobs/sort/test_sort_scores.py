@@ -292,7 +292,7 @@ def test_files_that_are_no_model(project: Path, text: str, message: str) -> None
     [
         ({"learnt_scores": False, "score_model": "a.json"}, "has no effect without scores.learnt_scores"),
         ({"good_particles": "a.star", "score_model": "a.json"}, "either given or learnt from labels"),
-        ({"bad_particles": "a.star"}, "needs scores.good_particles beside it"),
+        ({"bad_particles": "a.star"}, "needs scores.good_particles as well"),
         (
             {"good_particles": "a.star", "bad_particles": "b.star", "good_classes": [1]},
             "the other classes are",
