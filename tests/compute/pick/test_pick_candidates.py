@@ -1,5 +1,6 @@
 """Candidates: the same picks as from maps at every threshold above the floor, and tops between samples."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,3 +49,41 @@ def test_tops_lie_between_samples() -> None:
     assert exact.y.tolist() == pytest.approx([0.5 + 2 * 12.3, 0.5 + 2 * 27.6], abs=1e-4)
     assert exact.x.tolist() == pytest.approx([2 * 20.4, 2 * 9.0], abs=1e-4)
     assert find_peaks(maps, t).y.tolist() == [0.5 + 2 * 12, 0.5 + 2 * 28]
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.5])
+def test_a_peak_exactly_at_the_threshold_is_a_pick(floor: float) -> None:
+    fom = torch.zeros(1, 40, 40)
+    below = float(np.nextafter(np.float32(0.5), np.float32(0)))
+    fom[0, 10, 10], fom[0, 10, 30], fom[0, 30, 20] = 0.5, below, 0.75
+    maps = FomMaps(
+        fom, 0 * fom, torch.ones(40, 40), torch.zeros(40, 40), torch.ones(1), Sampling(80, 80, 2.0, 0, 0)
+    )
+    candidates = find_candidates(maps, 4, floor)
+    picks = pick_candidates(candidates, Thresholds(0.5, 10, 6, 4))
+    assert picks.fom.tolist() == [0.75, 0.5]
+    assert (picks.y.tolist(), picks.x.tolist()) == ([60, 20], [40, 20])
+
+
+def test_background_exactly_at_the_gates_is_let_pass() -> None:
+    fom = torch.zeros(1, 40, 40)
+    fom[0, 20, 20] = 1.0
+    sampling = Sampling(80, 80, 2.0, 0, 0)
+    maps = FomMaps(
+        fom, 0 * fom, torch.full((40, 40), 1.25), torch.full((40, 40), -0.5), torch.ones(1), sampling
+    )
+    at = Thresholds(0.5, 10, 6, 4, largest_sd=1.25, least_mean=-0.5)
+    assert len(find_peaks(maps, at).fom) == 1
+    assert len(find_peaks(maps, at._replace(largest_sd=1.24)).fom) == 0
+    assert len(find_peaks(maps, at._replace(least_mean=-0.49)).fom) == 0
+
+
+def test_at_full_size_neighbours_exactly_at_the_threshold_let_a_peak_pass() -> None:
+    fom = torch.zeros(1, 40, 40)
+    fom[0, 19:22, 20] = fom[0, 20, 19:22] = 0.5
+    fom[0, 20, 20] = 0.75
+    maps = FomMaps(
+        fom, 0 * fom, torch.ones(40, 40), torch.zeros(40, 40), torch.ones(1), Sampling(40, 40, 1.0, 0, 0)
+    )
+    assert find_peaks(maps, Thresholds(0.5, 5, 3, 4)).fom.tolist() == [0.75]
+    assert len(find_peaks(maps, Thresholds(0.51, 5, 3, 4)).fom) == 0
