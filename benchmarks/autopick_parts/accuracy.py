@@ -34,7 +34,11 @@ def picks_of(root: Path, case: Case) -> list[Picks]:
     context, spec = JobContext(root, root / "AutoPick"), spec_of(case)
     micrographs = list_micrographs(spec, context).micrographs
     picker, _ = make_picker(spec, context, case.pixel_a)
-    return [picker.pick(one, picker.compute(one, read_micrograph(context, one))) for one in micrographs]
+    found = []
+    for one in micrographs:
+        maps = picker.compute(one, read_micrograph(context, one))
+        found.append(picker.pick(one, picker.candidates(one, maps)).picks)
+    return found
 
 
 def compared_picks(exact: Picks, near: Picks) -> tuple[torch.Tensor, torch.Tensor]:

@@ -101,8 +101,7 @@ def measure(root: Path, case: Case, repeats: int) -> tuple[Clock, Clock]:
         steps.note("correlating", correlating.least["sum"])
         with steps.step("peak finding"):
             candidates = picker.candidates(micrograph, maps)
-            assert candidates is not None
-            picks = picker.pick_candidates(micrograph, candidates)
+            picks = picker.pick(micrograph, candidates).picks
         with steps.step("writing"):
             write_all(root / "AutoPick", picks, candidates)
     return bare, steps

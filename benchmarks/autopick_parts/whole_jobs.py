@@ -66,9 +66,9 @@ def pick_again(root: Path, case: Case) -> Again:
     for threshold in (case.threshold * factor for factor in HIGHER):
         gates = spec.autopicking.model_copy(update={"picking_threshold": threshold})
         picker, _ = make_picker(spec.model_copy(update={"autopicking": gates}), context, case.pixel_a)
-        picker.thresholds(micrographs[0])  # the references are ready then
+        picker.recipe(micrographs[0])  # the references are ready then
         start = time.perf_counter()
         for micrograph, candidates in zip(micrographs, loaded, strict=True):
-            picker.pick_candidates(micrograph, candidates)
+            picker.pick(micrograph, candidates)
         seconds[threshold] = time.perf_counter() - start
     return Again(sum(len(candidates.fom) for candidates in loaded), seconds)

@@ -17,7 +17,7 @@ from helpers.small_project import SMALL
 
 from cryoflow.compute.pick.search import prepare_search
 from cryoflow.files.star import read_star
-from cryoflow.jobs.autopick import template_picker as with_references
+from cryoflow.jobs.autopick import reference_search
 from cryoflow.launch.job.signals import stoppable
 from cryoflow.launch.outcome import Outcome, Request
 from cryoflow.launch.previous_runs import Known
@@ -175,7 +175,7 @@ def test_points_of_a_picking_sweep_share_their_maps(
         prepared.append(1)
         return prepare_search(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(with_references, "prepare_search", count)
+    monkeypatch.setattr(reference_search, "prepare_search", count)
     words = (*PICK, "threads=1")
     values = ("picking_threshold=0.1,0.5", "minimum_inter_particle_distance=100,170")
     assert cryoflow(simulated, *words, "--multirun", *values) == 0

@@ -50,7 +50,7 @@ class PaddedSearch:
         if self._search is None:
             tab = self.picker.spec.references
             self._search = prepare_search(
-                self.picker.references(pixel_size_a),
+                self.picker.searches.references(pixel_size_a),
                 size,
                 size,
                 pixel_size_a,

@@ -32,8 +32,9 @@ from cryoflow.compute.pick.figure_of_merit import FomMaps, Sampling
 from cryoflow.compute.pick.peaks import Picks
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.fom_maps import has_relion_maps
+from cryoflow.jobs.autopick.map_files import relion_fom_maps
 from cryoflow.jobs.autopick.micrographs import Micrograph, list_micrographs, read_micrograph
-from cryoflow.jobs.autopick.picker import Picker
+from cryoflow.jobs.autopick.picker import Maps, Picker
 from cryoflow.jobs.autopick.run import make_picker
 from cryoflow.jobs.autopick.template_picker import ReferencePicker
 from cryoflow.project.context import JobContext
@@ -241,11 +242,14 @@ def _autopicking(told: dict[str, Any]) -> dict[str, Any]:
 def _compare_plainly(case: Case, context: JobContext, picker: Picker, micrograph: Micrograph) -> Agreement:
     """Compare picks from RELION's maps, or of blobs."""
     stem = _stem(case, micrograph)
+    maps: Maps
     if case.read:
-        maps = picker.restore_relion(stem, micrograph)
+        assert isinstance(picker, ReferencePicker)
+        maps = relion_maps(picker, stem, micrograph)
     else:
         maps = picker.compute(micrograph, read_micrograph(context, micrograph))
-    found = _match(read_coordinates(f"{stem}.star"), picker.pick(micrograph, maps), maps.sampling, case)
+    picks = picker.pick(micrograph, picker.candidates(micrograph, maps)).picks
+    found = _match(read_coordinates(f"{stem}.star"), picks, maps.sampling, case)
     return Agreement(found, found, {})
 
 
@@ -256,16 +260,22 @@ def _compare_one(
     theirs = read_coordinates(f"{stem}.star")
     maps = picker.compute(micrograph, image)
     padded, expected = search.maps(micrograph, image, place)
-    by_relion = picker.restore_relion(stem, micrograph) if has_relion_maps(stem) else None
-    margin = picker.references(micrograph.pixel_size_a).box // 2
+    by_relion = relion_maps(picker, stem, micrograph) if has_relion_maps(stem) else None
+    margin = picker.searches.references(micrograph.pixel_size_a).box // 2
 
     def matches(found: FomMaps) -> Matches:
         factors = (found.expected - 1) / (expected - 1)
         scaled = found._replace(fom=found.fom * factors.float()[:, None, None])
-        return _match(theirs, picker.pick(micrograph, scaled), maps.sampling, case)
+        picks = picker.pick(micrograph, picker.candidates(micrograph, scaled)).picks
+        return _match(theirs, picks, maps.sampling, case)
 
     similar = {} if by_relion is None else _correlations(maps, by_relion, margin)
     return Agreement(matches(maps), matches(padded), similar)
+
+
+def relion_maps(picker: ReferencePicker, stem: str, micrograph: Micrograph) -> FomMaps:
+    """Read the maps that RELION has left."""
+    return relion_fom_maps(picker.spec, picker.context, micrograph, stem, len(picker.given.images))
 
 
 def _correlations(ours: FomMaps, theirs: FomMaps, margin: int) -> dict[str, float]:

@@ -61,7 +61,7 @@ def test_random_numbers_are_those_of_relion(reference: Path, tmp_path: Path) -> 
     search = PaddedSearch(picker)
     for place, micrograph in enumerate(micrographs):
         maps, expected = search.maps(micrograph, read_micrograph(context, micrograph), place)
-        theirs = picker.restore_relion(f"{case.relion / micrograph.stem}_autopick", micrograph)
+        theirs = picking.relion_maps(picker, f"{case.relion / micrograph.stem}_autopick", micrograph)
         torch.testing.assert_close(maps.mean, theirs.mean, atol=1e-5, rtol=0)
         torch.testing.assert_close(maps.sd, theirs.sd, atol=1e-5, rtol=0)
         torch.testing.assert_close(expected - 1, theirs.expected - 1, atol=0, rtol=1e-4)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from torch import Tensor
 
@@ -12,66 +14,60 @@ from cryoflow.compute.pick.log_blobs import BlobMaps
 from cryoflow.compute.pick.peaks import Picks
 from cryoflow.compute.pick.target_decoy import Competition
 from cryoflow.compute.score.decoys import Null
-from cryoflow.files.fom_maps import StoredMaps
 from cryoflow.jobs.autopick.micrographs import Micrograph
 
 Maps: TypeAlias = FomMaps | BlobMaps
+Source: TypeAlias = Candidates | BlobMaps
+"""What picks are chosen from: a blob blanks its surroundings, so that blobs need their maps."""
 Settings: TypeAlias = dict[str, Any]
 
 
+class Recipe(NamedTuple):
+    """What the maps and the picks of one micrograph depend on besides its pixels."""
+
+    maps: Settings
+    """All that shapes the maps, as JSON values."""
+    gates: Settings
+    """All that shapes the picks beyond the maps, as JSON values."""
+    floor: float | None = None
+    """Least figure of merit of candidates; None when picks are chosen from maps."""
+    exact_from: float | None = None
+    """Least figure of merit of peaks that are exact in maps; None when maps are exact everywhere."""
+
+
+class Found(NamedTuple):
+    """What was found on one micrograph."""
+
+    picks: Picks
+    best: float
+    """Highest figure of merit away from the sides, whatever the gates."""
+    scale: float = math.nan
+    """From `cryoflow.compute.pick.reference_scale.reference_scale`; nan for other figures of merit."""
+    competitions: Mapping[Null, Competition] = {}
+    """Picks against decoys, by null; empty without decoys."""
+
+
 class Picker(Protocol):
-    """From a micrograph to maps, to disk and back, and from maps to picks."""
+    """From a micrograph to maps, and from maps to picks."""
 
-    def settings(self, micrograph: Micrograph) -> Settings:
-        """All that shapes the maps of a micrograph, as JSON values."""
-        ...
+    def recipe(self, micrograph: Micrograph) -> Recipe:
+        """Return what maps and picks depend on.
 
-    def thresholds(self, micrograph: Micrograph) -> Settings:
-        """All that shapes the picks beyond the maps, as JSON values."""
+        Raises
+        ------
+        CryoflowError
+            When the references do not fit the micrograph.
+        """
         ...
 
     def compute(self, micrograph: Micrograph, image: Tensor) -> Maps:
-        """Work out the maps of a micrograph, ``(h, w)`` float32 pixels as read."""
+        """Compute the maps of a micrograph, ``(h, w)`` float32 pixels as read."""
         ...
 
-    def pick(self, micrograph: Micrograph, maps: Maps) -> Picks:
-        """Find picks in maps."""
+    def candidates(self, micrograph: Micrograph, maps: Maps) -> Source:
+        """Reduce maps to what picks are chosen from."""
         ...
 
-    @property
-    def floor(self) -> float:
-        """Least figure of merit of candidates."""
-        ...
-
-    @property
-    def exact_from(self) -> float | None:
-        """Least figure of merit of peaks that are exact in maps; None where maps are exact everywhere."""
-        ...
-
-    def candidates(self, micrograph: Micrograph, maps: Maps) -> Candidates | None:
-        """All peaks of maps down to the floor; None when picks do not come from single peaks."""
-        ...
-
-    def pick_candidates(self, micrograph: Micrograph, candidates: Candidates) -> Picks:
-        """Find the picks of `pick` in candidates."""
-        ...
-
-    def compete(self, micrograph: Micrograph, candidates: Candidates) -> dict[Null, Competition]:
-        """Let the picks in candidates compete with decoys; only where the spec wants decoys."""
-        ...
-
-    def best(self, micrograph: Micrograph, maps: Maps) -> float:
-        """Highest figure of merit away from the sides, whatever the gates."""
-        ...
-
-    def store(self, maps: Maps) -> StoredMaps:
-        """Maps as a file holds them; `settings` are added by the job."""
-        ...
-
-    def restore(self, stored: StoredMaps) -> Maps:
-        """Maps as they were before `store`."""
-        ...
-
-    def restore_relion(self, stem: str, micrograph: Micrograph) -> Maps:
-        """Maps that RELION wrote as ``<stem>_*.spi``."""
+    def pick(self, micrograph: Micrograph, source: Source) -> Found:
+        """Choose the picks that pass the gates."""
         ...

@@ -35,7 +35,7 @@ def test_other_gates_are_applied_without_maps(
     }
     fresh, _ = pick(project, "job011", **plain | tuning)
     with monkeypatch.context() as patch:
-        patch.setattr("cryoflow.jobs.autopick.micrograph_task.read_micrograph", pytest.fail)
+        patch.setattr("cryoflow.jobs.autopick.micrograph_source.read_micrograph", pytest.fail)
         again, _ = pick(project, **plain | tuning)
     assert coordinates(project) == coordinates(project, "job011")
     assert again.counts == fresh.counts and fresh.counts["particles"] > 0

@@ -1,0 +1,39 @@
+"""What a picking job reports at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryoflow.jobs.autopick.output import Picked
+from cryoflow.jobs.autopick.statistics import greyscale_warning
+from cryoflow.project.context import JobContext
+from cryoflow.spec import AutoPick
+
+
+def report_picks(spec: AutoPick, context: JobContext, picked: Sequence[Picked]) -> None:
+    """Report skipped micrographs; warn of references of another greyscale and micrographs without picks."""
+    kept = sum(one.kept for one in picked)
+    if kept:
+        context.report.say(f"kept the picks of {kept} micrographs that were finished before")
+    warnings = (
+        greyscale_warning([one.statistics for one in picked if one.statistics is not None]),
+        _empty_warning(spec, picked),
+    )
+    for line in warnings:
+        if line is not None:
+            context.report.warn(line)
+
+
+def _empty_warning(spec: AutoPick, picked: Sequence[Picked]) -> str | None:
+    """Return what to report of micrographs without picks."""
+    empty = [one for one in picked if not one.particles]
+    if not empty:
+        return None
+    line = f"no picks on {len(empty)} of {len(picked)} micrographs, such as {empty[0].name}"
+    best = [one.best_fom for one in empty if one.best_fom is not None]
+    if best and not spec.io.use_laplacian_of_gaussian:
+        line += (
+            f"; their best figures of merit are {min(best):.3g} to {max(best):.3g}, "
+            f"the threshold is {spec.autopicking.picking_threshold:g}"
+        )
+    return line
