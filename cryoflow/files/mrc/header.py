@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import unreadable
+from cryoflow.files.magic import file_kind
 from cryoflow.files.mrc.moments import Moments
+from cryoflow.files.mrc.number_type import DTYPES, Order, byte_order, number_type
 
 SIZE = 1024  # bytes
 LABEL = "cryoflow"
-DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 _REFUSED = {3: "complex 16-bit", 4: "complex 32-bit", 101: "4-bit"}
 
 
@@ -27,7 +28,7 @@ class MrcHeader(NamedTuple):
     nz, ny, nx : int
         Images or sections, rows, columns.
     mode : int
-        0 int8, 1 int16, 2 float32, 6 uint16, 12 float16.
+        0 int8 (or uint8, see `number_type`), 1 int16, 2 float32, 6 uint16, 12 float16.
     pixel_size : float
         Angstrom a pixel along x; 0 when the file does not say.
     label : str
@@ -69,19 +70,22 @@ def read_layout(path: str | PathLike[str]) -> Layout:
             found = file.seek(0, 2)
     except OSError as error:
         raise unreadable(path, error) from error
+    if (kind := file_kind(path, raw)) is not None:
+        raise FileError(path, f"is {kind}; micrographs and particles are read from MRC files: convert it")
     if len(raw) < SIZE:
         raise FileError(path, f"not an MRC file: {found} bytes are fewer than the {SIZE} of a header")
-    layout = _layout(raw, path)
+    order = byte_order(raw, found)
+    layout = _layout(raw, path, order)
     header = layout.header
     expected = layout.offset + header.nz * header.ny * header.nx * layout.dtype.itemsize
     if found < expected:
         shape = f"{header.nz} x {header.ny} x {header.nx} of mode {header.mode}"
         raise FileError(path, f"truncated: {shape} need {expected} bytes, found {found}; copy the file again")
-    return layout
+    return layout._replace(dtype=number_type(path, raw, order, layout.offset))
 
 
-def _layout(raw: bytes, path: str | PathLike[str]) -> Layout:
-    fields, order = _fields(raw)
+def _layout(raw: bytes, path: str | PathLike[str], order: Order) -> Layout:
+    fields = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0]
     nz, ny, nx, mode, extended = (int(fields[name]) for name in ("nz", "ny", "nx", "mode", "nsymbt"))
     if mode in _REFUSED and min(ny, nx) > 0:
         raise FileError(path, f"mode {mode} ({_REFUSED[mode]}) is not supported; convert to mode 2 (float32)")
@@ -92,16 +96,6 @@ def _layout(raw: bytes, path: str | PathLike[str]) -> Layout:
     label = bytes(fields["label"][0]).decode("ascii", "replace").rstrip("\0 ")
     header = MrcHeader(nz, ny, nx, mode, _pixel_size(fields), label)
     return Layout(header, SIZE + extended, np.dtype(DTYPES[mode]).newbyteorder(order))
-
-
-def _fields(raw: bytes) -> tuple[np.void, Literal["<", ">"]]:
-    """Read the fields in the byte order that makes sense, whatever the machine stamp says."""
-    orders: tuple[Literal["<"], Literal[">"]] = ("<", ">")
-    for order in orders:
-        fields = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0]
-        if 0 <= fields["mode"] <= 255 and 0 < fields["nx"] < 2**24:
-            return fields, order
-    return np.frombuffer(raw, HEADER_DTYPE.newbyteorder("<"))[0], "<"
 
 
 def _pixel_size(fields: np.void) -> float:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import replacing
-from cryoflow.files.mrc.header import DTYPES, LABEL, SIZE, make_header
+from cryoflow.files.mrc.header import LABEL, SIZE, make_header
 from cryoflow.files.mrc.moments import Moments
+from cryoflow.files.mrc.number_type import DTYPES
 
 
 def write_mrc(

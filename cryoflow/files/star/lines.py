@@ -6,6 +6,7 @@ from os import PathLike
 
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import read_bytes
+from cryoflow.files.magic import file_kind
 from cryoflow.files.star.values import words
 
 
@@ -17,7 +18,7 @@ class Lines:
         if not content.strip():
             raise FileError(path, "the file is empty")
         if b"\0" in content:
-            raise FileError(path, "not a STAR file: it is binary")
+            raise FileError(path, f"not a STAR file: it is {file_kind(path, content) or 'binary'}")
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
         self.path = path
         self.lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
