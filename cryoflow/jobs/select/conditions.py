@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -73,10 +73,18 @@ def quantiles(source: Source, column: str, low: float | None, high: float | None
     keep, texts = ~np.isnan(values), []
     for share, sign, beyond in ((low, 1, ">="), (high, -1, "<=")):
         if share is not None and known.size:
-            limit = np.quantile(known, share)
+            limit = _quantile(known, share, "higher" if sign > 0 else "lower")
             keep &= sign * values >= sign * limit
             texts.append(f"{beyond} {limit:.6g} (quantile {share:g})")
     return Condition(f"{column} {' and '.join(texts) or 'has no values'}", keep)
+
+
+def _quantile(values: npt.NDArray[np.float64], share: float, side: Literal["lower", "higher"]) -> float:
+    """A quantile between two values, or the value on one side of it where the other is infinite."""
+    beside = [float(np.quantile(values, share, method=method)) for method in ("lower", "higher")]
+    if beside[0] == beside[1] or not np.isfinite(beside).all():
+        return beside[0] if side == "lower" else beside[1]
+    return float(np.quantile(values, share))
 
 
 def best(source: Source, column: str, n: int, ascending: bool) -> Condition:

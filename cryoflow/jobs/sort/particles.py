@@ -18,7 +18,7 @@ from cryoflow.project.context import JobContext
 from cryoflow.spec import Sort
 
 MANUAL = -999
-"""Class number of particles that were picked by hand."""
+"""Class number of particles that were picked by hand; other programs without classes write -9999 or -1."""
 
 
 class Particles(NamedTuple):
@@ -60,7 +60,7 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
         raise FileError(name, "holds no particles to sort")
     wanted = ["rlnImageName", "rlnAnglePsi"]
     wanted += ["rlnClassNumber"] if references > 1 else []
-    require(table, *wanted)
+    require(table, *wanted, why=", which picks by references have; these were not picked with any")
     if spec.reference.are_references_ctf_corrected:
         wanted += CTF_NEEDED
         require(table, *CTF_NEEDED, why=", and 'Are References CTF corrected?' is Yes")
@@ -81,14 +81,15 @@ def _classes(table: Table, references: int) -> npt.NDArray[np.int64]:
         return np.ones(len(rows), dtype=np.int64)
     numbers = rows["rlnClassNumber"].to_numpy(np.float64)
     classes = numbers.astype(np.int64)
+    classes[numbers < 0] = MANUAL
+    if not (classes > 0).any():
+        classes[numbers == 0] = MANUAL  # nothing counts from 0 here: no row has a class
     no_reference = (classes < 1) | (classes > references) | (classes != numbers)
     wrong = np.flatnonzero(no_reference & (classes != MANUAL))
     if wrong.size:
         row = int(wrong[0])
-        raise FileError(
-            table.path,
-            f"rlnClassNumber {numbers[row]:g} of row {row + 1}, but there are {references} references",
-        )
+        why = "classes count from 1" if numbers[row] == 0 else f"there are {references} references"
+        raise FileError(table.path, f"rlnClassNumber {numbers[row]:g} of row {row + 1}, but {why}")
     return classes
 
 

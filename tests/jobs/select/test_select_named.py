@@ -57,9 +57,29 @@ def test_micrographs_that_a_file_names(project: Path) -> None:
     assert "good.txt" in result.inputs
 
 
+def test_micrographs_are_named_as_in_any_job(project: Path) -> None:
+    """As Extract joins its coordinates: below the job, by the last folders, or by the file's name alone."""
+    for name in ("CtfFind/job003/Movies/mic3.mrc", "/data/Movies/mic3.mrc", "mic3", "Movies/mic3.mrc"):
+        (project / "good.txt").write_text(f"{name}\n")
+        select(project, io=PARTICLES, selection={"rows_in": "good.txt"})
+        assert len(kept(project)) == 5 and all("mic3" in image for image in kept(project))
+    rows = given_rows(project)
+    places = rows.assign(
+        rlnMicrographName=[name.replace("MotionCorr/job002/", "") for name in rows["rlnMicrographName"]]
+    )
+    columns = ["rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"]
+    write_star(project / "places.star", {"": places.loc[[1, 14], columns]})
+    select(project, io=PARTICLES, selection={"rows_in": "places.star"})
+    assert kept(project) == rows["rlnImageName"][[1, 14]].tolist()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "Other/mic3.mrc\n",
+            r"names 1 rows, but .*; it has Other/mic3.mrc, they have MotionCorr/job002/M.*1.mrc$",
+        ),
         ("7@elsewhere.mrcs\n", r"rows.txt: names 1 rows, but none of the particles of .*particles.star"),
         ("a.mrcs 12 b\n", r"rows.txt:1: 'a.mrcs 12 b' is neither an image"),
         ("x@a.mrcs\n", r"rows.txt:1: 'x@a.mrcs' is neither an image"),

@@ -12,6 +12,7 @@ from cryoflow.cli import main
 from cryoflow.errors import FileError
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import Table, read_micrographs, read_particles, write_table
+from cryoflow.jobs.select.conditions import Source, quantiles
 
 
 def test_nothing_asked_keeps_everything_in_order(project: Path) -> None:
@@ -56,6 +57,29 @@ def test_quantiles_of_a_column(project: Path) -> None:
     write_star(project / "Extract/job012/particles.star", {"": gaps})
     select(project, io=PARTICLES, selection={"columns": {FOM: {"max_quantile": 0.1}}})
     assert kept(project) == rows["rlnImageName"][order == 6].tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "bounds", "expected"),
+    [
+        ([4.0, 5.0, np.inf], {"max_quantile": 0.5}, [4.0, 5.0]),
+        ([4.0, 5.0, np.inf], {"max_quantile": 0.75}, [4.0, 5.0]),
+        ([4.0, 5.0, np.inf], {"min_quantile": 0.75}, [np.inf]),
+        ([4.0, 5.0, np.inf], {"min_quantile": 0.5}, [5.0, np.inf]),
+        ([np.inf, 1.0, np.inf, 2.0, np.inf], {"max_quantile": 0.5}, [np.inf, 1.0, np.inf, 2.0, np.inf]),
+        ([-np.inf, 1.0, 2.0], {"min_quantile": 0.25}, [1.0, 2.0]),
+        ([-np.inf, 1.0, 2.0], {"max_quantile": 0.25}, [-np.inf]),
+        ([3.0, np.nan, np.inf, 1.0, 2.0], {"max_quantile": 0.5}, [1.0, 2.0]),
+        ([np.inf, np.inf], {"max_quantile": 0.5}, [np.inf, np.inf]),
+    ],
+)
+def test_quantiles_beside_infinities(
+    values: list[float], bounds: dict[str, float], expected: list[float]
+) -> None:
+    """As of a CTF that could not be fitted, whose resolution is infinite."""
+    source = Source(pd.DataFrame({"rlnCtfMaxResolution": values}), Path("t.star"), "micrographs")
+    found = quantiles(source, "rlnCtfMaxResolution", bounds.get("min_quantile"), bounds.get("max_quantile"))
+    assert np.array(values)[found.keep].tolist() == expected and "nan" not in found.text
 
 
 @pytest.mark.parametrize("n", [1, 6, 15, 40])

@@ -126,6 +126,22 @@ def test_particles_picked_by_hand_come_first_and_do_not_count(project: Path) -> 
     np.testing.assert_allclose(scores[2:], expected, atol=1e-6)
 
 
+def test_classes_of_programs_without_classes_count_as_by_hand(project: Path) -> None:
+    rows = read_particles(project / "Extract/job012/particles.star").rows
+    rewrite(project, rlnClassNumber=[-999, -999, -999, *rows["rlnClassNumber"][3:]])
+    expected, _ = sort(project)
+    rewrite(project, rlnClassNumber=[-9999, -1, -999, *rows["rlnClassNumber"][3:]])
+    scores, result = sort(project)
+    np.testing.assert_array_equal(scores, expected)
+    assert result.counts["manual"] == 3
+    rewrite(project, rlnClassNumber=0)
+    scores, result = sort(project)
+    assert scores.tolist() == [-1] * 15 and result.counts["manual"] == 15
+    rewrite(project, rlnClassNumber=[0, *rows["rlnClassNumber"][1:]])
+    with pytest.raises(CryoflowError, match="rlnClassNumber 0 of row 1, but classes count from 1"):
+        sort(project)
+
+
 @pytest.mark.parametrize("told", ["field", "header"])
 def test_references_of_another_pixel_size_are_resized(project: Path, told: str) -> None:
     expected, _ = sort(project)
