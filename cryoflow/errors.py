@@ -1,4 +1,4 @@
-"""ErrorCollector the user can mend, each told in one line."""
+"""Errors that the user can fix, each reported in one line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import TracebackType
 
 
 class CryoflowError(Exception):
-    """Something the user can mend; ``str(error)`` says where, what is wrong and what to do."""
+    """Something the user can fix; ``str(error)`` says where, what is wrong and what to do."""
 
 
 class SpecError(CryoflowError):
@@ -30,9 +30,9 @@ class ArgumentError(CryoflowError, ValueError):
 
 
 class ErrorCollector:
-    """What is wrong with several things, gather_scores to be told at once.
+    """Collects the errors of several steps, to report all of them at once.
 
-    ``with problems:`` notes a `CryoflowError` and goes on behind the block.
+    ``with problems:`` records a `CryoflowError` and continues after the block.
     """
 
     def __init__(self) -> None:
@@ -50,11 +50,11 @@ class ErrorCollector:
         return False
 
     def add(self, lines: Iterable[str]) -> None:
-        """Note lines, one a problem."""
+        """Record lines, one a problem."""
         self._lines.extend(lines)
 
     def raise_if_any(self) -> None:
-        """Raise a `SpecError` with all that was noted, each line once; nothing if all is well."""
+        """Raise a `SpecError` with all recorded lines, each once; do nothing if there are none."""
         if self._lines:
             raise SpecError(dict.fromkeys(self._lines))
 
@@ -65,7 +65,7 @@ class FileError(CryoflowError):
     Parameters
     ----------
     path : path-like
-        The file, as the user would recognise it.
+        The file, as the user knows it.
     message : str
         What is wrong and what to do.
     line : int, optional

@@ -24,11 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: all fine; 1: a job failed, files are not what they were (``verify``, ``rerun``), or no project can
-        be made (``simulate``, ``demo``); 2: refused, or some items of a job failed.
+        0: success; 1: a job failed, files have changed (``verify``, ``rerun``), or no project can be made
+        (``simulate``, ``demo``); 2: refused, or some items of a job failed.
     """
-    gc.set_threshold(10_000)  # importing torch alone sets off 600 searches for cycles, in vain
-    atexit.register(gc.freeze)  # else the exit looks through all of torch for cycles, half a second
+    gc.set_threshold(10_000)  # importing torch alone triggers 600 collections, in vain
+    atexit.register(gc.freeze)  # else the exit searches all of torch for cycles, half a second
     # Read when torch is loaded. Threads that spin while they wait cost ten times the work of small batches
     # as soon as anything else runs on the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -42,16 +42,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, SpecError) else int(options.refused)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        if threading.active_count() > 1:  # Python would wait for what they are at
+        if threading.active_count() > 1:  # Python would wait for them
             sys.stdout.flush()
             os._exit(1)
         return 1
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (``| head``) has enough
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader (``| head``) has closed the pipe
         return 0
     except Exception as error:
         if os.environ.get("CRYOFLOW_TRACEBACK"):
             raise
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        sys.stderr.write(f"cryoflow stopped by {what}; CRYOFLOW_TRACEBACK=1 shows where\n")
+        sys.stderr.write(f"cryoflow failed: {what}; set CRYOFLOW_TRACEBACK=1 for the traceback\n")
         return 1

@@ -14,13 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``diff``."""
     parser.add_argument("one", metavar="JOB_A", help="job directory or alias")
     parser.add_argument("other", metavar="JOB_B", help="job directory or alias")
-    parser.add_argument("--files", action="store_true", help="compare the numbers in the outputs as well")
+    parser.add_argument("--files", action="store_true", help="also compare the numbers in the outputs")
     add_project(parser)
     parser.set_defaults(call=diff)
 
 
 def diff(options: argparse.Namespace) -> int:
-    """Show settings, inputs, counts and results of two jobs side by side, where they differ."""
+    """Show where settings, inputs, counts and results of two jobs differ."""
     from cryoflow.project.diff import differences
     from cryoflow.project.record import read_record
 

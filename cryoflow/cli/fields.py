@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 #: Heading -> attribute of a row.
-_NARROW = {"Label": "label", "Default": "default", "Range": "range", "What it is": "help"}
+_NARROW = {"Label": "label", "Default": "default", "Range": "range", "Description": "help"}
 _WIDE = {
     "Label": "label",
     "Name": "name",
@@ -17,7 +17,7 @@ _WIDE = {
     "Range": "range",
     "Unit": "unit",
     "RELION's key": "key",
-    "What it is": "help",
+    "Description": "help",
 }
 
 
@@ -38,7 +38,7 @@ def fields(options: argparse.Namespace) -> int:
 
     console = Console()
     if not console.is_terminal:
-        console = Console(width=200)  # a pipe has no width; wrapped lines could not be searched
+        console = Console(width=200)  # a pipe has no width, and wrapped lines cannot be searched
     for job in [spec_class(name).__name__ for name in options.jobs] or SPEC_CLASSES:
         _print_job(console, job)
     return 0

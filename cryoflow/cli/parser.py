@@ -10,15 +10,15 @@ from importlib import import_module
 from cryoflow import __version__
 
 _COMMANDS = {
-    "run": "run specs one after the other, a chain of them, or a sweep of one",
+    "run": "run specs one after the other, a chain, or a sweep",
     "validate": "check specs without running them",
     "spec": "list the shipped specs and launcher presets, or copy them to edit",
-    "sweep": "print the table of a sweep again",
-    "status": "show the jobs of a project as a tree of who feeds whom",
-    "show": "show one job: what it was to do, took, made, and how it ended",
-    "diff": "show two jobs side by side, where they differ",
-    "verify": "check that the files of jobs are still what their records say",
-    "rerun": "run jobs again from their records and compare what comes out",
+    "sweep": "print the table of a sweep",
+    "status": "show the jobs of a project as a tree, from inputs to results",
+    "show": "show one job: settings, inputs, outputs, and how it ended",
+    "diff": "show where two jobs differ",
+    "verify": "check that the files of jobs still match their records",
+    "rerun": "run jobs again from their records and compare the results",
     "fields": "list the fields of the job types",
     "schema": "print the JSON schema of a job type's specs",
     "simulate": "make a synthetic project with known truth",
@@ -37,7 +37,7 @@ _EXAMPLES = """examples:
 
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser; a command's options are added only if it is the one called.
+    """Return the parser; only the options of the command that is called are added.
 
     Listing the options of ``simulate`` means importing it, which ``cryoflow --help`` cannot afford.
     """
@@ -59,7 +59,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def gather_extras(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse; words that stand behind an option count with those before it, where a command takes words.
+    """Parse; words after an option count with those before it, where a command takes words.
 
     ``argparse`` by itself ends a list of words at the first option.
     """

@@ -1,4 +1,4 @@
-"""Which project and which job a command means."""
+"""The project and the job that a command is for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Place(NamedTuple):
 
 def add_project(parser: argparse.ArgumentParser) -> None:
     """Declare ``--project``."""
-    text = "project root; that of the job directory, or here, if not given"
+    text = "project root (default: that of the job directory, or the current directory)"
     parser.add_argument("--project", type=Path, default=None, metavar="DIR", help=text)
 
 

@@ -15,17 +15,17 @@ from cryoflow.screen import say
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``rerun``."""
     parser.add_argument("jobs", nargs="+", metavar="JOB_DIR", help="e.g. AutoPick/job010, or an alias")
-    text = "part of the largest value of a column or image by which numbers may differ (0.0001)"
+    text = "largest allowed difference, relative to the largest value of the column or image (0.0001)"
     parser.add_argument("--tolerance", type=float, default=1e-4, metavar="T", help=text)
     add_project(parser)
     parser.set_defaults(call=rerun, extras="jobs")
 
 
 def rerun(options: argparse.Namespace) -> int:
-    """Run jobs again from their records under the next free numbers, and compare every output with the old.
+    """Run jobs again from their records under the next free numbers, and compare each output with the old.
 
-    Each takes the files that its record names, so that what one job makes differently shows there alone.
-    0 if all are identical or within the tolerance, 1 if not or if one failed, 2 if one was refused.
+    Each reads the files that its record names, so that a difference shows only in the job that causes it.
+    Returns 0 if all are identical or within the tolerance, 1 if not or if one failed, 2 if one was refused.
     """
     from cryoflow.launch.job.rerun import read_ended
 
@@ -46,16 +46,16 @@ def _rerun_one(place: Place, options: argparse.Namespace) -> int:
     command = shlex.join(["cryoflow", *options.arguments])
     done = rerun_job(place.project, place.directory, command, options.tolerance)
     for change in done.changed:
-        say(f"since then: {change.kind} {change.path} {change.what}")
+        say(f"changed since: {change.kind} {change.path} {change.what}")
     for line in done.elsewhere:
-        say(f"since then: {line}")
+        say(f"changed since: {line}")
     if not done.files:
         return done.code
-    telling = [
+    differing = [
         [name, found.verdict, found.detail] for name, found in done.files if found.verdict != "identical"
     ]
-    if telling:
-        say_table(telling, indent="  ")
+    if differing:
+        say_table(differing, indent="  ")
     counts = Counter(found.verdict for _, found in done.files)
     verdicts = [verdict for verdict in VERDICTS if counts[verdict]]
     summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)

@@ -9,29 +9,64 @@ from pathlib import Path
 from cryoflow.cli.parser import is_override
 from cryoflow.errors import CryoflowError
 
+_NOTES = """overrides:
+  FIELD=VALUE     name, dotted name or label of a field, for all specs that have it
+  12:FIELD=VALUE  for one step of a chain, by number or alias
+  FIELD=[1,2]     a field that is a list
+  FIELD=1,2,3     several values, one job each (with --multirun)
+  number=-        the next free number; alias=- for no alias
+
+exit codes: 0 success; 1 a job failed; 2 refused, or some items of a job failed
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``run``."""
     add = parser.add_argument
-    add("words", nargs="*", metavar="SPEC | FIELD=VALUE", help="spec files, and overrides")
-    add("--project", type=Path, default=Path(), metavar="DIR", help="project root; here if not given")
-    add("--continue", dest="continued", default="", metavar="JOB_DIR", help="run again in this directory")
-    add("--multirun", "-m", action="store_true", help="run a job for each of the values in a list")
+    add("words", nargs="*", metavar="SPEC | FIELD=VALUE", help="spec files, and values that override fields")
+    add(
+        "--project",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="project root (default: the current directory)",
+    )
+    add(
+        "--continue",
+        dest="continued",
+        default="",
+        metavar="JOB_DIR",
+        help="replace or finish the results of this job; without SPEC with its recorded spec",
+    )
+    add("--multirun", "-m", action="store_true", help="sweep: run one job for each combination of values")
     add(
         "--launcher", default="local", metavar="NAME", help="of a sweep: local, joblib, slurm, or a YAML file"
     )
-    add("--from", dest="start", default="", metavar="STEP", help="of a chain: begin here, by number or alias")
-    add("--to", dest="stop", default="", metavar="STEP", help="of a chain: end after this step")
+    add(
+        "--from",
+        dest="start",
+        default="",
+        metavar="STEP",
+        help="of a chain: start at this step, by number or alias",
+    )
+    add("--to", dest="stop", default="", metavar="STEP", help="of a chain: stop after this step")
     add("--force", action="store_true", help="of a chain: run steps even if they are up to date")
-    add("--dry-run", "-n", dest="dry", action="store_true", help="only say what would run, and on what")
+    add(
+        "--dry-run",
+        "-n",
+        dest="dry",
+        action="store_true",
+        help="only report what would run, and on which inputs",
+    )
+    parser.epilog, parser.formatter_class = _NOTES, argparse.RawDescriptionHelpFormatter
     parser.set_defaults(call=run, extras="words")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the specs.
 
-    A step of a chain that is not up to date runs under its own number; what its directory held before goes to
-    Trash/. The same command given again takes up a job that was killed where it was.
+    A step of a chain that is not up to date runs under its own number; the earlier content of its directory
+    goes to Trash/. The same command given again resumes a job that was killed.
     """
     from cryoflow.launch.options import RunOptions
     from cryoflow.launch.run import run_specs

@@ -19,18 +19,20 @@ _SHOWN = 12
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``show``."""
     parser.add_argument("job", metavar="JOB_DIR", help="e.g. AutoPick/job010, or an alias")
-    parser.add_argument("--all", action="store_true", help="all settings and files, not only what tells most")
+    parser.add_argument(
+        "--all", action="store_true", help="all settings and files, not only the most important ones"
+    )
     add_project(parser)
     parser.set_defaults(call=show)
 
 
 def show(options: argparse.Namespace) -> int:
-    """Show what a job was to do, what it took, what it made, and how it ended."""
+    """Show settings, inputs and outputs of a job, and how it ended."""
     from cryoflow.project.jobs import list_jobs
     from cryoflow.project.record import read_record
 
     place = job_place(options, options.job)
-    read_record(place.directory)  # tells what is wrong with it, where something is
+    read_record(place.directory)  # reports what is wrong with it
     jobs = {job.name: job for job in list_jobs(place.project)}
     job = jobs[place.name]
     _say_head(job, [other.name for other in jobs.values() if job.name in other.feeders])
@@ -53,8 +55,8 @@ def _say_head(job: Job, fed: list[str]) -> None:
         ["counts", ", ".join(f"{name} {value:g}" for name, value in record["counts"].items()) or "-"],
         ["ran on", f"{record['device']}, {record['threads'] or '-'} threads, seed {record['seed']}"],
         ["versions", ", ".join(f"{name} {text}" for name, text in record["versions"].items())],
-        ["takes from", ", ".join(job.feeders) or "-"],
-        ["feeds", ", ".join(fed) or "-"],
+        ["inputs from", ", ".join(job.feeders) or "-"],
+        ["outputs to", ", ".join(fed) or "-"],
     ]
     say_table(rows)
 

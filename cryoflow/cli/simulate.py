@@ -12,13 +12,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``simulate``."""
     from cryoflow.simulate.options import add_arguments as add_options
 
-    parser.add_argument("directory", type=Path, metavar="DIR", help="project to make")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="directory of the new project")
     add_options(parser)
     parser.set_defaults(call=simulate)
 
 
 def simulate(options: argparse.Namespace) -> int:
-    """Make the project and say what is in it."""
+    """Make the project and report what it contains."""
     from cryoflow.simulate.options import SimulateOptions
     from cryoflow.simulate.project import simulate_project
 

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def status(options: argparse.Namespace) -> int:
-    """Show the project's jobs as a tree of who feeds whom, with states, counts and times."""
+    """Show the project's jobs as a tree, from inputs to results, with states, counts and times."""
     from cryoflow.project.jobs import list_jobs, tree_lines
 
     rows = []
@@ -36,5 +36,5 @@ def status(options: argparse.Namespace) -> int:
     if not rows:
         say("no jobs")
         return 0
-    say_table([["job", "alias", "state", "counts", "took", "started", "takes from"], *rows])
+    say_table([["job", "alias", "state", "counts", "took", "started", "inputs from"], *rows])
     return 0

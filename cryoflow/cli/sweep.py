@@ -19,14 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def sweep(options: argparse.Namespace) -> int:
-    """Print the table of a sweep, and say where its pictures are."""
+    """Print the table of a sweep and the paths of its pictures."""
     from cryoflow.errors import CryoflowError
     from cryoflow.launch.sweep.folder import find_sweep
 
     directory = find_sweep(project_of(options), options.sweep)
     path = directory / "sweep.csv"
     if not path.exists():
-        raise CryoflowError(f"{directory}: not ended yet; give its command again to finish it")
+        raise CryoflowError(f"{directory}: not finished; run its command again to resume it")
     with path.open(encoding="utf-8", newline="") as file:
         say_table([[_short(cell) for cell in row] for row in csv.reader(file)])
     for picture in sorted(directory.glob("*.png")):
@@ -35,7 +35,7 @@ def sweep(options: argparse.Namespace) -> int:
 
 
 def _short(cell: str) -> str:
-    """Return a cell with numbers of no more digits than can be read; a dash for nothing."""
+    """Shorten numbers to six digits; an empty cell becomes a dash."""
     try:
         return f"{float(cell):.6g}"
     except ValueError:

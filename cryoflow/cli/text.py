@@ -8,14 +8,14 @@ from cryoflow.screen import say
 
 
 def say_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:
-    """Write rows with their columns below each other; the last column is not padded."""
+    """Write rows with aligned columns; the last column is not padded."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         say(indent + "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
 
 
 def seconds_text(seconds: float | None) -> str:
-    """Return e.g. ``4.2 s``, ``3 min 20 s``, ``2 h 05 min``; ``-`` for nothing."""
+    """Return e.g. ``4.2 s``, ``3 min 20 s``, ``2 h 05 min``; ``-`` for None."""
     if seconds is None:
         return "-"
     if seconds < 60:
@@ -30,6 +30,6 @@ def number_of(things: Sized, noun: str) -> str:
 
 
 def counts_text(counts: dict[str, int | float]) -> str:
-    """Return the counts that say most, e.g. ``539 particles, 8 micrographs``."""
+    """Return the main counts, e.g. ``539 particles, 8 micrographs``."""
     shown = [name for name in ("particles", "classes", "micrographs") if name in counts] or list(counts)[:1]
     return ", ".join(f"{counts[name]:g} {name.replace('_', ' ')}" for name in shown)

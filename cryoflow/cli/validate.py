@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def validate(options: argparse.Namespace) -> int:
-    """Check every file, tell all problems, write nothing."""
+    """Check every file, report all problems, write nothing."""
     code = 0
     for path in options.specs:
         try:

@@ -12,14 +12,14 @@ from cryoflow.screen import say
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``verify``."""
     parser.add_argument("jobs", nargs="+", metavar="JOB_DIR", help="e.g. AutoPick/job010, or an alias")
-    text = "read every byte again, even of files that have kept size, time and inode since they were hashed"
+    text = "read every file again, even if its size, time and inode have not changed since it was hashed"
     parser.add_argument("--full", action="store_true", help=text)
     add_project(parser)
     parser.set_defaults(call=verify, extras="jobs")
 
 
 def verify(options: argparse.Namespace) -> int:
-    """Name every input and output that is not what the record says; 1 if there is one."""
+    """List every input and output that does not match the record; return 1 if there is one."""
     from cryoflow.project.record import read_record
     from cryoflow.project.verify import changed_files
 
@@ -35,6 +35,6 @@ def verify(options: argparse.Namespace) -> int:
             files = f"{number_of(record['inputs'], 'input')} and {number_of(record['outputs'], 'output')}"
             say(f"{place.name}: ok, {files} are as recorded")
         if not ended:
-            say(f"{place.name}: its record says '{record.get('status')}', not that it ended well")
+            say(f"{place.name}: status in its record is '{record.get('status')}'; it did not succeed")
         code = code or int(bool(changes) or not ended)
     return code

@@ -1,4 +1,4 @@
-"""What ``--dry-run`` says: what would run, where, why, on what, and with how much memory."""
+"""The report of ``--dry-run``: what would run, where, why, on what, and with how much memory."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cryoflow.spec.gpu import wanted_device
 _ACTIONS = {
     "skip": "would be skipped",
     "run": "would run",
-    "continue": "would go on",
+    "continue": "would resume",
     "again": "would run again",
 }
 
 
 def report_steps(plans: Sequence[Planned], project: Path) -> int:
-    """Tell what would become of the steps of a chain."""
+    """Report what would be done with the steps of a chain."""
     for plan in plans:
         where = f" in {plan.directory}" if plan.directory else " in the next free number"
         action = _ACTIONS[plan.verdict.action]
@@ -34,12 +34,12 @@ def report_steps(plans: Sequence[Planned], project: Path) -> int:
 
 
 def report_plans(plans: Sequence[Plan], project: Path, continued: Sequence[str]) -> int:
-    """Report what would become of specs that were given one by one, and of the directories to resume."""
+    """Report what would be done with specs given one by one; ``continued`` are directories to resume in."""
     for plan, directory in zip(plans, continued, strict=True):
         number = plan.spec.number
         fixed = "the next free number" if number is None else f"{plan.spec.job}/{job_name(number)}"
         where = directory or fixed
-        count = "as often as the search wants" if plan.search else f"{len(plan.points)} times"
+        count = "once per trial of the search" if plan.search else f"{len(plan.points)} times"
         points = f" {count}, in the next free numbers" if len(plan.points) > 1 else ""
         say(f"{plan.spec.job} would run{points or f' in {where}'}")
         _report_inputs(with_files(project, plan.spec), project)
@@ -48,8 +48,8 @@ def report_plans(plans: Sequence[Plan], project: Path, continued: Sequence[str])
 
 def _report_inputs(spec: JobSpec, project: Path) -> None:
     for name in input_files(spec):
-        say(f"  takes {name}{'' if (project / name).exists() else ', not there yet'}")
+        say(f"  reads {name}{'' if (project / name).exists() else ' (does not exist yet)'}")
     memory = expected_gb(spec, project)
     device = wanted_device(spec)
-    size = f"about {memory:.1f} GB of memory" if memory else "memory not known yet"
+    size = f"about {memory:.1f} GB of memory" if memory else "memory unknown until the inputs exist"
     say(f"  on device {device}, {size}")

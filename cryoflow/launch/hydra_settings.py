@@ -1,4 +1,4 @@
-"""Hydra's own words on the command line, e.g. ``hydra/sweeper=optuna hydra.sweeper.n_trials=20``."""
+"""Hydra's own settings on the command line, e.g. ``hydra/sweeper=optuna hydra.sweeper.n_trials=20``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _CHOOSES = ("hydra/launcher", "hydra/sweeper")
 
 
 class HydraWords(NamedTuple):
-    """Words for Hydra.
+    """Settings of Hydra.
 
     Attributes
     ----------
     words : tuple of str
         As they were given.
     launcher, sweeper : str
-        What they choose; empty for Hydra's default.
+        What they select; empty for Hydra's default.
     """
 
     words: tuple[str, ...]
@@ -39,12 +39,12 @@ NO_WORDS = HydraWords((), "", "")
 
 
 def take_hydra_words(overrides: Sequence[str]) -> tuple[list[str], HydraWords]:
-    """Take Hydra's words out of the overrides.
+    """Separate Hydra's settings from the overrides of specs.
 
     Raises
     ------
     CryoflowError
-        If a launcher or sweeper is chosen that is not installed.
+        If a launcher or sweeper is selected that is not installed.
     """
     words = tuple(word for word in overrides if word.startswith(("hydra/", "hydra.")))
     chosen = {name: value for name, _, value in (word.partition("=") for word in words) if name in _CHOOSES}
@@ -55,15 +55,17 @@ def take_hydra_words(overrides: Sequence[str]) -> tuple[list[str], HydraWords]:
 
 
 def check_hydra_words(hydra: HydraWords, multirun: bool, launcher: str) -> None:
-    """Refuse Hydra's words where they mean nothing or contradict ``--launcher``."""
+    """Refuse Hydra's settings without a sweep, or where they contradict ``--launcher``."""
     if hydra.words and not multirun:
-        raise CryoflowError(f"{hydra.words[0]}: Hydra's settings are those of a sweep; add --multirun")
+        raise CryoflowError(f"{hydra.words[0]}: Hydra's settings apply to sweeps; add --multirun")
     if hydra.launcher and launcher != "local":
-        raise CryoflowError(f"--launcher {launcher} and hydra/launcher={hydra.launcher}: give one of them")
+        raise CryoflowError(
+            f"--launcher {launcher} and hydra/launcher={hydra.launcher}: use only one of them"
+        )
 
 
 def search_words(hydra: HydraWords, spec: JobSpec) -> tuple[str, ...]:
-    """Return Hydra's words with what the spec says about a search: its objective and seed.
+    """Return Hydra's settings, with the objective and the seed of the spec for a search.
 
     Raises
     ------
@@ -74,11 +76,11 @@ def search_words(hydra: HydraWords, spec: JobSpec) -> tuple[str, ...]:
         return hydra.words
     if spec.objective is None:
         raise CryoflowError(
-            f"hydra/sweeper={hydra.sweeper} needs to know what is best: name a column of a sweep's table, "
-            "e.g. objective=f1, or with a minus one that is to be low, e.g. objective=-seconds"
+            f"hydra/sweeper={hydra.sweeper} needs an objective, a column of the sweep's table: "
+            "objective=f1 maximizes it, objective=-seconds minimizes it"
         )
     ours = [f"hydra.sweeper.direction={direction(spec.objective)}"]
-    if hydra.sweeper == "optuna":  # a point that fails has no value, and the search goes on
+    if hydra.sweeper == "optuna":  # a failed point has no value; the search continues
         ours += ["hydra.sweeper.max_failure_rate=1", "hydra.sweeper.n_jobs=1"]
     if not _named(hydra.words, "hydra/sweeper/sampler"):
         ours.append(f"hydra.sweeper.sampler.seed={spec.compute.seed}")
@@ -96,5 +98,5 @@ def _check_installed(name: str, value: str) -> None:
         return
     raise CryoflowError(
         f"{name}={value}: not installed; run 'pip install {plugin.replace('_', '-')}' first, "
-        "or give another one"
+        "or use another one"
     )

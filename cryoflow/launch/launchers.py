@@ -20,14 +20,14 @@ def preset_path(launcher: str) -> Path:
     Raises
     ------
     CryoflowError
-        If there is none; the line names those that exist.
+        If there is none; the message lists those that exist.
     """
     folder = shipped_folder() / "launcher"
     for path in (folder / f"{launcher}.yaml", Path(launcher)):
         if path.is_file():
             return path
     known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-    raise CryoflowError(f"--launcher {launcher}: no such launcher; there are {known}, or give a YAML file")
+    raise CryoflowError(f"--launcher {launcher}: no such launcher; use {known}, or a YAML file")
 
 
 def read_preset(launcher: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def register_launcher(launcher: str) -> str:
 
 
 def is_installed(module: str) -> bool:
-    """Return whether a module is there to be imported."""
+    """Return whether a module can be imported."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:

@@ -159,7 +159,7 @@ def _product(overrides: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 def _needs_multirun(text: str) -> str:
     name, _, value = text.partition("=")
-    hint = f"add --multirun for a job each, or write {name}=[{value}] for a list"
+    hint = f"add --multirun for one job each, or write {name}=[{value}] for a list"
     return f"override '{text}': several values; {hint}"
 
 

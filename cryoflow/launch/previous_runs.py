@@ -17,7 +17,7 @@ from cryoflow.project.record import RECORD, read_record
 from cryoflow.project.verify import changed_files
 from cryoflow.spec import JobSpec, spec_dump
 
-#: What a point computes (see `work_key`) -> its directory, and the exit code if it has ended well.
+#: What a point computes (see `work_key`) -> its directory, and the exit code if it has succeeded.
 Known: TypeAlias = dict[str, tuple[str, int | None]]
 
 _CODES = {"succeeded": 0, "partial": 2}
@@ -29,10 +29,10 @@ class Verdict(NamedTuple):
     Attributes
     ----------
     action : str
-        ``skip``: up to date; ``run``: for the first time; ``continue``: it was begun and has not ended well;
-        ``again``: its directory makes place for a new one.
+        ``skip``: up to date; ``run``: for the first time; ``continue``: resume, since it was started and has
+        not succeeded; ``again``: replace its directory.
     why : str
-        In a few words.
+        The reason, in a few words.
     """
 
     action: Literal["skip", "run", "continue", "again"]
@@ -40,16 +40,16 @@ class Verdict(NamedTuple):
 
 
 def step_status(project: Path, spec: JobSpec, directory: str) -> Verdict:
-    """Say whether a step must run.
+    """Decide whether a step must run.
 
     Parameters
     ----------
     project : Path
         Absolute project root.
     spec : JobSpec
-        With its inputs below directories with numbers.
+        With its inputs in numbered directories.
     directory : str
-        Where it has run or will, project-relative; empty for the next free number.
+        Where it has run or will run, project-relative; empty for the next free number.
 
     Raises
     ------
@@ -61,10 +61,10 @@ def step_status(project: Path, spec: JobSpec, directory: str) -> Verdict:
         check_free(project, spec.job, spec.number, None)
         return Verdict("run", "not run yet")
     if is_running(path):
-        raise CryoflowError(f"{directory}: another process is running this job; wait for it to end")
+        raise CryoflowError(f"{directory}: another process is running this job; wait until it has finished")
     if not (path / RECORD).exists():
         raise CryoflowError(
-            f"{directory}: there, but not made by cryoflow; give the step another number or move it away"
+            f"{directory}: was not made by cryoflow, so it is not replaced; {other_place(spec)}"
         )
     record = read_record(path)
     wanted, had = spec_dump(spec), record["spec"]
@@ -78,22 +78,28 @@ def step_status(project: Path, spec: JobSpec, directory: str) -> Verdict:
         what = "is gone" if changed[0].what == "is gone" else "has changed"
         return Verdict("again", f"{changed[0].path} {what}")
     if not succeeded(path) or record["status"] not in {"succeeded", "partial"}:
-        begun = record["status"] == "running"
-        return Verdict("continue", "begun, not ended" if begun else "has not ended well")
+        killed = record["status"] == "running"
+        return Verdict("continue", "started, not finished" if killed else "did not succeed")
     outputs = changed_files(project, record, ("output",))
     gone = [change for change in outputs if change.what == "is gone"]
     if gone:
         return Verdict("again", f"{gone[0].path} is gone")
-    by_hand = f"; {outputs[0].path} was changed since, and is kept" if outputs else ""
+    by_hand = f"; {outputs[0].path} was changed since and is kept" if outputs else ""
     partial = ", some items failed" if record["status"] == "partial" else ""
     return Verdict("skip", f"up to date{partial}{by_hand}")
 
 
-def unfinished(project: Path, spec: JobSpec) -> str:
-    """Return the directory of a job that was begun with this spec and has not ended well, or nothing.
+def other_place(spec: JobSpec) -> str:
+    """Return the advice to a user whose step finds its directory occupied."""
+    other = "another alias" if spec.number is None else f"the next free number ({spec.number}:number=-)"
+    return f"give the step {other} or move the directory away"
 
-    With a number it is the job of that number. Without one it is the latest that was killed: one that has
-    failed has told why, and the next attempt gets a number of its own.
+
+def unfinished(project: Path, spec: JobSpec) -> str:
+    """Return the directory of a job that was started with this spec and has not succeeded, or nothing.
+
+    With a number it is the job of that number. Without one it is the latest that was killed: a job that has
+    failed has reported why, and the next attempt gets a number of its own.
     """
     if spec.number is not None:
         return _same(project, project / spec.job / job_name(spec.number), spec)
@@ -116,21 +122,23 @@ def _same(project: Path, directory: Path, spec: JobSpec, killed: bool = False) -
 
 
 def points_before(project: Path, job: str, sweep: str) -> Known:
-    """Return the points of a sweep that have ended well or were killed.
+    """Return the points of a sweep that have succeeded or were killed.
 
-    Those that failed may try again, and so do those whose inputs are not what they were.
+    Those that failed run again, and so do those whose inputs have changed.
 
     Raises
     ------
     CryoflowError
-        If a process still runs one of them: the sweep was killed, its workers were not.
+        If a process is still running one of them: the sweep was killed, its workers were not.
     """
     known: Known = {}
     for directory in sorted((project / job).glob("job[0-9][0-9][0-9]*")):
         status, key = _point(directory, sweep)
         name = f"{job}/{directory.name}"
         if status and is_running(directory):
-            raise CryoflowError(f"{name}: a worker of the killed {sweep} still runs this; wait for it to end")
+            raise CryoflowError(
+                f"{name}: a worker of the killed {sweep} is still running this; wait until it has finished"
+            )
         if status in _CODES and succeeded(directory):
             if changed_files(project, read_record(directory), ("input",)):
                 continue

@@ -117,7 +117,7 @@ def _plans(paths: Sequence[str], overrides: Sequence[str], options: RunOptions) 
     from cryoflow.launch.plan import make_plans
 
     if options.start or options.stop or options.force:
-        raise CryoflowError("--from, --to and --force choose steps of a chain; none is given")
+        raise CryoflowError("--from, --to and --force select steps of a chain; give a chain, or drop them")
     own, hydra = take_hydra_words(overrides)
     check_hydra_words(hydra, options.multirun, options.launcher)
     if options.multirun:
@@ -155,7 +155,7 @@ def _sources(paths: Sequence[str], options: RunOptions) -> Sequence[Source]:
     if options.multirun:
         raise CryoflowError("--continue and --multirun: one directory cannot hold several jobs; choose one")
     if len(paths) > 1:
-        raise CryoflowError(f"--continue {options.continued}: takes one spec, or none for the recorded one")
+        raise CryoflowError(f"--continue {options.continued}: give one spec, or none to use the recorded one")
     directory = find_job_directory(options.project, options.continued)
     if paths:
         return read_sources(paths)
@@ -185,6 +185,8 @@ def _check_free(specs: Sequence[JobSpec], project: Path) -> None:
             check_free(project, spec.job, spec.number, spec.alias)
         if spec.number is not None:
             if spec.number in seen:
-                problems.add([f"{spec.job}/{job_name(spec.number)}: another spec has this number as well"])
+                problems.add(
+                    [f"{spec.job}/{job_name(spec.number)}: two specs have this number; change one of them"]
+                )
             seen.add(spec.number)
     problems.raise_if_any()

@@ -12,7 +12,7 @@ from cryoflow.errors import CryoflowError
 from cryoflow.files.mrc import read_header, read_stack
 from cryoflow.files.star import Block, read_star
 
-#: Part of the largest value of a column or image by which numbers may differ and still be said to agree.
+#: Largest difference at which numbers agree, relative to the largest value of the column or image.
 TOLERANCE = 1e-4
 
 _AT_ONCE = 64
@@ -28,8 +28,8 @@ class Comparison(NamedTuple):
     Attributes
     ----------
     verdict : str
-        ``identical``: the same bytes, or the same but for the name of the job; ``close``: numbers within the
-        tolerance, everything else the same; ``different``.
+        ``identical``: the same bytes, or the same except for the name of the job; ``close``: numbers within
+        the tolerance, everything else the same; ``different``.
     detail : str
         What differs and by how much; empty for the same bytes.
     """
@@ -54,13 +54,13 @@ def compare_files(
     """
     for path, which in ((old, "old"), (new, "new")):
         if not path.is_file():
-            return Comparison("different", f"the {which} one is not there")
+            return Comparison("different", f"the {which} file is missing")
     if _same_bytes(old, new):
         return Comparison("identical")
     try:
         if old.suffix in _TABLES:
             if _renamed(new, names) == old.read_bytes():
-                return Comparison("identical", "but for the job's own name")
+                return Comparison("identical", "except for the job's own name")
             return _compare_tables(read_star(old), _named_alike(read_star(new), names), tolerance)
         if old.suffix in _IMAGES:
             return _compare_images(old, new, tolerance)
@@ -99,7 +99,7 @@ def _named_alike(blocks: dict[str, Block], names: tuple[str, str]) -> dict[str, 
 def _compare_tables(old: dict[str, Block], new: dict[str, Block], tolerance: float) -> Comparison:
     if list(old) != list(new):
         return Comparison("different", f"blocks {', '.join(old)} and {', '.join(new)}")
-    told: list[str] = []
+    lines: list[str] = []
     close = True
     for name in old:
         one, other = (pd.DataFrame([b]) if isinstance(b, dict) else b for b in (old[name], new[name]))
@@ -110,9 +110,9 @@ def _compare_tables(old: dict[str, Block], new: dict[str, Block], tolerance: flo
             return Comparison("different", f"data_{name}: columns differ ({', '.join(odd) or 'order'})")
         for column in one.columns:
             line, near = _compare_columns(one[column], other[column], tolerance)
-            told += [f"{column} {line}"] if line else []
+            lines += [f"{column} {line}"] if line else []
             close = close and near
-    return Comparison("close" if close else "different", "; ".join(told) or "only the spelling differs")
+    return Comparison("close" if close else "different", "; ".join(lines) or "only the formatting differs")
 
 
 def _compare_columns(old: pd.Series, new: pd.Series, tolerance: float) -> tuple[str, bool]:

@@ -1,4 +1,4 @@
-"""What a job is given and what it hands back."""
+"""What a job receives and what it returns."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ T = TypeVar("T")
 
 
 class Reporter:
-    """How a job speaks to the user; this one keeps silent, as tests and workers want it."""
+    """How a job reports to the user; this one is silent, for tests and workers."""
 
     def say(self, line: str) -> None:
-        """Tell one line of information."""
+        """Report one line of information."""
 
     def warn(self, line: str) -> None:
-        """Tell one line that the user should see."""
+        """Report one warning."""
 
     def progress(self, iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-        """Yield the items of ``iterable`` while showing how far it is.
+        """Yield the items of ``iterable`` while showing the progress.
 
         Parameters
         ----------
         iterable : iterable
-            What is worked through.
+            What is processed.
         label : str
             What is counted, e.g. ``micrographs``.
         total : int, optional
@@ -57,7 +57,7 @@ class SweepCache:
 
 @dataclass(frozen=True)
 class JobContext:
-    """Where a job runs, on what, and whom it tells.
+    """Where a job runs, on which device, and where it reports.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class JobContext:
 
 
 class Failure(NamedTuple):
-    """One micrograph or particle that could not be worked on.
+    """One micrograph or particle that could not be processed.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class Failure(NamedTuple):
 
 
 class JobResult(NamedTuple):
-    """What a job has read, written, counted and failed at.
+    """What a job has read, written, counted and skipped.
 
     Attributes
     ----------
@@ -116,11 +116,11 @@ class JobResult(NamedTuple):
     counts : dict
         Numbers for the record, e.g. ``{"micrographs": 8, "particles": 539}``.
     failures : tuple of Failure
-        Items left out; any makes the job partial (exit code 2).
+        Skipped items; any makes the job partial (exit code 2).
     summary : str
         One line for the user, e.g. ``539 particles on 8 micrographs``.
     nodes : tuple of (str, str)
-        Project-relative path and RELION node label of what later jobs take up,
+        Project-relative path and RELION node label of what later jobs use,
         e.g. ``("Extract/job012/particles.star", "ParticleGroupMetadata.star.relion")``.
     """
 

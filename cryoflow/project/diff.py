@@ -1,4 +1,4 @@
-"""Two jobs side by side: settings, inputs, counts, versions, files."""
+"""Compare the records of two jobs: settings, inputs, counts, versions, files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RUN = ("status", "device", "threads")
 
 
 class Row(NamedTuple):
-    """Something that two jobs have not in common.
+    """Something in which two jobs differ.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def same_work(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Return the fields in which two specs differ, of those that change what is computed.
 
-    A field that is younger than a record counts as having had its default there.
+    A field that is newer than a record counts as having its default there.
     """
     flats = flat(_filled(one)), flat(_filled(other))
     names = dict.fromkeys([*flats[0], *flats[1]])
@@ -79,7 +79,7 @@ def same_work(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 def work_key(spec: Mapping[str, Any]) -> str:
-    """Return a name for what a spec computes: the same for two that `same_work` finds no difference in."""
+    """Return a hash of what a spec computes: equal for two specs without a difference by `same_work`."""
     work = {
         name: value for name, value in flat(_filled(spec)).items() if name not in NON_COMPUTATIONAL_FIELDS
     }
@@ -89,7 +89,7 @@ def work_key(spec: Mapping[str, Any]) -> str:
 def _filled(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         return spec_dump(parse_spec(spec))
-    except SpecError:  # of a version that knew other fields
+    except SpecError:  # of a version with other fields
         return spec
 
 

@@ -1,4 +1,4 @@
-"""Make, find and name job directories: ``Type/jobNNN`` with an alias beside it."""
+"""Make, find and name job directories: ``Type/jobNNN``, with an alias as a link next to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryoflow.errors import CryoflowError
 from cryoflow.project.names import is_job_name, job_directories, job_name, job_number
 from cryoflow.project.pipeline import job_counter
 
-#: What cryoflow keeps for itself inside a project.
+#: Folder of cryoflow's own files in a project.
 HIDDEN = ".cryoflow"
 
 
@@ -30,7 +30,7 @@ def check_writable(project: Path, job: str = "") -> None:
     for folder in (project, project / job):
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
             raise CryoflowError(
-                f"{folder}: the project is read-only, nothing was written; use a copy or mend its permissions"
+                f"{folder}: the project is read-only, nothing was written; use a copy or change permissions"
             )
 
 
@@ -52,15 +52,15 @@ def make_job_directory(
     number : int, optional
         A fixed number; without it the next one that no job of any type has.
     alias : str, optional
-        Name of a link beside the directory that points to it.
+        Name of a link to the directory, next to it.
     fill : callable, optional
-        Puts first files into the directory, which appears with them: killed at any moment, there is either no
-        directory or one that says whose it is.
+        Writes first files into the directory, which appears together with them: if the process is killed,
+        there is either no directory or one that names its owner.
 
     Raises
     ------
     CryoflowError
-        If the number or the alias is taken, or the project cannot be written to.
+        If the number or the alias is in use, or the project is read-only.
     """
     check_writable(project, job)
     check_free(project, job, number, alias)
@@ -74,9 +74,9 @@ def make_job_directory(
 
 
 def check_free(project: Path, job: str, number: int | None, alias: str | None) -> None:
-    """Refuse a number or an alias that is taken.
+    """Refuse a number or an alias that is in use.
 
-    RELION numbers the jobs of a project in one row, so a number is taken by any type.
+    RELION numbers the jobs of all types of a project together.
 
     Raises
     ------
@@ -91,11 +91,11 @@ def check_free(project: Path, job: str, number: int | None, alias: str | None) -
     link = project / job / (alias or "")
     if alias and link.exists():
         meant = link.resolve().name
-        raise CryoflowError(f"{job}/{alias}: this alias exists already and means {meant}; give another alias")
+        raise CryoflowError(f"{job}/{alias}: this alias belongs to {meant}; add alias=- or alias=NAME")
 
 
 def find_job_directory(project: Path, given: str | os.PathLike[str]) -> Path:
-    """Return the absolute ``<project>/Type/jobNNN`` that a user means by a path or an alias.
+    """Return the absolute ``<project>/Type/jobNNN`` for a path or an alias as a user gives it.
 
     Raises
     ------
@@ -106,9 +106,7 @@ def find_job_directory(project: Path, given: str | os.PathLike[str]) -> Path:
     if not path.is_dir():
         path = Path(given).absolute()
     if not path.is_dir():
-        raise CryoflowError(
-            f"{given}: no such job directory in {project}; see `cryoflow status` for those that are there"
-        )
+        raise CryoflowError(f"{given}: no such job directory in {project}; `cryoflow status` lists the jobs")
     real, root = path.resolve(), project.resolve()
     if real.parent.parent != root or not is_job_name(real.name):
         raise CryoflowError(f"{given}: not a job directory of {project}; expected e.g. AutoPick/job010")
@@ -116,7 +114,7 @@ def find_job_directory(project: Path, given: str | os.PathLike[str]) -> Path:
 
 
 def link_alias(directory: Path, alias: str) -> None:
-    """Let an alias mean a job directory, whatever it meant before."""
+    """Point an alias to a job directory, wherever it pointed before."""
     link = directory.parent / alias
     new = link.with_name(f".{secrets.token_hex(4)}")
     new.symlink_to(directory.name)
@@ -124,9 +122,9 @@ def link_alias(directory: Path, alias: str) -> None:
 
 
 def alias_of(directory: Path) -> str | None:
-    """Return the alias of a job directory, the link beside it, if it has one."""
-    with os.scandir(directory.parent) as beside:
-        links = sorted(entry.name for entry in beside if entry.is_symlink() and entry.name[0] != ".")
+    """Return the alias of a job directory, if it has one."""
+    with os.scandir(directory.parent) as entries:
+        links = sorted(entry.name for entry in entries if entry.is_symlink() and entry.name[0] != ".")
     meant = (name for name in links if (directory.parent / name).readlink().name == directory.name)
     return next(meant, None)
 
@@ -153,7 +151,7 @@ def _appears(directory: Path, fill: Callable[[Path], None] | None) -> bool:
     new.mkdir()
     try:
         fill(new)
-        if not directory.exists():  # an empty one would be replaced without a word
+        if not directory.exists():  # an empty one would be replaced silently
             new.rename(directory)
     except OSError as error:
         if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
@@ -165,7 +163,7 @@ def _appears(directory: Path, fill: Callable[[Path], None] | None) -> bool:
 
 
 def _claim_number(project: Path) -> int:
-    """Return a number that nobody else gets: a directory can be made only once."""
+    """Claim a number that no other process gets: a directory can be made only once."""
     claims = project / HIDDEN / "numbers"
     claims.mkdir(parents=True, exist_ok=True)
     last = max((job_number(path.name) for path in job_directories(project)), default=0)
@@ -181,6 +179,5 @@ def _claim_number(project: Path) -> int:
 
 def _taken(name: str) -> CryoflowError:
     return CryoflowError(
-        f"{name}: this job directory exists already; give another number, none (the next free one), "
-        f"or --continue {name}"
+        f"{name}: exists already; add number=- for a new job, or --continue {name} to replace its results"
     )

@@ -1,4 +1,4 @@
-"""The jobs of a project: what they are, how they ended, who feeds whom."""
+"""The jobs of a project: type, state, and which jobs feed which."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Job(NamedTuple):
     record : dict
         The record; empty for jobs of RELION.
     feeders : tuple of str
-        Names of the jobs whose files it takes up, in the order of their numbers.
+        Names of the jobs whose files it uses, in the order of their numbers.
     """
 
     name: str
@@ -56,7 +56,7 @@ def list_jobs(project: Path) -> list[Job]:
 
 
 def read_job(project: Path, directory: Path, edges: Iterable[tuple[str, str]] = ()) -> Job:
-    """RowScores at one job directory; ``edges`` are pairs of jobs, feeder and fed, that are known already."""
+    """Read one job directory; ``edges`` are known pairs of jobs, feeder and fed."""
     name = name_of(directory)
     record: dict[str, Any] = {}
     if (directory / RECORD).exists():
@@ -69,7 +69,7 @@ def read_job(project: Path, directory: Path, edges: Iterable[tuple[str, str]] = 
 
 
 def job_of_file(project: Path, name: str) -> str | None:
-    """Return the job whose directory a project-relative file lies in; aliases are followed."""
+    """Return the job whose directory contains a project-relative file; aliases are resolved."""
     parts = Path(name).parts
     if len(parts) < 3:
         return None

@@ -1,4 +1,4 @@
-"""One process a job directory: held by a lock that ends with its process, however that ends."""
+"""One process per job directory, by a lock that ends with its process, however that ends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def holding(directory: Path) -> Iterator[TextIO]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CryoflowError(
-                f"{name_of(directory)}: another process is running this job; wait for it to end"
+                f"{name_of(directory)}: another process is running this job; wait until it has finished"
             ) from None
         except OSError:
             pass  # a file system without locks
@@ -38,9 +38,9 @@ def holding(directory: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Let one process or thread at a time make a file; the others wait, and had better look for it again.
+    """Let one process or thread at a time make a file; the others wait, and then check for it again.
 
-    Whoever is killed lets go. On a file system without locks nobody waits.
+    The lock of a killed process ends with it. On a file system without locks no process waits.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
@@ -50,7 +50,7 @@ def alone(path: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            lock.unlink(missing_ok=True)  # one who comes now locks another file, but finds what was made
+            lock.unlink(missing_ok=True)  # a later process locks another file, but finds what was made
 
 
 def is_running(directory: Path) -> bool:

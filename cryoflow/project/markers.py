@@ -1,4 +1,4 @@
-"""How a job directory says that its job has ended: RELION's exit markers and its note."""
+"""RELION's exit markers and note in a job directory, which show how the job ended."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ ABORTED = "RELION_JOB_EXIT_ABORTED"
 
 
 def clear_markers(directory: Path) -> None:
-    """Take the end states of an earlier run away: this job runs again."""
+    """Remove the exit markers of an earlier run."""
     for name in (SUCCESS, FAILURE, ABORTED):
         (directory / name).unlink(missing_ok=True)
 
 
 def mark(directory: Path, success: bool) -> None:
-    """Leave the exit marker; always the last thing that a job writes."""
+    """Write the exit marker; always the last file that a job writes."""
     (directory / (SUCCESS if success else FAILURE)).touch()
 
 
 def succeeded(directory: Path) -> bool:
-    """Return whether the job in ``directory`` has ended well."""
+    """Return whether the job in ``directory`` has succeeded."""
     return (directory / SUCCESS).exists()
 
 

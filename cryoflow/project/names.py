@@ -1,4 +1,4 @@
-"""What jobs are called: ``AutoPick/job010``, and by an alias ``AutoPick/optimise_params``."""
+"""Names of jobs: ``AutoPick/job010``, and by alias ``AutoPick/optimise_params``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-#: Where RELION moves jobs that are thrown away.
+#: Where RELION moves deleted jobs.
 TRASH = "Trash"
 
 _JOB_NAME = re.compile(r"job\d{3,}")
@@ -34,7 +34,7 @@ def name_of(directory: Path) -> str:
 
 
 def job_directories(project: Path, job: str = "*") -> Iterator[Path]:
-    """Yield what is called like a job of a type, or of any, in no order."""
+    """Yield directories with the name of a job, of one type or of all, in no order."""
     for folder in project.glob(job):
         with suppress(OSError):  # not a folder, or one that another process has just removed, as locks are
             yield from (path for path in folder.iterdir() if is_job_name(path.name))

@@ -29,12 +29,12 @@ def resolve_in_project(project: Path, name: str | PathLike[str]) -> Path:
     Raises
     ------
     FileError
-        If nothing of that name exists.
+        If it does not exist.
     """
     path = project / name
     if not path.exists():
         latest = _latest_iteration(path)
-        where = "check the path in the spec or in the table it is from"
+        where = "check the path in the spec, or in the table that names it"
         where = f"the last iteration there is {latest}" if latest else where
         raise FileError(name, f"no such file in the project {project}; {where}")
     return path

@@ -1,7 +1,7 @@
-"""Register jobs in RELION's ``default_pipeline.star``, in the version in which that is written.
+"""Register jobs in RELION's ``default_pipeline.star``, in the version of that file.
 
 Sources: the pipeline tables of RELION 3.0 (types and states as numbers) and of 4.0 and later (as labels), and
-the lock directory by which RELION's own programs keep out of each other's way.
+the lock directory that RELION's own programs use.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class JobEntry(NamedTuple):
     state : str
         ``Running``, ``Succeeded`` or ``Failed``.
     inputs, outputs : tuple of Node
-        Files that it takes up and hands on.
+        Files that it uses and makes.
     """
 
     process: ProcessType
@@ -60,12 +60,12 @@ def job_counter(project: Path) -> int:
 def register_job(project: Path, entry: JobEntry, wait: float = 30.0) -> None:
     """Add or update a job in the project's pipeline and write its own ``job_pipeline.star``.
 
-    A project without ``default_pipeline.star`` is none of RELION's and stays without.
+    A project without ``default_pipeline.star`` was not made by RELION; it gets none.
 
     Raises
     ------
     CryoflowError
-        If the file is not understood or stays locked; it is then unchanged.
+        If the file cannot be parsed or stays locked; it is then unchanged.
     """
     path = project / PIPELINE
     if not path.exists():
@@ -93,7 +93,7 @@ def _locked(project: Path, why: str, wait: float) -> Iterator[None]:
             if time.monotonic() > end:
                 raise CryoflowError(
                     f"{lock}: locked for {wait:.0f} s, so {why} is not in {PIPELINE}; "
-                    "if no RELION runs here, remove that directory"
+                    "if RELION is not running here, remove that directory"
                 ) from None
             time.sleep(0.05)
     try:
@@ -163,7 +163,7 @@ def _loop(pipeline: WordFile, name: str, columns: list[str]) -> Loop:
 
 
 def _add_process(processes: Loop, entry: JobEntry, labels: bool, version: str) -> None:
-    # RELION 3.0 knows no failed jobs: there they stay among the running ones.
+    # RELION 3.0 has no state for failed jobs: they stay among the running ones.
     state = "Running" if entry.state == "Failed" and not version and not labels else entry.state
     words = {
         "rlnPipeLineProcessName": entry.name + "/",

@@ -1,4 +1,4 @@
-"""What RELION calls the files that pass from job to job, and the jobs themselves."""
+"""RELION's names for the files that pass between jobs, and for job types."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LABELS = {
 
 
 class ProcessType(NamedTuple):
-    """What RELION calls a job type: a number in RELION 3, a label in RELION 4 and later."""
+    """RELION's name of a job type: a number in RELION 3, a label in RELION 4 and later."""
 
     number: int
     label: str
@@ -49,12 +49,12 @@ class Node(NamedTuple):
 
 
 def number_of(label: str) -> int:
-    """Return RELION 3's number for a type label; particles for one that it does not know."""
+    """Return RELION 3's number for a type label; that of particles for an unknown label."""
     return _NUMBERS.get(label.partition(".")[0], 3)
 
 
 def guess_node(name: str) -> Node:
-    """Return the node for an input file, its kind told from its name as RELION's file choosers do."""
+    """Return the node for an input file; its kind follows from its name, as in RELION's file choosers."""
     file = PurePosixPath(name).name
     if file.startswith("coords_suffix") or file.endswith("pick.star"):
         return Node(name, _LABELS["coordinates"])
@@ -68,7 +68,7 @@ def guess_node(name: str) -> Node:
 
 
 def known_as(node: Node, labels: bool) -> Node:
-    """Return the node under the name by which that RELION passes it on.
+    """Return the node under the name that this version of RELION uses.
 
     RELION 3 hands on ``coords_suffix_autopick.star`` and the model of a classification,
     RELION 4 and later ``autopick.star`` and its optimiser.

@@ -1,7 +1,7 @@
 """Read and write RELION's pipeline files: a handful of small tables of words.
 
-They are kept as words, not as typed tables, so that whatever RELION wrote comes back unchanged; and they are
-read while other processes wait for the lock, so nothing heavy is imported for them.
+They are kept as words, not as typed tables, so that whatever RELION wrote is preserved; and they are read
+while other processes wait for the lock, so nothing heavy is imported for them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def read_words(path: Path) -> WordFile:
     Raises
     ------
     FileError
-        If it is anything else than blocks of unquoted words; such a file is left alone.
+        If it contains anything but blocks of unquoted words.
     """
     result, block = WordFile(), None
     text = path.read_text(encoding="utf-8", errors="surrogateescape")  # names of files need not be UTF-8
@@ -65,7 +65,7 @@ def read_words(path: Path) -> WordFile:
         elif words[0] == "loop_":
             block = result.blocks[list(result.blocks)[-1]] = Loop([])
         elif block is None or any(word[0] in "\"';" for word in words):
-            raise FileError(path, "not understood as a table of words", number)
+            raise FileError(path, "cannot be read as a table of words", number)
         else:
             _take(block, words, path, number)
     return result
@@ -85,7 +85,7 @@ def _take(block: dict[str, str] | Loop, words: list[str], path: Path, number: in
 
 
 def write_words(path: Path, content: WordFile) -> None:
-    """Write a STAR file of words, whole or not at all."""
+    """Write a STAR file of words, atomically."""
     text = "".join(_block_text(content, name) for name in content.blocks)
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
 

@@ -1,4 +1,4 @@
-"""``job_record.yaml``: what ran on what, so that it can be run again and compared."""
+"""``job_record.yaml``: everything about a job that is needed to run it again and to compare."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _versions() -> dict[str, str]:
 
 
 def write_record(directory: Path, record: Mapping[str, Any]) -> None:
-    """Write the record as sorted YAML; ``timings`` is the part that differs from run to run.
+    """Write the record as sorted YAML; only ``timings`` differs from run to run.
 
     Its ``status`` is ``running`` from the start of the job to its end, then ``succeeded``, ``partial`` (some
     items failed) or ``failed``; a killed job is still ``running`` there, though no process holds its lock.
@@ -54,7 +54,7 @@ def write_sorted(path: Path, mapping: Mapping[str, Any]) -> None:
 
 
 def load_yaml(text: str) -> Any:
-    """Read YAML that this program has written, quicker than `yaml.safe_load`."""
+    """Read YAML written by cryoflow, faster than `yaml.safe_load`."""
     return yaml.load(text, Loader=_LOADER)
 
 
@@ -64,7 +64,7 @@ def read_record(directory: Path) -> dict[str, Any]:
     Raises
     ------
     FileError
-        If there is none, or it is no record.
+        If there is none, or it cannot be read as one.
     """
     path = directory / RECORD
     try:
@@ -74,5 +74,5 @@ def read_record(directory: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise FileError(path, "not readable as YAML; give the spec as well") from error
     if not isinstance(record, dict) or not isinstance(record.get("spec"), dict):
-        raise FileError(path, "holds no spec; give the spec as well")
+        raise FileError(path, "contains no spec; give the spec as well")
     return record

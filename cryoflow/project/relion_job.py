@@ -33,7 +33,7 @@ def write_run_job(
 
 
 def write_output_nodes(directory: Path, nodes: Iterable[Node]) -> None:
-    """Write ``RELION_OUTPUT_NODES.star``, from which RELION learns what a foreign job made."""
+    """Write ``RELION_OUTPUT_NODES.star``, which RELION reads for the outputs of an external job."""
     table = Loop(
         ["rlnPipeLineNodeName", "rlnPipeLineNodeTypeLabel"], [[node.name, node.label] for node in nodes]
     )

@@ -1,4 +1,4 @@
-"""Tell the user how far a job is: a bar on a terminal, plain lines in a log."""
+"""Report the progress of a job: a bar on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PACE = 10.0
 
 
 class JobReporter(Reporter):
-    """Speaks on the screen and into ``run.out`` and ``run.err``.
+    """Writes to the screen, ``run.out`` and ``run.err``.
 
     Parameters
     ----------
     directory : Path
         Job directory; its logs are appended to.
     prefix : str
-        Put before lines on the screen, to tell jobs that run side by side apart.
+        Put before lines on the screen, to distinguish concurrent jobs.
     bars : bool
         Whether bars may be drawn if the screen is a terminal.
     quiet : bool
@@ -53,33 +53,33 @@ class JobReporter(Reporter):
         self._err.close()
 
     def say(self, line: str) -> None:
-        """Tell one line of information, on stdout and in ``run.out``."""
+        """Write one line of information to stdout and ``run.out``."""
         self._log(line)
         self._show(sys.stdout, line)
 
     def warn(self, line: str) -> None:
-        """Tell one line that the user should see, on stderr and in both logs."""
+        """Write one warning to stderr and both logs."""
         self._log(f"warning: {line}")
         self.error(f"warning: {line}")
 
     def error(self, line: str) -> None:
-        """Tell one line on stderr and in ``run.err``."""
+        """Write one error to stderr and ``run.err``."""
         self.trace(line)
         self._show(sys.stderr, line)
 
     def trace(self, text: str) -> None:
-        """Write what only a developer wants to read into ``run.err``."""
+        """Write details for developers to ``run.err``."""
         self._err.write(text.rstrip("\n") + "\n")
 
     def progress(self, iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-        """Yield the items while a bar, or a line every ten seconds, shows how far it is."""
+        """Yield the items while a bar, or a line every ten seconds, shows the progress."""
         if total is None and isinstance(iterable, Sized):
             total = len(iterable)
         lines = _with_lines(iterable, label, total, self._log if self._bars else self._log_and_screen)
         yield from _with_bar(lines, label, total) if self._bars else lines
 
     def _log(self, line: str) -> None:
-        with suppress(ValueError):  # closed: a job that still speaks after its end
+        with suppress(ValueError):  # closed: a job that still reports after its end
             self._out.write(line + "\n")
 
     def _show(self, stream: TextIO, line: str) -> None:
@@ -100,7 +100,7 @@ def progress_line(label: str, done: int, total: int | None, seconds: float) -> s
 
 
 def _with_lines(
-    iterable: Iterable[T], label: str, total: int | None, tell: Callable[[str], None]
+    iterable: Iterable[T], label: str, total: int | None, write: Callable[[str], None]
 ) -> Iterator[T]:
     start = due = time.monotonic()
     done = 0
@@ -109,9 +109,9 @@ def _with_lines(
         done += 1
         now = time.monotonic()
         if now - due >= PACE and done != total:
-            tell(progress_line(label, done, total, now - start))
+            write(progress_line(label, done, total, now - start))
             due = now
-    tell(progress_line(label, done, total, time.monotonic() - start))
+    write(progress_line(label, done, total, time.monotonic() - start))
 
 
 def _with_bar(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
@@ -120,7 +120,7 @@ def _with_bar(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    # What is said meanwhile goes above the bar, unless it goes into a file.
+    # Other output goes above the bar, unless it goes into a file.
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
         task = bar.add_task(label, total=total)
         for item in items:
@@ -129,7 +129,7 @@ def _with_bar(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
 
 
 def _write(stream: TextIO, line: str) -> None:
-    """Write a line; a reader that has gone away (``| head``) must not end a job of hours."""
+    """Write a line; a closed pipe (``| head``) must not end a job of hours."""
     with suppress(BrokenPipeError):
         stream.write(line + "\n")
         stream.flush()

@@ -1,4 +1,4 @@
-"""Are a job's files still what its record says?"""
+"""Check whether the files of a job still match its record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _THREADS = 4
 
 
 class Changed(NamedTuple):
-    """A file that is not what it was.
+    """A file that does not match the record.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Changed(NamedTuple):
 def changed_files(
     project: Path, record: dict[str, Any], kinds: Iterable[str] = ("input", "output"), fresh: bool = False
 ) -> list[Changed]:
-    """Return the inputs and outputs of a record that are not what they were.
+    """Return the inputs and outputs that do not match a record.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def changed_files(
     kinds : iterable of str
         ``input``, ``output`` or both.
     fresh : bool
-        Read every file, even one that has kept its size, time and inode since it was last hashed.
+        Read every file, even one whose size, time and inode have not changed since it was last hashed.
     """
     return [change for kind in kinds for change in _changed(project, kind, record[f"{kind}s"], fresh)]
 
@@ -65,7 +65,7 @@ def _what(then: dict[str, Any], now: dict[str, Any]) -> str:
     if now["size"] is None:
         return "is gone"
     if then["size"] is None:
-        return "was not there then"
+        return "was missing then"
     if then["size"] != now["size"]:
         return f"has changed: {then['size']} bytes then, {now['size']} now"
-    return "has changed, though not in size"
+    return "has changed, with the same size"

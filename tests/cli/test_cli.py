@@ -95,9 +95,9 @@ def test_validate_tells_all_problems_of_all_files(tmp_path: Path, capsys: pytest
         ),
         (["Picking threshold=much"], "'much' is not a number"),
         (["shrink_factor=7"], "shrink_factor: "),
-        (["picking_threshold=0.1,0.2"], "several values; add --multirun for a job each, or write"),
+        (["picking_threshold=0.1,0.2"], "several values; add --multirun for one job each, or write"),
         (["--continue", "AutoPick/job077"], "no such job directory"),
-        (["--multirun", "--launcher", "pigeon"], "no such launcher; there are joblib, local, slurm"),
+        (["--multirun", "--launcher", "pigeon"], "no such launcher; use joblib, local, slurm"),
         (["--project", "/nowhere/at/all"], "/nowhere/at/all: no such project directory"),
     ],
 )
@@ -172,7 +172,7 @@ def test_mistakes_of_ours_are_told_in_a_line(
 ) -> None:
     monkeypatch.setattr("cryoflow.spec.describe.json_schema", lambda job: 1 / 0)
     assert main(["schema", "Sort"]) == 1
-    assert capsys.readouterr().err.startswith("cryoflow stopped by ZeroDivisionError: division by zero; ")
+    assert capsys.readouterr().err.startswith("cryoflow failed: ZeroDivisionError: division by zero; ")
     monkeypatch.setenv("CRYOFLOW_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         main(["schema", "Sort"])

@@ -175,7 +175,7 @@ def test_output_changed_by_hand_is_kept_and_passed_on(
     capsys.readouterr()
     assert _chain(project) == 0
     done = _done(capsys)
-    assert done["first"] == "up to date; Select/job020/particles.star was changed since, and is kept"
+    assert done["first"] == "up to date; Select/job020/particles.star was changed since and is kept"
     assert done["middle"] == "Select/job020/particles.star has changed"
 
 
@@ -185,15 +185,15 @@ def test_from_to_and_force(project: Path, capsys: pytest.CaptureFixture[str]) ->
     assert _chain(project, "--from", "middle", "--to", "Select/last", "--force") == 0
     assert _done(capsys) == {"middle": "forced", "last": "not run yet"}
     assert _chain(project, "--from", "Sort/x") == 2
-    assert "'Sort/x' is no step of this chain; there are Select/first, " in capsys.readouterr().err
+    assert "no step 'Sort/x' in this chain; its steps are Select/first, " in capsys.readouterr().err
 
 
 def test_dry_run_writes_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _chain(project, "--dry-run") == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "Select/first would run in Select/job020: not run yet"
-    assert out[1] == "  takes Extract/job012/particles.star"
-    assert "  takes Select/job021, not there yet" in out
+    assert out[1] == "  reads Extract/job012/particles.star"
+    assert "  reads Select/job021 (does not exist yet)" in out
     assert not (project / "Select").exists()
     _chain(project)
     capsys.readouterr()
@@ -201,8 +201,8 @@ def test_dry_run_writes_nothing(project: Path, capsys: pytest.CaptureFixture[str
     lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
     assert lines == [
         "Select/first would run again in Select/job020: maximum_metadata_value is 0.3, was 0.8",
-        "Select/middle would run again in Select/job021: takes files of Select/first",
-        "Select/last would run again in Select/job022: takes files of Select/middle",
+        "Select/middle would run again in Select/job021: uses files of Select/first",
+        "Select/last would run again in Select/job022: uses files of Select/middle",
         "Select/beside would be skipped: up to date",
     ]
 
@@ -263,7 +263,7 @@ def test_problems_are_told_before_anything_starts(project: Path, capsys: pytest.
     assert _chain(project) == 2
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 3  # two steps take the same file
-    assert any(line.startswith("Sort/job022: this job directory exists already") for line in told)
+    assert any(line.startswith("Sort/job022: exists already") for line in told)
     assert not (project / "Select").exists()
 
 
@@ -273,11 +273,19 @@ def test_problems_are_told_before_anything_starts(project: Path, capsys: pytest.
         (
             "Select/job021",
             None,
-            "Select/job021: there, but not made by cryoflow; give the step another number",
+            "Select/job021: was not made by cryoflow, so it is not replaced; give the step the next",
         ),
-        ("Sort/job021", None, "Sort/job021: this job directory exists already; give another number"),
-        ("Trash/Select/job020", None, "Trash/Select/job020: is in the way of Select/job020, and not made by"),
-        ("Select/job020", "`which relion_star_handler` --i a.star", "Select/job020: RELION has run in it as"),
+        ("Sort/job021", None, "Sort/job021: exists already; add number=-"),
+        (
+            "Trash/Select/job020",
+            None,
+            "Trash/Select/job020: was not made by cryoflow, so Select/job020 cannot",
+        ),
+        (
+            "Select/job020",
+            "`which relion_star_handler` --i a.star",
+            "Select/job020: RELION has run in this directory",
+        ),
     ],
 )
 @pytest.mark.parametrize("options", [[], ["--force"], ["-n", "--force"]])
@@ -306,7 +314,9 @@ def test_a_job_of_another_alias_is_not_replaced(project: Path, capsys: pytest.Ca
     mine = select_spec(project.parent / "mine.yaml", 0.1, number=20, alias="mine")
     assert cryoflow(project, "run", mine, "device=cpu") == 0
     assert _chain(project) == 2
-    told = "Select/job020: is 'mine', not Select/first, so it is not replaced; give the step another number"
+    told = (
+        "Select/job020: belongs to 'mine', not to Select/first, so it is not replaced; give the step the next"
+    )
     assert told in capsys.readouterr().err
     assert kept(project, "Select/mine") == 1
     assert not (project / "Trash").exists()
@@ -316,15 +326,18 @@ def test_a_job_of_another_alias_is_not_replaced(project: Path, capsys: pytest.Ca
     ("text", "why"),
     [
         ("chain: x\nsteps: []\n", "steps: expected a list of spec files"),
-        ("chain: x\nsteps:\n  - number: 3\n", "step 1: expected a spec file, or 'spec:' and fields"),
-        ("chain: x\nstages: []\n", "stages: a chain has only 'chain' and 'steps'"),
-        ("chain: x\nsteps: [first.yaml, first.yaml]\n", "two steps are Select/first or have its number"),
+        ("chain: x\nsteps:\n  - number: 3\n", "step 1: expected a spec file, or 'spec:' with fields"),
+        ("chain: x\nstages: []\n", "stages: unknown key; a chain has 'chain' and 'steps'"),
+        (
+            "chain: x\nsteps: [first.yaml, first.yaml]\n",
+            "two steps are named Select/first or share its number",
+        ),
         ("chain: x\nsteps: [{spec: first.yaml, colour: red}]\n", "Select has no field 'colour'"),
         ("chain: x\nsteps: [{spec: first.yaml, number: '-', alias: '-'}]\n", "needs a number or an alias"),
         (
             "chain: x\nsteps:\n  - {spec: first.yaml, OR select from particles.star: Select/last}\n"
             "  - {spec: last.yaml, OR select from particles.star: Select/first}\n",
-            "Select/first, Select/last wait for each other",
+            "steps feed each other in a cycle: Select/first, Select/last",
         ),
     ],
 )

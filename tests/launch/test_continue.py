@@ -28,7 +28,7 @@ def test_continue_with_the_recorded_spec(project: Path) -> None:
 def test_a_start_that_fails_leaves_the_job_as_it_was(
     project: Path, capsys: pytest.CaptureFixture[str], what: int
 ) -> None:
-    """The settings that it failed with would otherwise be taken up by the next ``--continue``."""
+    """The settings that it failed with would otherwise be used by the next ``--continue``."""
     run_spec(project)
     directory = project / "Select" / "job014"
     before = {path: path.read_bytes() for path in directory.iterdir() if path.suffix not in {".txt", ".err"}}
@@ -72,4 +72,4 @@ def test_continue_with_a_spec_of_another_type(project: Path, capsys: pytest.Capt
     sort = "job: Sort\nio: {input_particles_to_be_sorted: Extract/job012/particles.star, "
     sort += "autopicking_references: Extract/job012/particles.star}\n"
     assert run_spec(project, spec=sort, continued="Select/job014") == 2
-    assert "Select/job014: cannot be continued by a job of type Sort" in capsys.readouterr().err
+    assert "Select/job014: cannot be continued with a spec of type Sort" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Jobs that are killed and taken up again; ``tests/kill_jobs.py`` by itself does it more often."""
+"""Jobs that are killed and resumed; ``tests/kill_jobs.py`` by itself does it more often."""
 
 import os
 import subprocess

@@ -49,8 +49,8 @@ def test_verify_names_what_has_changed(project: Path, capsys: pytest.CaptureFixt
     assert cryoflow(project, "verify", "Select/job014", "Select/job015") == 1
     assert _lines(capsys) == [
         "Select/job014: input Extract/job012/particles.star is gone",
-        "Select/job014: output Select/job014/particles.star has changed, though not in size",
-        "Select/job015: input Select/job014/particles.star has changed, though not in size",
+        "Select/job014: output Select/job014/particles.star has changed, with the same size",
+        "Select/job015: input Select/job014/particles.star has changed, with the same size",
     ]
 
 
@@ -117,8 +117,8 @@ def test_rerun_says_what_differs(project: Path, capsys: pytest.CaptureFixture[st
     capsys.readouterr()
     assert cryoflow(project, "rerun", "Select/job014") == 1
     lines = _lines(capsys)
-    assert "since then: input Extract/job012/particles.star has changed, though not in size" in lines
-    assert any(line.startswith("since then: torch 1.0 then, ") for line in lines)
+    assert "changed since: input Extract/job012/particles.star has changed, with the same size" in lines
+    assert any(line.startswith("changed since: torch 1.0 then, ") for line in lines)
     assert "  particles.star  different  rlnCoordinateX differs by up to 0.5 in 1 of 2 rows" in lines
     assert cryoflow(project, "rerun", "Select/job014", "--tolerance", "0.03") == 0
     assert "  particles.star  close      " in "\n".join(_lines(capsys)).replace("close  ", "close      ")
@@ -174,7 +174,7 @@ def test_show(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = {line.split("  ")[0]: line for line in out.splitlines() if line}
     assert told["job"].endswith("Select/job014 (good)")
     assert told["feeds"].endswith("Select/job015")
-    assert told["takes from"].endswith("Extract/job012")
+    assert told["inputs from"].endswith("Extract/job012")
     assert "  subsets.maximum_metadata_value" in out
     assert "sigma_value" not in out
     assert cryoflow(project, "show", "--all", "Select/good") == 0

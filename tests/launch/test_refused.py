@@ -18,7 +18,7 @@ project = stand_in_project
     [
         ({"continued": "Select/job014", "multirun": True}, "one directory cannot hold several jobs"),
         ({"continued": "Select/job099"}, "no such job directory"),
-        ({"multirun": True, "launcher": "pigeon"}, "no such launcher; there are joblib, local, slurm"),
+        ({"multirun": True, "launcher": "pigeon"}, "no such launcher; use joblib, local, slurm"),
     ],
 )
 def test_options_that_do_not_go(project: Path, options: dict[str, object], why: str) -> None:
@@ -31,14 +31,14 @@ def test_directory_that_exists(project: Path) -> None:
     (project / "Select" / "job014").mkdir(parents=True)
     before = sorted(project.rglob("*"))
     (project / "spec.yaml").touch()
-    with pytest.raises(SpecError, match=r"^Select/job014: this job directory exists already"):
+    with pytest.raises(SpecError, match=r"^Select/job014: exists already"):
         run_spec(project)
     assert sorted(project.rglob("*")) == sorted([*before, project / "spec.yaml"])
 
 
 def test_two_specs_with_one_number(project: Path) -> None:
     (project / "spec.yaml").write_text(SPEC)
-    with pytest.raises(SpecError, match="another spec has this number as well"):
+    with pytest.raises(SpecError, match="two specs have this number"):
         run_specs([project / "spec.yaml"] * 2, ["alias=-"], RunOptions(project, ""))
 
 
@@ -61,7 +61,7 @@ def test_read_only_project_is_refused(project: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_list_without_multirun_is_refused(project: Path) -> None:
-    with pytest.raises(SpecError, match="several values; add --multirun for a job each, or write"):
+    with pytest.raises(SpecError, match="several values; add --multirun for one job each, or write"):
         run_spec(project, "minimum_metadata_value=0,1")
 
 

@@ -73,7 +73,7 @@ def test_sweeper_is_told_the_objective_and_points_that_fail(project: Path) -> No
     assert (record["best"], record["status"]) == ("Select/job014", "ended")
     assert "subsets.maximum_metadata_value=0.2" in record["points"][0]
     done = _search(project, *words, "objective=-beauty")
-    assert "the results have no number 'beauty'; there are particles, seconds" in done.stderr
+    assert "the results have no number 'beauty'; available: particles, seconds" in done.stderr
     assert (done.returncode, done.stdout.count("Select in Select/")) == (2, 1)
 
 
@@ -93,8 +93,8 @@ def test_optuna_finds_the_best(project: Path) -> None:
     ("words", "why"),
     [
         (("hydra/sweeper=magpie", "--multirun"), "not installed; run 'pip install hydra-magpie-sweeper'"),
-        (("hydra/launcher=basic",), "Hydra's settings are those of a sweep; add --multirun"),
-        (("hydra/launcher=basic", "--multirun", "--launcher", "joblib"), "give one of them"),
+        (("hydra/launcher=basic",), "Hydra's settings apply to sweeps; add --multirun"),
+        (("hydra/launcher=basic", "--multirun", "--launcher", "joblib"), "use only one of them"),
         (("maximum_metadata_value=interval(0,1)", "--multirun"), "only a search takes an interval"),
     ],
 )

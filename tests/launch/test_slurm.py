@@ -85,7 +85,7 @@ def test_a_failed_and_a_cancelled_point_and_the_same_command_again(
     assert "CANCELLED" in told.err
     _preset(launcher)
     assert _sweep(project, launcher, *values) == 1
-    assert "1 point was done before" in capsys.readouterr().out
+    assert "1 point was already done" in capsys.readouterr().out
     again = sweep_rows(project)
     assert [row["state"] for row in again] == ["failed", "done", "failed", "done"]
     assert again[3]["job"] == rows[3]["job"]

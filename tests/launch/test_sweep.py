@@ -95,13 +95,13 @@ def test_same_command_again_does_what_failed_or_reads_other_files(
     assert _sweep(project, labels) == 1
     assert [row["job"] for row in sweep_rows(project)] == ["Select/job013", "Select/job014"]
     assert _sweep(project, labels) == 1
-    assert "1 point was done before" in capsys.readouterr().out
+    assert "1 point was already done" in capsys.readouterr().out
     assert [row["job"] for row in sweep_rows(project)] == ["Select/job015", "Select/job014"]
     table = project / "Extract/job012/particles.star"
     table.write_text(table.read_text().replace("#4\n", "#4\n_rlnMyScore #5\n").replace("0.9\n", "0.9 0.7\n"))
     table.write_text(table.read_text().replace("0.1\n", "0.1 0.2\n").replace("0.4\n", "0.4 0.6\n"))
     assert _sweep(project, labels) == 0
-    assert "done before" not in capsys.readouterr().out
+    assert "already done" not in capsys.readouterr().out
     rows = sweep_rows(project)
     assert [(row["job"], row["particles"]) for row in rows] == [
         ("Select/job016", "1"),
@@ -122,7 +122,7 @@ def test_killed_sweep_is_finished_by_the_same_command(
     _as_killed(project, folder, jobs)
     assert cryoflow(project, "sweep", "show", "sweep001") == 2
     assert _sweep(project, *words) == 0
-    assert "1 point was done before" in capsys.readouterr().out
+    assert "1 point was already done" in capsys.readouterr().out
     assert [row["job"] for row in sweep_rows(project)] == [jobs[0], jobs[1], "Select/job016"]
     after = {name: (project / name / "particles.star").stat().st_mtime_ns for name in jobs[:2]}
     assert after[jobs[0]] == before[jobs[0]]
@@ -134,7 +134,7 @@ def test_killed_sweep_is_finished_by_the_same_command(
 
 
 def _as_killed(project: Path, folder: Path, jobs: list[str]) -> None:
-    """Leave a sweep as a kill would: the first point ended, the second begun, the third not."""
+    """Leave a sweep as a kill would: the first point finished, the second started, the third not."""
     record = read_sweep(folder)
     write_sweep(folder, {key: record[key] for key in record if key != "jobs"} | {"status": "running"})
     (folder / "sweep.csv").unlink()
@@ -152,7 +152,10 @@ def test_sweep_whose_workers_live_on_is_left_to_them(
     _as_killed(project, project / "Sweep" / "sweep001", [row["job"] for row in sweep_rows(project)])
     with holding(project / "Select" / "job014"):
         assert _sweep(project, values) == 2
-    assert "Select/job014: a worker of the killed Sweep/sweep001 still runs this" in capsys.readouterr().err
+    assert (
+        "Select/job014: a worker of the killed Sweep/sweep001 is still running this"
+        in capsys.readouterr().err
+    )
 
 
 def test_same_sweep_twice_at_once_is_two_sweeps(project: Path) -> None:

@@ -38,7 +38,7 @@ def test_the_name_of_the_job_does_not_count(tmp_path: Path) -> None:
     images = [["1@Extract/job012/a.mrcs"], ["1@Extract/job020/a.mrcs"]]
     paths = _tables(tmp_path, {"n": images[0], "a": [1.0]}, {"n": images[1], "a": [1.0]})
     names = ("Extract/job012", "Extract/job020")
-    assert compare_files(*paths, names) == ("identical", "but for the job's own name")
+    assert compare_files(*paths, names) == ("identical", "except for the job's own name")
     assert compare_files(*paths).verdict == "different"
     paths = _tables(tmp_path, {"n": images[0], "a": [1.0]}, {"n": images[1], "a": [1.00001]})
     assert compare_files(*paths, names) == ("close", "a differs by up to 1e-05 in 1 of 1 rows")
@@ -64,7 +64,7 @@ def test_images_of_other_sizes_and_files_that_are_gone(tmp_path: Path) -> None:
     write_mrc(tmp_path / "other.mrc", np.zeros((4, 5), np.float32), 1.0)
     found = compare_files(tmp_path / "one.mrc", tmp_path / "other.mrc")
     assert found == ("different", "5 x 3 x 1 pixels and 5 x 4 x 1 pixels")
-    assert compare_files(tmp_path / "one.mrc", tmp_path / "gone.mrc").detail == "the new one is not there"
+    assert compare_files(tmp_path / "one.mrc", tmp_path / "gone.mrc").detail == "the new file is missing"
 
 
 def test_other_files_by_their_bytes(tmp_path: Path) -> None:

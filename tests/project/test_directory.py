@@ -77,14 +77,14 @@ def test_fixed_number_and_alias(tmp_path: Path) -> None:
 def test_number_that_exists_is_refused(tmp_path: Path, taken: str) -> None:
     (tmp_path / taken).mkdir(parents=True)
     with pytest.raises(
-        CryoflowError, match=f"^{taken}: this job directory exists already; .*--continue {taken}$"
+        CryoflowError, match=f"^{taken}: exists already; .*--continue {taken} to replace its results$"
     ):
         make_job_directory(tmp_path, "AutoPick", 10)
 
 
 def test_alias_that_exists_is_refused_and_a_dangling_one_replaced(tmp_path: Path) -> None:
     old = make_job_directory(tmp_path, "AutoPick", 10, "best")
-    with pytest.raises(CryoflowError, match=r"^AutoPick/best: this alias exists already and means job010"):
+    with pytest.raises(CryoflowError, match=r"^AutoPick/best: this alias belongs to job010"):
         make_job_directory(tmp_path, "AutoPick", 11, "best")
     assert not (tmp_path / "AutoPick" / "job011").exists()
     old.rmdir()

@@ -28,7 +28,7 @@ def test_record_is_sorted_yaml_and_comes_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [(None, "no record"), ("a: [", "not readable as YAML"), ("a: 1", "holds no spec")]
+    ("text", "why"), [(None, "no record"), ("a: [", "not readable as YAML"), ("a: 1", "contains no spec")]
 )
 def test_records_that_are_none(tmp_path: Path, text: str | None, why: str) -> None:
     if text is not None:

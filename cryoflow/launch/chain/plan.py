@@ -9,7 +9,7 @@ from typing import NamedTuple
 from cryoflow.errors import CryoflowError, ErrorCollector
 from cryoflow.launch.chain.steps import Step, feeds, find_step, with_numbers
 from cryoflow.launch.inputs import input_files
-from cryoflow.launch.previous_runs import Verdict, step_status
+from cryoflow.launch.previous_runs import Verdict, other_place, step_status
 from cryoflow.project.markers import ran_in_relion
 from cryoflow.project.names import TRASH
 from cryoflow.project.record import RECORD, read_record
@@ -33,7 +33,7 @@ class Range(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A step and what is to be done with it."""
+    """A step and what to do with it."""
 
     step: Step
     spec: JobSpec
@@ -46,12 +46,12 @@ def chosen(steps: Sequence[Step], wanted: Range) -> list[Step]:
     first = find_step(steps, wanted.start) if wanted.start else 0
     last = find_step(steps, wanted.stop) if wanted.stop else len(steps) - 1
     if first > last:
-        raise CryoflowError(f"--from {wanted.start} comes after --to {wanted.stop}")
+        raise CryoflowError(f"--from {wanted.start}: this step comes after --to {wanted.stop}; swap them")
     return list(steps[first : last + 1])
 
 
 def plan_step(step: Step, steps: Sequence[Step], project: Path, force: bool) -> Planned:
-    """RowScores at one step as things stand now."""
+    """Decide on one step from what is on disk now."""
     spec, directory = with_numbers(step, steps, project), step.directory(project)
     verdict = step_status(project, spec, directory)
     if force and verdict.action == "skip":
@@ -60,12 +60,12 @@ def plan_step(step: Step, steps: Sequence[Step], project: Path, force: bool) -> 
 
 
 def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planned]:
-    """Say beforehand what would be done; a step runs if one that feeds it does.
+    """Decide on all steps before any runs; a step runs if one that feeds it does.
 
     Raises
     ------
     SpecError
-        If an input is neither there nor made by a step, or a step's directory is another's.
+        If an input neither exists nor is made by a step, or a directory belongs to another job.
     """
     problems = ErrorCollector()
     plans: list[Planned] = []
@@ -75,7 +75,7 @@ def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planne
             problems.add(_missing(plan, steps, project))
             above = [p.step for p in plans if p.verdict.action != "skip" and feeds(p.step, step)]
             if above and plan.verdict.action == "skip":
-                plan = plan._replace(verdict=Verdict("again", f"takes files of {above[0].title}"))
+                plan = plan._replace(verdict=Verdict("again", f"uses files of {above[0].title}"))
             plans.append(plan)
             check_replaceable(plan, project)
     problems.raise_if_any()
@@ -83,28 +83,30 @@ def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planne
 
 
 def check_replaceable(plan: Planned, project: Path) -> None:
-    """Refuse to run a step again where that would cost the user another job."""
+    """Refuse to run a step again where that would replace another job."""
     if plan.verdict.action != "again":
         return
-    name, mend = plan.directory, "give the step another number or move it away"
+    name, remedy = plan.directory, other_place(plan.spec)
     if ran_in_relion(project / name):
-        raise CryoflowError(f"{name}: RELION has run in it as well, so it is not replaced; {mend}")
-    alias = read_record(project / name)["spec"].get("alias")
+        raise CryoflowError(f"{name}: RELION has run in this directory, so it is not replaced; {remedy}")
+    record = read_record(project / name)
+    alias = record["spec"].get("alias")
     if alias != plan.spec.alias:
-        other = f"'{alias}'" if alias else "a job without an alias"
-        raise CryoflowError(f"{name}: is {other}, not {plan.step.title}, so it is not replaced; {mend}")
+        owner = f"'{alias}'" if alias else record.get("sweep") or "a job without an alias"
+        title = plan.step.title
+        raise CryoflowError(f"{name}: belongs to {owner}, not to {title}, so it is not replaced; {remedy}")
     old = project / TRASH / name
     if old.exists() and (ran_in_relion(old) or not (old / RECORD).exists()):
         raise CryoflowError(
-            f"{TRASH}/{name}: is in the way of {name}, and not made by cryoflow; move it away"
+            f"{TRASH}/{name}: was not made by cryoflow, so {name} cannot replace it there; move it away"
         )
 
 
 def _missing(plan: Planned, steps: Sequence[Step], project: Path) -> list[str]:
-    """Say which inputs are neither there nor below the directory of a step."""
+    """Report the inputs that neither exist nor are in the directory of a step."""
     own = {step.title for step in steps} | {step.directory(project) for step in steps}
     return [
-        f"{name}: no such file in the project {project}; {plan.step.title} takes it"
+        f"{name}: no such file in the project {project}; {plan.step.title} needs it"
         for name in input_files(plan.spec)
         if not (project / name).exists() and "/".join(name.split("/")[:2]) not in own
     ]

@@ -1,9 +1,9 @@
 """Run the steps of a chain that are not up to date.
 
-A step keeps its number: when it has to run again, its directory is moved to RELION's ``Trash`` (in place of
-what that holds of the same job) and made anew, so that every path that names the job goes on to mean its
-latest result. RELION itself would give a new number and move the alias; a chain is one set of results with
-fixed names, and ``Trash`` keeps the one before. What this program has not made is neither moved nor removed.
+A step keeps its number: when it has to run again, its directory is moved to RELION's ``Trash`` (replacing
+what is there of the same job) and created again, so that every path that names the job means its latest
+result. RELION itself would assign a new number and move the alias; a chain is one set of results with fixed
+names, and ``Trash`` keeps the previous one. What cryoflow has not made is neither moved nor removed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cryoflow.screen import say
 
 
 def run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOptions) -> int:
-    """Run the steps of a chain that are not up to date, or report them; returns the exit code.
+    """Run the steps of a chain that are not up to date, or only report them; return the exit code.
 
     Raises
     ------
@@ -31,7 +31,9 @@ def run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOption
         If nothing was started because something is wrong with the chain or what was asked for.
     """
     if len(paths) > 1 or options.multirun or options.continued:
-        raise CryoflowError(f"{paths[0]}: a chain runs alone, without other specs, --multirun and --continue")
+        raise CryoflowError(
+            f"{paths[0]}: a chain cannot be combined with other specs, --multirun or --continue"
+        )
     steps = read_chain(paths[0], overrides)
     wanted = Range(options.start, options.stop, options.force)
     plans = plan_all(steps, options.project, wanted)
@@ -58,7 +60,7 @@ def _run_steps(wanted: Sequence[Step], steps: Sequence[Step], options: RunOption
 
 
 def run_planned(plan: Planned, project: Path, command: str) -> Outcome:
-    """Run one step in its directory; what that held before goes to the trash, unless it is continued."""
+    """Run one step in its directory; earlier content goes to the trash, unless the step is resumed."""
     continued = plan.directory if plan.verdict.action == "continue" else ""
     spec = plan.spec
     if plan.verdict.action == "again":

@@ -1,6 +1,6 @@
-"""Chains: specs that feed each other, in the order in which they must run.
+"""Chains: specs that feed each other, in the order in which they run.
 
-A chain is a YAML file with a list of steps, each a spec file and what is to differ from it::
+A chain is a YAML file with a list of steps, each a spec file and the fields to change in it::
 
     chain: tutorial
     steps:
@@ -52,7 +52,7 @@ class Step(NamedTuple):
         return f"{self.spec.job}/{link.readlink().name}" if link.is_symlink() else ""
 
     def answers_to(self, word: str) -> bool:
-        """Return whether a user means this step: by number, directory, alias, type or the file's name."""
+        """Return whether a word names this step: by number, directory, alias, type or the file's name."""
         number = self.spec.number
         names = {self.title, self.spec.alias, self.spec.job, _job_name(self.spec), Path(self.source).stem}
         names |= {str(number), f"{self.spec.job}/{_job_name(self.spec)}"} if number is not None else set()
@@ -60,7 +60,7 @@ class Step(NamedTuple):
 
 
 def is_chain(path: str) -> bool:
-    """Return whether a file holds a chain; a file that cannot be read does not."""
+    """Return whether a file contains a chain; a file that cannot be read does not."""
     try:
         return _key(read_document(path).tree, "chain") is not None
     except CryoflowError:
@@ -80,7 +80,7 @@ def read_chain(path: str, overrides: Sequence[str] = ()) -> list[Step]:
     Returns
     -------
     list of Step
-        Each behind those whose files it takes, otherwise in the order of the file.
+        Each after those whose files it uses, otherwise in the order of the file.
 
     Raises
     ------
@@ -98,46 +98,47 @@ def read_chain(path: str, overrides: Sequence[str] = ()) -> list[Step]:
 
 
 def find_step(steps: Sequence[Step], word: str) -> int:
-    """Return the place of the one step that a word means.
+    """Return the index of the one step that a word names.
 
     Raises
     ------
     CryoflowError
-        If it means none or several.
+        If it names none or several.
     """
     found = [place for place, step in enumerate(steps) if step.answers_to(word)]
     if len(found) != 1:
-        several = f"means {len(found)} steps" if found else "is no step of this chain"
-        raise CryoflowError(f"'{word}' {several}; there are {', '.join(step.title for step in steps)}")
+        what = f"'{word}' names {len(found)} steps" if found else f"no step '{word}'"
+        raise CryoflowError(f"{what} in this chain; its steps are {', '.join(step.title for step in steps)}")
     return found[0]
 
 
 def in_order(steps: Sequence[Step], path: str) -> list[Step]:
-    """Put steps behind those that feed them.
+    """Sort steps so that each comes after those that feed it.
 
     Raises
     ------
     CryoflowError
-        If some feed each other in a circle.
+        If some feed each other in a cycle.
     """
     rest, done = list(steps), list[Step]()
     while rest:
         free = next((step for step in rest if not any(feeds(other, step) for other in rest)), None)
         if free is None:
-            raise CryoflowError(f"{path}: {', '.join(step.title for step in rest)} wait for each other")
+            titles = ", ".join(step.title for step in rest)
+            raise CryoflowError(f"{path}: steps feed each other in a cycle: {titles}")
         rest.remove(free)
         done.append(free)
     return done
 
 
 def feeds(feeder: Step, fed: Step) -> bool:
-    """Return whether a step takes a file of another."""
+    """Return whether a step uses a file of another."""
     names = {feeder.title, f"{feeder.spec.job}/{_job_name(feeder.spec)}"}
     return any("/".join(value.split("/")[:2]) in names for value in input_files(fed.spec))
 
 
 def with_numbers(step: Step, steps: Sequence[Step], project: Path) -> JobSpec:
-    """Return a step's spec with its inputs below directories with numbers, as far as these are known."""
+    """Return a step's spec with its inputs in numbered directories, as far as these are known."""
     known = {other.title: other.directory(project) for other in steps}
 
     def numbered(name: str) -> str:
@@ -155,8 +156,9 @@ class _Draft(NamedTuple):
 def _drafts(document: Document, path: str) -> Iterator[_Draft]:
     unknown = [key for key in document.tree if fold(key) not in {"chain", "steps"}]
     if unknown or document.problems:
-        told = [str(problem) for problem in document.problems]
-        raise SpecError([*told, *(f"{path}: {key}: a chain has only 'chain' and 'steps'" for key in unknown)])
+        lines = [str(problem) for problem in document.problems]
+        lines += [f"{path}: {key}: unknown key; a chain has 'chain' and 'steps'" for key in unknown]
+        raise SpecError(lines)
     steps = _key(document.tree, "steps")
     if not isinstance(steps, list) or not steps:
         raise SpecError([f"{path}: steps: expected a list of spec files"])
@@ -164,7 +166,7 @@ def _drafts(document: Document, path: str) -> Iterator[_Draft]:
         given = {"spec": step} if isinstance(step, str) else step
         name = _key(given, "spec") if isinstance(given, Mapping) else None
         if not isinstance(name, str):
-            raise SpecError([f"{path}: step {place}: expected a spec file, or 'spec:' and fields"])
+            raise SpecError([f"{path}: step {place}: expected a spec file, or 'spec:' with fields"])
         source = str(Path(path).parent / name)
         fields = {key: value for key, value in given.items() if fold(key) != "spec"}
         yield _Draft(source, read_document(source), tuple(_as_overrides(fields)))
@@ -206,9 +208,10 @@ def _shared_out(steps: Sequence[Step], overrides: Sequence[str], problems: Error
 
 
 def _for_one(steps: Sequence[Step], override: str) -> tuple[list[int], str]:
-    """Split ``12:field=value``; without the number of a step all of them are meant."""
+    """Split ``12:field=value``; without a step it is for all steps."""
     head, colon, rest = override.partition(":")
-    if colon and "=" in rest and any(step.answers_to(head) for step in steps):
+    named = head.isdigit() or any(step.answers_to(head) for step in steps)
+    if colon and "=" in rest and named:
         return [find_step(steps, head)], rest
     return list(range(len(steps))), override
 
@@ -218,9 +221,9 @@ def _check_names(steps: Sequence[Step], path: str) -> None:
     titles, numbers = set[str](), set[int | None]()
     for step in steps:
         if step.spec.number is None and step.spec.alias is None:
-            problems.add([f"{step.source}: a step needs a number or an alias, to be found again"])
+            problems.add([f"{step.source}: a step needs a number or an alias, so that a later run finds it"])
         if step.title in titles or step.spec.number in numbers - {None}:
-            problems.add([f"{path}: two steps are {step.title} or have its number"])
+            problems.add([f"{path}: two steps are named {step.title} or share its number"])
         titles.add(step.title)
         numbers.add(step.spec.number)
     problems.raise_if_any()

@@ -47,7 +47,7 @@ def _made(spec: JobSpec, request: Request, device: str, held: ExitStack) -> Path
 def _found(spec: JobSpec, request: Request, held: ExitStack) -> Path:
     directory = find_job_directory(Path(request.project), request.continued)
     if directory.parent.name != spec.job:
-        raise CryoflowError(f"{name_of(directory)}: cannot be continued by a job of type {spec.job}")
+        raise CryoflowError(f"{name_of(directory)}: cannot be continued with a spec of type {spec.job}")
     held.enter_context(holding(directory))
     if spec.alias and not (directory.parent / spec.alias).exists():
         link_alias(directory, spec.alias)  # missing where the job was killed between the two

@@ -1,4 +1,4 @@
-"""About how much memory a job will take, where its inputs are there to be looked at."""
+"""Estimate how much memory a job will take, where its inputs exist."""
 
 from __future__ import annotations
 

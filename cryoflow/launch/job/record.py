@@ -1,4 +1,4 @@
-"""What a job's record says, when it begins and when it ends."""
+"""A job's record, as it starts and as it ends."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def first_record(
     started: datetime | None = None,
     sweep: str = "",
 ) -> Record:
-    """Return the record of a job that begins; it has its final keys, so that readers need not ask.
+    """Return the record of a job that starts; it has all keys, so that readers need not check for them.
 
-    Its inputs are only those that the spec names, but they tell whether a killed job can be taken up again.
+    Its inputs are only those that the spec names; they decide whether a killed job can be resumed.
     """
     started = started or datetime.now().astimezone()
     return {

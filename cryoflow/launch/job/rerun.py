@@ -27,9 +27,9 @@ class Rerun(NamedTuple):
     code : int
         How the new job ended, see `cryoflow.launch.job.run.Outcome`.
     changed : list of Changed
-        Inputs, and outputs of the old job, that are not what the old job's record says.
+        Inputs, and outputs of the old job, that differ from the old job's record.
     elsewhere : list of str
-        What else is not as it was: device, versions, threads.
+        What else has changed: device, versions, threads.
     files : list of (str, Comparison)
         Every output of the old job, by its name below the job directory.
     """
@@ -42,7 +42,7 @@ class Rerun(NamedTuple):
 
 
 def read_ended(directory: Path) -> dict[str, Any]:
-    """Return the record of a job that has ended well.
+    """Return the record of a job that has succeeded.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def read_ended(directory: Path) -> dict[str, Any]:
     record = read_record(directory)
     if record.get("status") not in {"succeeded", "partial"}:
         raise CryoflowError(
-            f"{name_of(directory)}: did not end well, so there is nothing to compare with; use --continue"
+            f"{name_of(directory)}: did not succeed, so there is nothing to compare with; use run --continue"
         )
     return record
 
@@ -101,7 +101,7 @@ def _compared(
     project: Path, old: str, new: str, record: dict[str, Any], again: dict[str, Any], tolerance: float
 ) -> Iterator[tuple[str, Comparison]]:
     before, after = ({below_job(e["path"]): e for e in r["outputs"]} for r in (record, again))
-    for name in sorted(before):  # a point of a sweep leaves less than a job of its own: that is no difference
+    for name in sorted(before):  # a point of a sweep writes fewer files than a job of its own
         if name in after and before[name]["sha256"] == after[name]["sha256"]:
             yield name, Comparison("identical")
         else:

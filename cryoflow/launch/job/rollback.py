@@ -1,4 +1,4 @@
-"""A job directory as it was, for a job that is continued with other settings and cannot begin with them."""
+"""Restore the directory of a job that is continued with other settings and cannot start with them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryoflow.project.markers import ABORTED, FAILURE, SUCCESS
 from cryoflow.project.pipeline import PIPELINE
 from cryoflow.project.record import RECORD, read_record
 
-#: What says what the job is and how it has ended; the markers come last, as always.
+#: Files that say what the job is and how it ended; the markers come last, as always.
 _KEPT = (RECORD, "run.job", SUCCESS, FAILURE, ABORTED)
 _LOGS = ("run.out", "run.err", "note.txt", PIPELINE, "job_pipeline.star")
 
@@ -27,15 +27,15 @@ class DirectorySnapshot:
 
     @property
     def had_succeeded(self) -> bool:
-        """Whether the job had ended well."""
+        """Whether the job had succeeded."""
         return SUCCESS in self._kept
 
     def unchanged(self) -> bool:
-        """Return whether the job has made and changed no file of its own since."""
+        """Return whether the job has written no file of its own since."""
         return _made(self._directory) == self._made
 
     def restore(self) -> None:
-        """Let record, parameters and exit marker be as they were."""
+        """Restore record, parameters and exit marker."""
         for name in _KEPT:
             if name in self._kept:
                 write_bytes(self._directory / name, self._kept[name])
@@ -44,7 +44,7 @@ class DirectorySnapshot:
 
 
 def snapshot_if_settings_differ(directory: Path, spec: dict[str, Any]) -> DirectorySnapshot | None:
-    """Return the directory as it is, if its job has not run with what ``spec`` says."""
+    """Return a snapshot of the directory if its job ran with other settings than ``spec``."""
     try:
         same = not same_work(read_record(directory)["spec"], spec)
     except CryoflowError:  # RELION's

@@ -68,7 +68,8 @@ def _attempt(spec: JobSpec, request: Request, context: JobContext, files: JobFil
     except CryoflowError as error:
         return files.restore(str(error)) or files.fail(str(error))
     except KeyboardInterrupt as stop:
-        outcome = files.fail(interruption(stop))
+        hint = "" if request.sweep else f"; resume: cryoflow run --continue {files.name}"
+        outcome = files.fail(interruption(stop) + hint)
         if request.concurrent:
             return outcome
         raise

@@ -1,4 +1,4 @@
-"""Let a job that is told to stop leave its directory in order."""
+"""Stop jobs in an orderly way at SIGTERM."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, treated as Ctrl-C is."""
+    """SIGTERM, handled like Ctrl-C."""
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise `Terminated` where a SIGTERM comes; only the main thread of a process can.
+    """Raise `Terminated` at SIGTERM; only the main thread of a process can.
 
-    Where something else is to happen at a SIGTERM, that stays so.
+    A handler that is installed already stays.
     """
     there = signal.getsignal(signal.SIGTERM)
     if there is not signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
@@ -35,5 +35,5 @@ def stoppable() -> Iterator[None]:
 
 
 def end_at_once() -> None:
-    """Let this process end when it is told to, whatever it is at: its job is like one that was killed."""
+    """End this process at SIGTERM, whatever it is doing: its job is left as if it had been killed."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(1))

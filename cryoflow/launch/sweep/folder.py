@@ -24,7 +24,7 @@ class Sweep(NamedTuple):
     directory : Path
         ``<project>/Sweep/sweep001``.
     known : dict
-        Points that an earlier, interrupted run of this sweep has begun or finished.
+        Points that an earlier, interrupted run of this sweep has started or finished.
     """
 
     directory: Path
@@ -37,13 +37,14 @@ class Sweep(NamedTuple):
 
 
 def open_sweep(project: Path, command: str, points: Sequence[Sequence[str]], job: str) -> Sweep:
-    """Begin a sweep, or take up the one that the same command has begun and left points to do: those that a
-    kill has left, those that have failed.
+    """Start a sweep, or resume the one that the same command has started and not finished.
+
+    Points that were killed or have failed are left to do.
 
     Raises
     ------
     CryoflowError
-        If workers of the interrupted run are still at it.
+        If workers of the interrupted run are still running.
     """
     wanted = {"command": command, "job": job, "points": [list(point) for point in points]}
     for directory in sorted((project / FOLDER).glob("sweep[0-9][0-9][0-9]*"), reverse=True):
@@ -86,7 +87,7 @@ def write_sweep(directory: Path, record: dict[str, Any]) -> None:
 
 
 def _has_more(record: dict[str, Any]) -> bool:
-    """Return whether there are points that have not ended, have failed or were refused."""
+    """Return whether there are points that have not finished, have failed or were refused."""
     jobs = record.get("jobs", ())
     return record.get("status") == "running" or any(one["code"] == 1 or not one["job"] for one in jobs)
 

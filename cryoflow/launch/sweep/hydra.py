@@ -110,19 +110,19 @@ def _collected(folder: Path, plan: Plan, project: Path) -> list[Ended]:
     points = sorted(there) if plan.search else list(range(len(plan.points)))
     outcomes = [_read(folder, plan, point) for point in points]
     if there.issuperset(points):
-        _remove(folder)  # otherwise a launcher's own logs may tell what happened
+        _remove(folder)  # otherwise the launcher's own logs may show what happened
     return [Ended(*one, results(project, one[1])) for one in outcomes]
 
 
 def run_point(config: DictConfig) -> float | None:
-    """Run the composed point in whatever process the launcher has chosen.
+    """Run the composed point in the process that the launcher has started.
 
     Raises
     ------
     CryoflowError
         In a search, if the point has failed: its sweeper counts that and goes on.
     SystemExit
-        If the results have no such column as the search wants: no point will have one.
+        If the results lack the column of the objective: no point will have it.
     """
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
@@ -130,7 +130,7 @@ def run_point(config: DictConfig) -> float | None:
     plain: Any = OmegaConf.to_container(config)
     launch, hydra = plain["launch"], HydraConfig.get()
     request, folder = Request(**launch["request"]), Path(launch["folder"])
-    if (folder / _STOP).exists():  # a worker does not end the others
+    if (folder / _STOP).exists():  # a worker cannot end the others
         raise SystemExit(2)
     outcome = _run(plain["spec"], request, folder)
     values = [plain_override(word) for word in hydra.overrides.task]
@@ -149,7 +149,7 @@ def _run(spec: Any, request: Request, folder: Path) -> Outcome:
     try:
         cache = _cache_of(request.sweep) if request.sweep else None
         return run_point_once(parse_spec(spec), request, known, cache)
-    except SpecError as error:  # a search has come to a point that breaks a rule
+    except SpecError as error:  # a search has tried a point that breaks a rule
         print_error(str(error))
         return Outcome("", 2, str(error))
 
@@ -167,7 +167,7 @@ def _main() -> None:
 
 
 def _hydra(folder: Path, launcher: str) -> dict[str, Any]:
-    """Return what keeps Hydra quiet, in its place, and out of the user's folders."""
+    """Return the settings that keep Hydra quiet and out of the user's folders."""
     quiet: list[Any] = [{f"override hydra/{log}": "none"} for log in ("job_logging", "hydra_logging")]
     defaults = ["_self_", *quiet]
     if launcher:
@@ -185,7 +185,7 @@ def _hydra(folder: Path, launcher: str) -> dict[str, Any]:
 
 @contextmanager
 def _command_line(arguments: Sequence[str]) -> Iterator[None]:
-    """Let Hydra read these arguments, which it takes from the process's own, and raise its errors."""
+    """Give Hydra these arguments, which it reads from ``sys.argv``, and have it raise its errors."""
     before, full = sys.argv, os.environ.get(_FULL_ERROR)
     sys.argv = [before[0] if before else "cryoflow", *arguments]
     os.environ[_FULL_ERROR] = "1"

@@ -34,7 +34,7 @@ _inherited: SweepCache | None = None
 
 
 def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list[Found]:
-    """Run points in their order; many picking points in several processes, once the first has left its maps.
+    """Run points in order; many picking points in several processes, once the first has computed the maps.
 
     Picking from candidates that are known is many small steps in Python, which threads cannot share. Children
     of this process have the candidates in memory and nothing to import.
@@ -46,7 +46,7 @@ def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list
     request : Request
         Where and how to run.
     known : dict
-        Points that an earlier, interrupted run of this sweep has begun or finished.
+        Points that an earlier, interrupted run of this sweep has started or finished.
     """
     cache = SweepCache()
     found = [_run(spec, request, known, cache) for spec in specs[:1]]
@@ -57,7 +57,7 @@ def run_points(specs: Sequence[JobSpec], request: Request, known: Known) -> list
 
 
 def _processes(specs: Sequence[JobSpec]) -> int:
-    """Return how many processes to use: those of a GPU job, or of a thread that was asked for, is one."""
+    """Return how many processes to use: one for a GPU job, or where a number of threads was set."""
     from cryoflow.launch.job.device import resolve_device
 
     wanted = specs[0].compute
@@ -89,7 +89,7 @@ def _run_concurrently(
 def _found(future: Future[Found], spec: JobSpec, request: Request, known: Known, cache: SweepCache) -> Found:
     try:
         return future.result()
-    except BrokenProcessPool:  # a child was killed, and with it the pool; this point may have been another's
+    except BrokenProcessPool:  # a killed child ends the pool, and this point may have been another child's
         return _run(spec, request, known, cache)
 
 
@@ -105,9 +105,9 @@ def _run(spec: JobSpec, request: Request, known: Known, cache: SweepCache) -> Fo
 
 
 def _begin_child(cache: SweepCache) -> None:
-    """Use one thread, since OpenMP's do not survive a fork; and end when the parent is killed or says so.
+    """Use one thread, since OpenMP's do not survive a fork; and end with the parent, or at SIGTERM.
 
-    A pool tells its processes to end when one was killed, and then waits for them. Each may hold a lock that
+    A pool terminates its processes when one was killed, and then waits for them. Each may hold a lock that
     another waits for.
     """
     import ctypes

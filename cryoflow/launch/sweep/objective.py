@@ -1,4 +1,4 @@
-"""What a sweep is to find the best point by: a column of its table."""
+"""The objective of a sweep: a column of its table."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def score(objective: str, project: Path, outcome: Outcome) -> float:
     value = row.get(column(objective))
     if not isinstance(value, int | float):
         numbers = ", ".join(name for name, known in row.items() if isinstance(known, int | float))
-        raise NoValue(f"objective: the results have no number '{column(objective)}'; there are {numbers}")
+        raise NoValue(f"objective: the results have no number '{column(objective)}'; available: {numbers}")
     if not math.isfinite(value):
-        raise CryoflowError(f"{outcome.directory}: {column(objective)} is not a number here")
+        raise CryoflowError(f"{outcome.directory}: {column(objective)} is not finite here")
     return float(value)
 
 
 def best_row(objective: str, table: SweepTable) -> int | None:
-    """Return the place of the best point; None where none has a value."""
+    """Return the row of the best point; None if no point has a value."""
     import numpy as np
     import pandas as pd
 

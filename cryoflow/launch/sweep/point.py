@@ -20,5 +20,5 @@ def run_point_once(spec: JobSpec, request: Request, known: Known, cache: SweepCa
     key = work_key(spec_dump(with_files(Path(request.project), spec)))
     directory, code = known.get(key, ("", None))
     if code is not None:
-        return Outcome(directory, code, "was done before")
+        return Outcome(directory, code, "was already done")
     return run_job(spec, request._replace(continued=directory), cache)

@@ -1,4 +1,4 @@
-"""The end of a sweep: one table, one picture of it, and one micrograph with the picks of each point."""
+"""The report of a sweep: a table, a picture of it, and one micrograph with the picks of each point."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def report_sweep(
     directory: Path, project: Path, points: Sequence[Sequence[str]], found: Sequence[Row]
 ) -> tuple[SweepTable, list[str]]:
-    """Write table and pictures into the directory of a sweep; a picture that fails fails no sweep.
+    """Write table and pictures into the directory of a sweep; a failed picture does not fail the sweep.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Run a sweep by the launcher that was chosen, and end it with table, pictures and record."""
+"""Run a sweep with the selected launcher, then write its table, pictures and record."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
 
 def run_sweep(plan: Plan, options: RunOptions) -> list[Outcome]:
-    """Run the points of a sweep, or those that an interrupted run has left, and report on all of them.
+    """Run the points of a sweep, or those that an interrupted run has not finished, and report on all.
 
     Raises
     ------
     CryoflowError
-        If workers of an interrupted run of the same sweep are still at it.
+        If workers of an interrupted run of the same sweep are still running.
     """
     count = "points by search" if plan.search else f"{len(plan.points)} points"
     say(f"{plan.spec.job}: {count}, each with the next free number and no alias")
     sweep = open_sweep(options.project, options.command, plan.points, plan.spec.job)
     with holding(sweep.directory) as log:
 
-        def tell(line: str) -> None:
+        def report(line: str) -> None:
             say(line)
             log.write(line + "\n")
 
         done = sum(code is not None for _, code in sweep.known.values())
         if done:
-            tell(f"{done} point{' was' if done == 1 else 's were'} done before")
+            report(f"{done} point{' was' if done == 1 else 's were'} already done")
         ended = _run(plan, sweep, options)
         for point, values in zip(ended, _varied([one.values for one in ended]), strict=True):
-            tell(f"{values}: {_ending(point.outcome)}")
+            report(f"{values}: {_ending(point.outcome)}")
         if ended:
-            _end(plan, sweep, options, ended, tell)
+            _end(plan, sweep, options, ended, report)
     for point in ended:
         if point.outcome.directory:
             say(f"{point.outcome.directory}/")
@@ -52,7 +52,7 @@ def run_sweep(plan: Plan, options: RunOptions) -> list[Outcome]:
 
 
 def _run(plan: Plan, sweep: Sweep, options: RunOptions) -> list[Ended]:
-    """Run here, or as Hydra's launchers and sweepers do."""
+    """Run the points in this process, or through Hydra's launchers and sweepers."""
     here = options.launcher == "local" and not plan.hydra
     concurrent = options.launcher != "local" or any(word.startswith("hydra/launcher=") for word in plan.hydra)
     pictures = JOB_TYPES[plan.spec.job].sweep.pictures
@@ -65,9 +65,9 @@ def _run(plan: Plan, sweep: Sweep, options: RunOptions) -> list[Ended]:
 
 
 def _end(
-    plan: Plan, sweep: Sweep, options: RunOptions, ended: Sequence[Ended], tell: Callable[[str], None]
+    plan: Plan, sweep: Sweep, options: RunOptions, ended: Sequence[Ended], report: Callable[[str], None]
 ) -> None:
-    """Write table, pictures and the final record, and tell which point was best."""
+    """Write table, pictures and the final record, and report the best point."""
     from cryoflow.launch.sweep.objective import best_row, column
     from cryoflow.launch.sweep.report import report_sweep
 
@@ -85,13 +85,13 @@ def _end(
     if objective and best is not None:
         row = table.rows.iloc[best]
         values = " ".join(f"{name}={row[name]}" for name in table.varied)
-        tell(f"best {objective}: {values} ({row['job']}, {column(objective)} {row[column(objective)]:g})")
+        report(f"best {objective}: {values} ({row['job']}, {column(objective)} {row[column(objective)]:g})")
         record["best"] = str(row["job"])
     write_sweep(sweep.directory, record)
 
 
 def _varied(points: Sequence[Sequence[str]]) -> list[str]:
-    """Return what tells the points apart: the values that not all of them share."""
+    """Return the values that distinguish the points: those that not all of them share."""
     columns = [column for column in zip(*points, strict=True) if len(set(column)) > 1]
     return [" ".join(column[at] for column in columns) or "the only point" for at in range(len(points))]
 

@@ -1,4 +1,4 @@
-"""One row a point: what was set, how it ended, what came out, and how right that is if the truth is known."""
+"""The table of a sweep, one row a point: values, state, results, and scores where the truth is known."""
 
 from __future__ import annotations
 
