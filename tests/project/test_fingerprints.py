@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,48 @@ def test_file_that_has_just_changed_may_change_once_more_unseen(tmp_path: Path) 
     for content in (b"one", b"two"):
         _write(tmp_path / "a.star", content, now)
         assert _sha(tmp_path) == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(("age_ns", "kept"), [(10**6, False), (10**9, True)])
+def test_a_hash_is_kept_of_files_older_than_a_tick_of_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age_ns: int, kept: bool
+) -> None:
+    _write(tmp_path / "a.star", b"one")
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: OLD + age_ns)
+        _sha(tmp_path)
+    _write(tmp_path / "a.star", b"two")
+    assert _sha(tmp_path) == hashlib.sha256(b"one" if kept else b"two").hexdigest()
+
+
+def test_a_hash_of_a_file_that_changes_meanwhile_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, digest = tmp_path / "a.star", hashlib.file_digest
+    _write(path, b"one")
+
+    def changed(stream: Any, name: str) -> Any:
+        _write(path, b"two", OLD + 1)
+        return digest(stream, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hashlib, "file_digest", changed)
+        _sha(tmp_path)
+    _write(path, b"one")
+    assert _sha(tmp_path) == hashlib.sha256(b"one").hexdigest()
+
+
+def test_a_store_that_another_process_has_replaced_is_read_anew(tmp_path: Path) -> None:
+    _write(tmp_path / "a.star", b"a")
+    assert _sha(tmp_path) == _sha(tmp_path) == hashlib.sha256(b"a").hexdigest()  # written, then read
+    store = tmp_path / ".cryoflow" / "hashes"
+    digest, size, mtime_ns, inode, _ = store.read_text().split()
+    other = "".join(
+        f"{'0' * len(digest)} {size} {mtime_ns} {inode} {name}\n" for name in ("a.star", "x" * 99)
+    )
+    (tmp_path / "new").write_text(other)  # larger than the one before, and another inode
+    (tmp_path / "new").replace(store)
+    assert _sha(tmp_path) == "0" * len(digest)
 
 
 def test_fresh_reads_what_looks_the_same(tmp_path: Path) -> None:

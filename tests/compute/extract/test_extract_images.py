@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
 from cryoflow.compute.extract.normalize import background, background_statistics
-from cryoflow.compute.extract.particles import ExtractSettings, extract
+from cryoflow.compute.extract.particles import AT_ONCE, SHARES, ExtractSettings, extract
 from cryoflow.compute.extract.windows import corners
 from cryoflow.compute.image.masks import outside_disc
 
@@ -15,6 +16,20 @@ def test_a_smooth_spot_stays_on_the_centre() -> None:
     (small,) = torch.cat([*extract(micrograph, begin, settings, [0])]).numpy()
     rows, columns = np.mgrid[:12, :12] - 6
     np.testing.assert_allclose(small, np.exp(-(rows**2 + columns**2) / 4.5), atol=2e-3)
+
+
+def test_parts_of_a_micrograph_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the noise in place of dust, of which each window has a seed of its own."""
+    rng = torch.Generator().manual_seed(5)
+    micrograph = torch.randn(90, 70, generator=rng, dtype=torch.float64)
+    places = torch.linspace(20.0, 60.0, 7), torch.linspace(50.0, 15.0, 7)
+    settings = ExtractSettings(16, 16, 8, white=1.5)
+    begin, seeds = corners(*places, 16), list(range(7))
+    (whole,) = extract(micrograph, begin, settings, seeds, torch.float64)
+    monkeypatch.setitem(AT_ONCE, "cpu", 2 * SHARES * 16**2)
+    parts = [*extract(micrograph, begin, settings, seeds, torch.float64)]
+    assert [len(part) for part in parts] == [2, 2, 2, 1]
+    torch.testing.assert_close(torch.cat(parts), whole)
 
 
 def test_contrast_and_normalisation() -> None:

@@ -50,6 +50,13 @@ def test_plane_is_that_of_least_squares_on_the_background(size: int, dtype: torc
         np.testing.assert_allclose(flat, expected, atol=2e-3 if dtype == torch.float32 else 1e-9)
 
 
+def test_large_grey_values_cost_no_digits_of_the_plane() -> None:
+    data = torch.tensor(images(4, 64) + 3e4, dtype=torch.float32)
+    mask = torch.tensor(radius_squared(64) > 400)
+    exact = subtract_plane(data.double(), background(mask, torch.float64))
+    assert float((subtract_plane(data, background(mask, torch.float32)) - exact).abs().max()) < 1e-3
+
+
 @pytest.mark.parametrize("size", [16, 15])
 def test_background_of_normalised_images_has_mean_0_and_sd_1(size: int) -> None:
     where = background(torch.tensor(radius_squared(size) > 25), torch.float64)
@@ -63,6 +70,17 @@ def test_flat_background_is_not_divided() -> None:
     image[0, 8, 8] = 7
     out = normalize(image + 3, background(outside_disc(16, 4), torch.float64))
     assert torch.allclose(out, image, atol=1e-9)
+
+
+@pytest.mark.parametrize("level", [1234.567, -3e4])
+def test_rounding_of_a_flat_background_is_not_divided(level: float) -> None:
+    image = torch.full((1, 16, 16), level)
+    image[:, :, ::2] = torch.nextafter(image[:, :, ::2], torch.tensor(torch.inf))
+    image[0, 8, 8] += 7
+    out = normalize(image, background(outside_disc(16, 4), torch.float32))
+    assert float(out[0, 8, 8]) == pytest.approx(7, rel=1e-3)
+    out[0, 8, 8] = 0
+    assert float(out.abs().max()) < 1e-6 * abs(level)
 
 
 def test_dust_is_replaced_and_the_rest_left_alone() -> None:

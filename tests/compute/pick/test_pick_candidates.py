@@ -37,6 +37,28 @@ def test_gates_applied_to_candidates_give_the_picks_of_maps(
     assert float(inside.max()) <= candidates.best <= float(maps.fom.max())
 
 
+def test_values_on_a_limit_pass() -> None:
+    """A pick whose figure of merit, sd or mean is the limit stays; the next number leaves it out."""
+    fom, psi, sd, mean, ratio, sampling = random_maps(5, 3.7)
+    maps = FomMaps(fom[:1], psi[:1], sd, mean, ratio[:1], sampling)
+    plain = Thresholds(0.1, 0, 0, 15)
+    picks = find_peaks(maps, plain)
+    number = len(picks.fom) // 2
+    for gate, column, up in (
+        ("least_fom", picks.fom, True),
+        ("largest_sd", picks.sd, False),
+        ("least_mean", picks.mean, True),
+    ):
+        value = column[number]
+        beyond = torch.nextafter(value, torch.tensor(torch.inf if up else -torch.inf))
+        passes = column >= value if up else column <= value
+        at, past = (plain._replace(**{gate: float(limit)}) for limit in (value, beyond))
+        assert torch.equal(find_peaks(maps, at).fom, picks.fom[passes])
+        assert len(find_peaks(maps, past).fom) == int(passes.sum()) - 1
+        from_candidates = pick_candidates(find_candidates(maps, 15, 0.1), at)
+        assert torch.equal(from_candidates.fom, picks.fom[passes])
+
+
 def test_tops_lie_between_samples() -> None:
     y, x = torch.arange(40.0)[:, None], torch.arange(30.0)
     fom = torch.zeros(2, 40, 30)

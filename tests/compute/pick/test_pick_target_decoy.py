@@ -24,3 +24,9 @@ def test_the_better_wins_as_in_loops(counts: tuple[int, int]) -> None:
             assert bool(won[i]) == bool((others.fom[distance <= 12] <= own.fom[i]).all())
     if all(counts):
         assert 0 < int(found.picks_won.sum()) < counts[0]
+
+
+def test_equals_at_one_place_both_win() -> None:
+    picks = random_picks(3, 5)
+    found = compete(picks, picks, 1e-3)
+    assert bool(found.picks_won.all()) and bool(found.decoys_won.all())

@@ -181,6 +181,19 @@ def test_maxima_are_those_of_a_plain_search() -> None:
     assert list(zip(found.y.tolist(), found.x.tolist(), strict=True)) == expected
 
 
+def test_competition_by_hand() -> None:
+    """Peaks of either map, those below 0 left out; equals are the targets'."""
+    target, decoy = torch.full((2, 40, 50), -1.0)
+    target[10, 10], decoy[10, 12] = 3, 2  # within the distance: one peak
+    target[10, 30], decoy[10, 30] = 3, 4
+    target[25, 20], decoy[25, 20] = 2, 2
+    target[25, 38] = -0.5
+    found = compete(target, decoy, 10.0)
+    places = zip(found.peaks.y.tolist(), found.peaks.x.tolist(), found.target.tolist(), strict=True)
+    assert list(places) == [(10, 10, True), (10, 30, False), (25, 20, True)]
+    assert found.peaks.value.tolist() == [3, 4, 2]
+
+
 def test_rivals_are_the_best_within_the_distance_of_peaks() -> None:
     values = noise((31, 40))
     grid = np.stack(np.mgrid[:31, :40], -1)

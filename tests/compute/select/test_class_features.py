@@ -75,3 +75,11 @@ def test_flat_images_give_finite_numbers() -> None:
     found = class_features(torch.zeros(2, 16, 16), 30)  # a mask wider than the box
     assert all(torch.isfinite(values).all() for values in found)
     assert found.contrast.tolist() == [0, 0] and found.edge_energy.tolist() == [1, 1]
+
+
+def test_dark_particles_have_the_opposite_contrast() -> None:
+    noise = 0.1 * np.random.default_rng(2).normal(size=(64, 64))
+    image = torch.from_numpy(ellipse(64, 10, 8) + noise)
+    bright, dark = class_features(torch.stack((image, -image)), 28).contrast.tolist()
+    assert bright > 2
+    assert dark == pytest.approx(-bright, rel=1e-9)

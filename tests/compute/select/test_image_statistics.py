@@ -17,3 +17,10 @@ def test_ordinary_values_lie_within_sigma() -> None:
     np.testing.assert_array_equal(kept, np.abs(values - values.mean()) < 4 * values.std())
     assert not kept[-2:].any()
     assert ordinary(torch.full((5,), 0.1, dtype=torch.float64), 1).all()
+
+
+def test_values_at_sigma_are_left_out() -> None:
+    """Of -1 and 1, each lies just one standard deviation from the mean."""
+    values = torch.tensor([-1.0, 1.0, -1.0, 1.0], dtype=torch.float64)
+    assert not ordinary(values, 1).any()
+    assert ordinary(values, 1 + 1e-12).all()
