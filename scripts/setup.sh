@@ -61,5 +61,5 @@ if [[ -x $venv/bin/cryoflow && -f $stamp && $(<"$stamp") == "$wanted" ]]; then e
 
 if [[ ! -x $venv/bin/pip ]]; then make_venv; fi
 install_torch
-step "installing cryoflow" "$venv/bin/pip" install --quiet -e '.[test]'
+step "installing cryoflow" "$venv/bin/pip" install --quiet -e '.[test,docs]'
 echo "$wanted" >"$stamp"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set up, then run every check; stops at the first that fails and names it. Arguments go to pytest.
+# Set up, then run every check, the documentation included; stops at the first that fails and names it. Arguments go to pytest.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -21,4 +21,5 @@ check "ruff check" ruff check .
 check "ruff format" ruff format --check .
 check "mypy" mypy
 check "import-linter" lint-imports
+check "docs" env NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet --clean
 check "pytest" pytest "$@"
