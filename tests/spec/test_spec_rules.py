@@ -246,7 +246,7 @@ RULES: list[tuple[str, dict[str, Any], str]] = [
     (
         "Class2D",
         {"compute.copy_particles_to_scratch_directory": "/ssd"},
-        "compute > copy_particles_to_scratch_directory: /ssd is not supported: cryoflow reads particle stacks",
+        "compute > copy_particles_to_scratch_directory: /ssd is not supported: cryoflow reads",
     ),
 ]
 
