@@ -11,7 +11,7 @@ from cryoflow.spec.helix import REFUSAL
 from cryoflow.spec.names import suggestion
 from cryoflow.spec.problems import Path
 from cryoflow.spec.unknown import is_helical
-from cryoflow.spec.values import read_number
+from cryoflow.spec.values import is_nothing, read_number
 from cryoflow.spec.yamltext import parse_value
 
 #: ``name=value`` as a user types it, or a name and its value as Python or Hydra gives them.
@@ -124,6 +124,8 @@ def _same_text(written: Any, value: Any) -> bool:
         return names.keys() == written.keys() and all(_same_text(written[key], names[key]) for key in names)
     if isinstance(written, list) and isinstance(value, list):
         return len(written) == len(value) and all(map(_same_text, written, value))
+    if is_nothing(written) and is_nothing(value):
+        return True
     return str(written) == str(value) or _number(written) == _number(value) is not None
 
 

@@ -101,7 +101,7 @@ def test_rerun_of_several_checks_all_before_the_first(
     write_record(project / "Select/job015", read_record(project / "Select/job015") | {"status": "failed"})
     assert cryoflow(project, "rerun", "Select/job014", "Select/job015", "Select/job099") == 2
     told = capsys.readouterr().err.splitlines()
-    assert told[0].startswith("Select/job015: did not end well")
+    assert told[0].startswith("Select/job015: did not succeed")
     assert told[1].startswith("Select/job099: no such job directory")
     assert len(told) == 2
     assert not (project / "Select" / "job016").exists()
@@ -124,11 +124,11 @@ def test_rerun_says_what_differs(project: Path, capsys: pytest.CaptureFixture[st
     assert "  particles.star  close      " in "\n".join(_lines(capsys)).replace("close  ", "close      ")
 
 
-def test_rerun_of_a_job_that_did_not_end_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rerun_of_a_job_that_did_not_succeed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = project / "Select" / "job014"
     write_record(directory, read_record(directory) | {"status": "failed"})
     assert cryoflow(project, "rerun", "Select/job014") == 2
-    assert "did not end well, so there is nothing to compare with" in capsys.readouterr().err
+    assert "did not succeed, so there is nothing to compare with" in capsys.readouterr().err
 
 
 def test_diff(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,7 +173,7 @@ def test_show(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     told = {line.split("  ")[0]: line for line in out.splitlines() if line}
     assert told["job"].endswith("Select/job014 (good)")
-    assert told["feeds"].endswith("Select/job015")
+    assert told["outputs to"].endswith("Select/job015")
     assert told["inputs from"].endswith("Extract/job012")
     assert "  subsets.maximum_metadata_value" in out
     assert "sigma_value" not in out

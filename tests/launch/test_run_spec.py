@@ -9,11 +9,12 @@ from hydra import compose, initialize
 from omegaconf import OmegaConf
 
 from cryoflow.errors import CryoflowError, SpecError
-from cryoflow.launch.overrides import CONFIG, store
+from cryoflow.launch.overrides import CONFIG, compose_point, store
 from cryoflow.launch.plan import make_plans, source_of
 from cryoflow.launch.run import run_spec
 from cryoflow.project.record import read_record
-from cryoflow.spec import load_spec, parse_spec
+from cryoflow.spec import Select, load_spec, parse_spec
+from cryoflow.spec.overrides import means
 
 project = one_selection
 
@@ -76,6 +77,13 @@ def test_an_override_that_hydra_and_a_spec_file_read_differently_is_refused(
         assert code == 2
         assert why in capsys.readouterr().err
         assert not (project / "Select").exists()
+
+
+@pytest.mark.parametrize("nothing", ["null", "none", "-"])
+def test_nothing_is_read_alike(nothing: str) -> None:
+    for name in ("selection.classes", "selection.top", "number", "compute.threads"):
+        (override,) = compose_point(Select, [f"{name}={nothing}"])
+        assert means(Select, f"{name}=none", override[1])
 
 
 def test_quotes_make_a_text_of_it(project: Path) -> None:

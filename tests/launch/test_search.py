@@ -112,7 +112,7 @@ def test_search_without_objective(
     monkeypatch.setattr("cryoflow.launch.launchers.find_spec", lambda _: True)
     words = ("hydra/sweeper=optuna", "--multirun", "maximum_metadata_value=interval(0,1)")
     assert cryoflow(project, "run", project.parent / "spec.yaml", *words) == 2
-    assert "name a column of a sweep's table, e.g. objective=f1" in capsys.readouterr().err
+    assert "needs an objective, a column of the sweep's table: objective=f1" in capsys.readouterr().err
 
 
 def test_dry_run_of_a_search(
@@ -127,7 +127,7 @@ def test_dry_run_of_a_search(
         "maximum_metadata_value=interval(0,1)",
     )
     assert cryoflow(project, "run", project.parent / "spec.yaml", *words) == 0
-    assert "Select would run as often as the search wants" in capsys.readouterr().out
+    assert "Select would run once per trial of the search" in capsys.readouterr().out
     assert not (project / "Select").exists()
 
 
