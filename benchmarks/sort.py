@@ -31,13 +31,14 @@ from cryoflow.compute.image.rotate import padded_transform
 from cryoflow.compute.parallel import keep_freed_memory
 from cryoflow.compute.sort.features import features
 from cryoflow.compute.sort.residual import MatchedReferences, residuals
+from cryoflow.compute.sort.score import BATCH_PIXELS
 from cryoflow.files.mrc import read_images, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
 from cryoflow.jobs.inputs.references import read_references
 from cryoflow.jobs.sort.particles import Particles, ctf_options, poses_of, read
 from cryoflow.jobs.sort.resized_references import prepare
-from cryoflow.jobs.sort.run import BATCH_PIXELS, run
+from cryoflow.jobs.sort.run import run
 from cryoflow.jobs.sort.score_plan import plan_scores
 from cryoflow.jobs.sort.scores import write_scores
 from cryoflow.project.context import JobContext

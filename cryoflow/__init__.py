@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cryoflow.api.blobs import pick_blobs as pick_blobs
     from cryoflow.api.ctf import Ctf as Ctf
     from cryoflow.api.ctf import ctf as ctf
+    from cryoflow.api.extraction import extract as extract
     from cryoflow.api.images import Micrograph as Micrograph
     from cryoflow.api.images import Particles as Particles
     from cryoflow.api.images import References as References
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from cryoflow.api.reading import read_references as read_references
     from cryoflow.api.reading import read_star as read_star
     from cryoflow.api.reading import write_star as write_star
+    from cryoflow.api.sorting import ZScores as ZScores
+    from cryoflow.api.sorting import z_scores as z_scores
     from cryoflow.errors import ArgumentError as ArgumentError
     from cryoflow.errors import CryoflowError as CryoflowError
 
@@ -36,6 +39,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "api.blobs": ("pick_blobs",),
     "api.ctf": ("Ctf", "ctf"),
+    "api.extraction": ("extract",),
     "api.images": ("Micrograph", "Particles", "References"),
     "api.maps": ("FomMaps", "fom_maps"),
     "api.picking": ("Picks", "find_peaks", "pick"),
@@ -48,6 +52,7 @@ _NAMES = {
         "read_star",
         "write_star",
     ),
+    "api.sorting": ("ZScores", "z_scores"),
     "errors": ("ArgumentError", "CryoflowError"),
 }
 _MODULES = {name: f"cryoflow.{module}" for module, names in _NAMES.items() for name in names}

@@ -17,11 +17,16 @@ from cryoflow.compute.extract.normalize import (
 from cryoflow.compute.extract.windows import Corners, cut
 from cryoflow.compute.image.masks import outside_disc
 from cryoflow.compute.image.resize import rescale
+from cryoflow.errors import CryoflowError
+from cryoflow.seeds import seed_for
 
 AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 25}
 """Pixels of windows worked on at a time: on a processor, what its caches hold."""
 SHARES = 4
 """Results are made in parts of so many times fewer pixels, for threads to have enough of them to share."""
+AUTOMATIC_CIRCLE = 0.75
+"""Diameter of the background circle as part of the box, when none is given."""
+FEWEST_BACKGROUND_PIXELS = 5
 
 
 class ExtractSettings(NamedTuple):
@@ -43,6 +48,37 @@ class ExtractSettings(NamedTuple):
     def radius(self) -> int:
         """Radius of the particle's circle in pixels of the result."""
         return background_radius(self.background_diameter, self.size, self.rescaled)
+
+
+def extract_settings(
+    size: int,
+    rescaled: int | None,
+    background_diameter: float | None,
+    normalize: bool,
+    invert: bool,
+    white: float | None,
+    black: float | None,
+) -> ExtractSettings:
+    """Settings with the box for ``rescaled`` and three quarters of it for the circle where these are None.
+
+    Raises
+    ------
+    CryoflowError
+        When the circle leaves too little background to normalise on.
+    """
+    circle = AUTOMATIC_CIRCLE * size if background_diameter is None else background_diameter
+    settings = ExtractSettings(size, rescaled or size, circle, normalize, invert, white, black)
+    corners = int(outside_disc(settings.rescaled, settings.radius).sum())
+    if normalize and corners < FEWEST_BACKGROUND_PIXELS:
+        raise CryoflowError(
+            f"the background circle leaves {corners} pixels of the box to normalise on; make it smaller"
+        )
+    return settings
+
+
+def dust_seeds(seed: int, micrograph: str, y: Iterable[float], x: Iterable[float]) -> list[int]:
+    """Seeds of the noise that replaces dust: of a place on a micrograph, not of its number in a list."""
+    return [seed_for(seed, micrograph, f"{a:.2f} {b:.2f}") for a, b in zip(y, x, strict=True)]
 
 
 def extract(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from cryoflow.compute.extract.particles import ExtractSettings
-from cryoflow.compute.image.masks import outside_disc
-from cryoflow.errors import CryoflowError, FileError
+from cryoflow.compute.extract.particles import ExtractSettings, extract_settings
+from cryoflow.errors import FileError
 from cryoflow.files.job_paths import check_one_file_each, micrograph_file
 from cryoflow.files.star import StarStyle
 from cryoflow.files.tables import PIXEL_TOLERANCE, Table, pixel_size, read_micrographs, require
@@ -15,9 +14,6 @@ from cryoflow.jobs.inputs.ctf import CTF_NEEDED
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Extract
 
-AUTOMATIC_CIRCLE = 0.75
-"""Diameter of the background circle as part of the box, when none is given."""
-FEWEST_BACKGROUND_PIXELS = 5
 FLOAT32, FLOAT16 = 2, 12
 """MRC modes of stacks."""
 
@@ -31,23 +27,15 @@ def settings_of(spec: Extract) -> ExtractSettings:
         When the circle leaves too little background to normalise on.
     """
     tab = spec.extract
-    size = tab.particle_box_size
-    circle = tab.diameter_background_circle
-    settings = ExtractSettings(
-        size,
-        tab.re_scaled_size if tab.rescale_particles else size,
-        AUTOMATIC_CIRCLE * size if circle is None else circle,
+    return extract_settings(
+        tab.particle_box_size,
+        tab.re_scaled_size if tab.rescale_particles else None,
+        tab.diameter_background_circle,
         tab.normalize_particles,
         tab.invert_contrast,
         tab.stddev_for_white_dust_removal,
         tab.stddev_for_black_dust_removal,
     )
-    corners = int(outside_disc(settings.rescaled, settings.radius).sum())
-    if settings.normalize and corners < FEWEST_BACKGROUND_PIXELS:
-        raise CryoflowError(
-            f"the background circle leaves {corners} pixels of the box to normalise on; make it smaller"
-        )
-    return settings
 
 
 def micrographs_of(spec: Extract, context: JobContext) -> Table:

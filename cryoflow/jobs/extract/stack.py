@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from cryoflow.compute.extract.normalize import background, background_statistics
-from cryoflow.compute.extract.particles import ExtractSettings, extract
+from cryoflow.compute.extract.particles import ExtractSettings, dust_seeds, extract
 from cryoflow.compute.extract.windows import Corners, corners, touching
 from cryoflow.compute.image.masks import outside_disc
 from cryoflow.compute.parallel import Mapper
@@ -149,8 +149,7 @@ def _check(task: Task, shape: tuple[int, ...]) -> None:
 def _seeds(task: Task, rows: pd.DataFrame) -> list[int]:
     if task.settings.white is None and task.settings.black is None:
         return [0] * len(rows)
-    places = zip(*(places.tolist() for places in coordinates(rows)), strict=True)
-    return [seed_for(task.seed, task.name, f"{y:.2f} {x:.2f}") for y, x in places]
+    return dust_seeds(task.seed, task.name, *coordinates(rows))
 
 
 def _images(

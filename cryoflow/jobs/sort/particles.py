@@ -58,21 +58,41 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
     table = read_particles(context.resolve(name))
     if len(table.rows) == 0:
         raise FileError(name, "holds no particles to sort")
-    wanted = ["rlnImageName", "rlnAnglePsi"]
-    wanted += ["rlnClassNumber"] if references > 1 else []
-    require(table, *wanted, why=", which picks by references have; these were not picked with any")
-    if spec.reference.are_references_ctf_corrected:
-        wanted += CTF_NEEDED
-        require(table, *CTF_NEEDED, why=", and 'Are References CTF corrected?' is Yes")
-    _check_numbers(table, [*wanted[1:], "rlnOriginX", "rlnOriginY"])
-    if spec.reference.are_references_ctf_corrected:
-        _check_ctf(table)
+    require(table, "rlnImageName")
+    classes = check_rows(table, references, spec.reference.are_references_ctf_corrected)
     pixel_size_a = one_pixel_size(table, name)
     names = table.rows["rlnImageName"].astype(str).tolist()
     header = read_header(context.resolve(split_image_name(names[0])[1]))
     if header.nx != header.ny or header.nx % 2:
         raise FileError(name, f"particles of {header.nx} x {header.ny} px; sorting needs square, even boxes")
-    return Particles(table, pixel_size_a, header.nx, _classes(table, references), names)
+    return Particles(table, pixel_size_a, header.nx, classes, names)
+
+
+def check_rows(table: Table, references: int, ctf_corrected: bool) -> npt.NDArray[np.int64]:
+    """Return the class number of each row, of a table with all that sorting needs of it.
+
+    Parameters
+    ----------
+    table : Table
+    references : int
+        How many references there are; with one the class number may be missing.
+    ctf_corrected : bool
+        The references are, so that there has to be a CTF.
+
+    Raises
+    ------
+    FileError
+        When a column is missing or holds no number, or a class number has no reference.
+    """
+    wanted = ["rlnAnglePsi", *(["rlnClassNumber"] if references > 1 else [])]
+    require(table, *wanted, why=", which picks by references have; these were not picked with any")
+    if ctf_corrected:
+        wanted += CTF_NEEDED
+        require(table, *CTF_NEEDED, why=", and 'Are References CTF corrected?' is Yes")
+    _check_numbers(table, [*wanted, "rlnOriginX", "rlnOriginY"])
+    if ctf_corrected:
+        _check_ctf(table)
+    return _classes(table, references)
 
 
 def _classes(table: Table, references: int) -> npt.NDArray[np.int64]:

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from torch import Tensor
-
-from cryoflow.compute.image.resize import SAME_PIXEL_A, at_pixel_size, fit_box, rescale
-from cryoflow.compute.sort.features import sorting_radius_squared
+from cryoflow.compute.sort.references import SortReferences, fit_references
 from cryoflow.errors import FileError
 from cryoflow.jobs.inputs.references import Stack
 from cryoflow.project.context import JobContext
-
-
-class SortReferences(NamedTuple):
-    """References at the particles' pixel size and box, and the disc that is compared."""
-
-    images: Tensor
-    radius_squared: float
 
 
 def prepare(
@@ -47,12 +35,9 @@ def prepare(
     pixel = given_pixel_a
     if pixel is None:
         pixel = stack.header_pixel_a if old != box and stack.header_pixel_a else pixel_size_a
-    radius_squared = sorting_radius_squared(stack.images)
-    resized = at_pixel_size(fit_box(stack.images, old + old % 2), pixel, pixel_size_a, rescale)
-    if abs(pixel - pixel_size_a) > SAME_PIXEL_A:
-        radius_squared = float(int(radius_squared * (pixel / pixel_size_a) ** 2 + 0.5))
-    if resized.shape[-1] != box or resized.shape[-1] != old:
+    fitted = fit_references(stack.images, pixel, pixel_size_a, box)
+    if fitted.resized_box != box or fitted.resized_box != old:
         context.report.say(
             f"brought the references from {old} px of {pixel:g} A to {box} px of {pixel_size_a:g} A"
         )
-    return SortReferences(fit_box(resized, box), radius_squared)
+    return fitted

@@ -10,8 +10,9 @@ from torch import Tensor
 from cryoflow.compute.image.masks import disc
 from cryoflow.compute.image.rotate import PaddedTransform, padded_transform
 from cryoflow.compute.parallel import one_thread_each
-from cryoflow.compute.sort.features import features, z_scores
-from cryoflow.compute.sort.residual import MatchedReferences, residuals
+from cryoflow.compute.sort.features import z_scores
+from cryoflow.compute.sort.residual import MatchedReferences
+from cryoflow.compute.sort.score import batches_of, particle_features
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_images
 from cryoflow.files.tables import write_table
@@ -24,8 +25,6 @@ from cryoflow.jobs.sort.scores import write_scores
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Sort
 
-BATCH_PIXELS = {"cpu": 1 << 19, "gpu": 1 << 24}
-"""Pixels of particles worked on at a time; on the CPU by each thread."""
 COLUMN = "rlnParticleSelectZScore"
 
 
@@ -64,19 +63,16 @@ def _features(
     spec: Sort, context: JobContext, particles: Particles, references: PaddedTransform, inside: Tensor
 ) -> Tensor:
     rows, device, dtype = particles.table.rows, context.device, references.values.real.dtype
-    step = max(1, BATCH_PIXELS["cpu" if device == "cpu" else "gpu"] // particles.box**2)
-    batches = [slice(first, first + step) for first in range(0, len(rows), step)]
+    batches = batches_of(len(rows), particles.box, device)
     poses = poses_of(rows, particles.classes, device)
     matched = MatchedReferences(references, poses, ctf_options(spec, rows, particles.pixel_size_a, device))
 
-    def work(batch: slice) -> Tensor:
-        images = _images(particles.names[batch], particles.box, context).to(device, dtype)
-        origins = (poses.origin_y[batch], poses.origin_x[batch])
-        return features(residuals(images, matched[batch], *origins), inside).cpu()
+    def images(batch: slice) -> Tensor:
+        return _images(particles.names[batch], particles.box, context).to(device, dtype)
 
     with one_thread_each(device) as spread:
-        found = context.report.progress(spread(work, batches), "batches of particles", len(batches))
-        return torch.cat(list(found))
+        found = particle_features(images, batches, matched, poses, inside, spread)
+        return torch.cat(list(context.report.progress(found, "batches of particles", len(batches))))
 
 
 def _check_finite(found: Tensor, names: list[str]) -> None:

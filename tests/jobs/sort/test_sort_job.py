@@ -9,12 +9,13 @@ from helpers.particle_project import context, extract_spec, make_project
 from scipy import stats
 
 from cryoflow.compute.image.ctf import CtfParameters, ctf_half_plane
+from cryoflow.compute.sort.score import BATCH_PIXELS
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_images, read_stack, write_mrc
 from cryoflow.files.star import write_star
 from cryoflow.files.tables import Table, read_particles, write_table
 from cryoflow.jobs.extract.run import run as extract
-from cryoflow.jobs.sort.run import BATCH_PIXELS, run
+from cryoflow.jobs.sort.run import run
 from cryoflow.project.context import JobResult
 from cryoflow.spec import parse_spec
 
