@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cryoflow.api.blobs import pick_blobs as pick_blobs
+    from cryoflow.api.classification import Classification as Classification
+    from cryoflow.api.classification import classify as classify
     from cryoflow.api.ctf import Ctf as Ctf
     from cryoflow.api.ctf import ctf as ctf
     from cryoflow.api.extraction import extract as extract
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from cryoflow.api.reading import read_references as read_references
     from cryoflow.api.reading import read_star as read_star
     from cryoflow.api.reading import write_star as write_star
+    from cryoflow.api.scoring import LearntScores as LearntScores
+    from cryoflow.api.scoring import learnt_scores as learnt_scores
+    from cryoflow.api.selection import Selection as Selection
+    from cryoflow.api.selection import select as select
     from cryoflow.api.sorting import ZScores as ZScores
     from cryoflow.api.sorting import z_scores as z_scores
     from cryoflow.errors import ArgumentError as ArgumentError
@@ -38,6 +44,7 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "api.blobs": ("pick_blobs",),
+    "api.classification": ("Classification", "classify"),
     "api.ctf": ("Ctf", "ctf"),
     "api.extraction": ("extract",),
     "api.images": ("Micrograph", "Particles", "References"),
@@ -52,6 +59,8 @@ _NAMES = {
         "read_star",
         "write_star",
     ),
+    "api.scoring": ("LearntScores", "learnt_scores"),
+    "api.selection": ("Selection", "select"),
     "api.sorting": ("ZScores", "z_scores"),
     "errors": ("ArgumentError", "CryoflowError"),
 }

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cryoflow.jobs.registry import runner
+from cryoflow.launch.job.device import torch_threads
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.simulate.project import simulate_project
 from cryoflow.spec import parse_spec
@@ -26,9 +25,5 @@ def run(root: Path, directory: str, spec: dict[str, Any]) -> JobResult:
     """Run a job on one thread, as the function that the launcher calls."""
     folder = root / directory
     folder.mkdir(parents=True, exist_ok=True)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_threads(1):
         return runner(spec["job"])(parse_spec(spec), JobContext(root, folder))
-    finally:
-        torch.set_num_threads(before)

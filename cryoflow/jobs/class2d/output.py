@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from torch import Tensor
 
 from cryoflow.compute.class2d import Options, State
@@ -85,11 +86,19 @@ def write_iteration(run: Run, state: State) -> tuple[Path, ...]:
 
 def write_data(path: Path, run: Run, state: State) -> None:
     """Write the particles with what was found for each."""
+    rows = data_rows(run.table.rows, run.group, state)
+    if run.style == "3.1":
+        rows = rows.assign(rlnImageSize=run.options.box, rlnImageDimensionality=2)
+    write_table(path, run.table._replace(rows=rows), run.style)
+
+
+def data_rows(rows: pd.DataFrame, group: Tensor, state: State) -> pd.DataFrame:
+    """Rows of particles with what was found for each; ``group`` counts their groups from 0, ``(n,)``."""
     found = state.particles
     columns: dict[str, Tensor | float] = {
         "rlnOriginX": found.offset_px[:, 1],
         "rlnOriginY": found.offset_px[:, 0],
-        "rlnGroupNumber": run.group + 1,
+        "rlnGroupNumber": group + 1,
         "rlnAngleRot": 0.0,
         "rlnAngleTilt": 0.0,
         "rlnAnglePsi": found.psi_deg,
@@ -102,10 +111,7 @@ def write_data(path: Path, run: Run, state: State) -> None:
     values = {
         label: value.numpy() if isinstance(value, Tensor) else value for label, value in columns.items()
     }
-    rows = run.table.rows.assign(**values)
-    if run.style == "3.1":
-        rows = rows.assign(rlnImageSize=run.options.box, rlnImageDimensionality=2)
-    write_table(path, run.table._replace(rows=rows), run.style)
+    return rows.assign(**values)
 
 
 def _sampling(run: Run, state: State) -> dict[str, Scalar]:

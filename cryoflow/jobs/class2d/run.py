@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 
-import torch
-from torch import Tensor
-
-from cryoflow.compute.class2d import Fill, State, classes_in_use, iterate, reseed_empty, start, to_fill
-from cryoflow.compute.class2d.sampling import next_perturbation
+from cryoflow.compute.class2d import State
+from cryoflow.compute.class2d.run import RunOptions, fill_after, first_state, grown, iterations
 from cryoflow.errors import CryoflowError
 from cryoflow.jobs.class2d.exact import forget_states
 from cryoflow.jobs.class2d.output import Run, convergence_path, iteration_path, write_iteration
@@ -16,13 +13,8 @@ from cryoflow.jobs.class2d.progress import ProgressReporter
 from cryoflow.jobs.class2d.resume import Begin, find_begin
 from cryoflow.jobs.class2d.saved import read_poses
 from cryoflow.jobs.class2d.setup import Input, prepare_input
-from cryoflow.jobs.class2d.subsets import subset_of
 from cryoflow.project.context import JobContext, JobResult
-from cryoflow.seeds import seed_for
 from cryoflow.spec import Class2D
-
-HALVES_EVERY = 5
-"""Iterations from one comparison of half-set averages to the next; the last one has it in any case."""
 
 
 def run(spec: Class2D, context: JobContext) -> JobResult:
@@ -33,28 +25,21 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
         item, why = given.failures[0]
         raise CryoflowError(f"{item}: {why}; a run cannot go on without particles that it began with")
     files = _files(spec, context, given, begin)
-    state, written = _first_state(spec, begin, given, files)
+    asked = run_options(spec)
+    state, written = _first_state(asked, begin, given, files)
     progress = ProgressReporter(
         context.report, given.options, spec.optimization.number_of_iterations - state.iteration
     )
-    todo = range(state.iteration + 1, spec.optimization.number_of_iterations + 1)
-    for iteration in context.report.progress(todo, "iterations", len(todo)):
-        began = time.monotonic()
-        state = iterate(
-            state,
-            given.data,
-            given.options,
-            _perturbation(spec, state),
-            subset_of(spec, given.data.seed, iteration),
-            halves=iteration % HALVES_EVERY == 0 or iteration == todo[-1],
-        )
-        fill = _to_fill(spec, iteration) if iteration < todo[-1] else None
-        if fill is not None:
-            state = _filled(spec, given, state, fill)
-        if fill is None or fill.wanted == spec.optimization.number_of_classes:
+    began = time.monotonic()
+    left = spec.optimization.number_of_iterations - state.iteration
+    states = iterations(state, given.data, given.options, asked)
+    for state in context.report.progress(states, "iterations", left):
+        fill = fill_after(asked, state.iteration)
+        if fill is None or fill.wanted == asked.classes:
             progress.classes(state)
         written += [context.relative(path) for path in write_iteration(files, state)]
         progress.iteration(state, time.monotonic() - began)
+        began = time.monotonic()
     forget_states(files.directory, files.root)
     written.append(context.relative(convergence_path(files)))
     return _result(context, given, begin, files, state, written)
@@ -77,31 +62,27 @@ def _files(spec: Class2D, context: JobContext, given: Input, begin: Begin) -> Ru
     )
 
 
-def _first_state(spec: Class2D, begin: Begin, given: Input, files: Run) -> tuple[State, list[str]]:
-    """The state to go on from, or that of a new start, which is written."""
-    if begin.state is not None:
-        return _grown(spec, given, begin.state, begin.planned), _written_before(files, begin.state.iteration)
-    seeds, poses = _seeds(spec, given), read_poses(given.table.rows)
-    nowhere = torch.full_like(poses.class_index, -1)  # picks come with the number of their reference
-    poses = poses._replace(class_index=nowhere)
-    classes = spec.optimization.number_of_classes
-    grow, iterations = spec.optimization.grow_classes, spec.optimization.number_of_iterations
-    first = classes_in_use(classes, 0, iterations) if grow else classes
-    state = start(given.data, classes, seeds, given.options, poses, first)
-    return state, [f"{files.relative}/{path.name}" for path in write_iteration(files, state)]
-
-
-def _grown(spec: Class2D, given: Input, state: State, planned: int) -> State:
-    """A state to go on from, with the classes that a run of as many iterations as now would have in use.
-
-    In one planned longer fewer were, and growth may be over before the first iteration is done.
-    """
+def run_options(spec: Class2D) -> RunOptions:
+    """How long the job of a spec runs, and with how many classes."""
     asked = spec.optimization
-    classes, iterations = asked.number_of_classes, asked.number_of_iterations
-    had, wanted = (classes_in_use(classes, state.iteration, whole) for whole in (planned, iterations))
-    if not asked.grow_classes or wanted <= had or state.iteration == iterations:
-        return state
-    return _filled(spec, given, state, Fill(wanted, 0.0))
+    return RunOptions(
+        asked.number_of_classes,
+        asked.number_of_iterations,
+        spec.compute.seed,
+        asked.grow_classes,
+        asked.reseed_empty_classes,
+        asked.use_fast_subsets,
+    )
+
+
+def _first_state(asked: RunOptions, begin: Begin, given: Input, files: Run) -> tuple[State, list[str]]:
+    """The state to continue from, or that of a new start, which is written."""
+    if begin.state is not None:
+        state = grown(begin.state, given.options, asked, begin.planned)
+        return state, _written_before(files, begin.state.iteration)
+    names = given.table.rows["rlnImageName"].astype(str).tolist()
+    state = first_state(given.data, names, read_poses(given.table.rows), given.options, asked)
+    return state, [f"{files.relative}/{path.name}" for path in write_iteration(files, state)]
 
 
 def _written_before(files: Run, last: int) -> list[str]:
@@ -109,34 +90,6 @@ def _written_before(files: Run, last: int) -> list[str]:
     numbers = range(last + 1)
     paths = (path for n in numbers for path in sorted(files.directory.glob(f"{files.root}_it{n:03d}_*")))
     return [f"{files.relative}/{path.name}" for path in paths]
-
-
-def _seeds(spec: Class2D, given: Input) -> Tensor:
-    names = given.table.rows["rlnImageName"]
-    return torch.tensor([seed_for(spec.compute.seed, "class2d start", str(name)) for name in names])
-
-
-def _perturbation(spec: Class2D, state: State) -> float:
-    """How the grid of the next iteration is moved; a function of seed and iteration."""
-    if not spec.sampling.perform_image_alignment:
-        return 0.0
-    number = seed_for(spec.compute.seed, "class2d perturbation", str(state.iteration + 1))
-    return next_perturbation(state.perturbation, number / 2**63)
-
-
-def _to_fill(spec: Class2D, iteration: int) -> Fill | None:
-    """Which classes to fill after an iteration, which are empty or nearly; None when all are left alone."""
-    asked = spec.optimization
-    classes = asked.number_of_classes
-    growing = to_fill(classes, iteration, asked.number_of_iterations) if asked.grow_classes else None
-    return growing or (Fill(classes, 0.0) if asked.reseed_empty_classes else None)
-
-
-def _filled(spec: Class2D, given: Input, state: State, fill: Fill) -> State:
-    """A state without classes to fill; a function of seed and iteration."""
-    number = seed_for(spec.compute.seed, "class2d reseed", str(state.iteration))
-    generator = torch.Generator().manual_seed(number)
-    return state._replace(model=reseed_empty(state.model, given.options, generator, *fill))
 
 
 def _result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,18 @@ def make_data(
         stack = read_images([names[i] for i in index.tolist()], project)
         return torch.from_numpy(stack).to(like)
 
+    return particle_data(rows, images, seed, groups, correct_ctf)
+
+
+def particle_data(
+    rows: pd.DataFrame,
+    images: Callable[[Tensor], Tensor],
+    seed: int,
+    groups: tuple[str, ...],
+    correct_ctf: bool,
+) -> Data:
+    """Describe particles whose images ``(m, n, n)`` come from a function of their indices ``(m,)``."""
+    names = [str(name) for name in rows["rlnImageName"]]
     number = {name: i for i, name in enumerate(groups)}
     group = torch.tensor([number[name] for name in group_of(rows)])
     seeds = torch.tensor([seed_for(seed, "class2d", name) for name in names])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,9 @@ BESIDE = "particles_scores.star"
 _NEEDED = {"cryoflowQValue": "statistics.decoys or learnt_scores", "cryoflowProbability": "learnt_scores"}
 
 
-class _Cut(NamedTuple):
+class Cut(NamedTuple):
+    """Lowest and highest value kept of a column of scores."""
+
     column: str
     low: float | None
     high: float | None
@@ -41,27 +43,34 @@ def add_scored(
     FileError
         When there are no scores, they lack the column, or are of other rows.
     """
-    cuts = list(_cuts(selection))
+    cuts = cuts_of(selection.q_value_max, selection.probability_min)
     if not cuts:
         return ()
     path = context.resolve(selection.scores) if selection.scores else source.path.with_name(BESIDE)
     if not path.exists():
         what = "; run Sort with learnt_scores: Yes, or name the scores in selection > scores"
         raise FileError(path, f"not there, but selection > {_field(cuts[0])} needs it{what}")
-    scores = Source(_read(path), path, "rows")
-    place = _places(source, scores)
-    conditions.extend(_condition(cut, scores, place, source.unit) for cut in cuts)
+    conditions.extend(scored_conditions(cuts, Source(_read(path), path, "rows"), source))
     return (context.relative(path),)
 
 
-def _cuts(selection: Selection) -> Iterator[_Cut]:
-    if selection.q_value_max is not None:
-        yield _Cut("cryoflowQValue", None, selection.q_value_max)
-    if selection.probability_min is not None:
-        yield _Cut("cryoflowProbability", selection.probability_min, None)
+def cuts_of(q_value_max: float | None, probability_min: float | None) -> list[Cut]:
+    """Return the cuts for those of the limits that are given."""
+    cuts = []
+    if q_value_max is not None:
+        cuts.append(Cut("cryoflowQValue", None, q_value_max))
+    if probability_min is not None:
+        cuts.append(Cut("cryoflowProbability", probability_min, None))
+    return cuts
 
 
-def _field(cut: _Cut) -> str:
+def scored_conditions(cuts: Sequence[Cut], scores: Source, source: Source) -> list[Condition]:
+    """Conditions of cuts on rows whose scores stand in another table; see `add_scored`."""
+    place = _places(source, scores)
+    return [_condition(cut, scores, place, source.unit) for cut in cuts]
+
+
+def _field(cut: Cut) -> str:
     return "q_value_max" if cut.low is None else "probability_min"
 
 
@@ -72,7 +81,7 @@ def _read(path: Path) -> pd.DataFrame:
     return tables[-1]
 
 
-def _condition(cut: _Cut, scores: Source, place: npt.NDArray[np.int64], unit: str) -> Condition:
+def _condition(cut: Cut, scores: Source, place: npt.NDArray[np.int64], unit: str) -> Condition:
     if cut.column not in scores.rows.columns:
         what = f"has no {cut.column}, which {_field(cut)} cuts by; it comes from {_NEEDED[cut.column]}: Yes"
         raise FileError(scores.path, what)

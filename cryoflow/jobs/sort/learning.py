@@ -15,7 +15,7 @@ from cryoflow.jobs.sort.score_plan import Plan
 from cryoflow.learn.score.mixture import SURE_OBJECT
 from cryoflow.learn.score.particle_score import FOLDS, TEACHES_ONLY, lacks_noise, teaches
 from cryoflow.learn.score.score_model import ScoreModel, self_taught, taught_by_labels
-from cryoflow.project.context import JobContext
+from cryoflow.project.context import Reporter
 from cryoflow.seeds import seed_for
 
 LEAST = 3 * len(Features._fields)
@@ -33,14 +33,15 @@ class Learnt(NamedTuple):
 
 
 def learn_scores(
-    plan: Plan, context: JobContext, whole: Evidence, chance: Tensor, unpicked: Tensor, unseen: float
+    plan: Plan, report: Reporter, whole: Evidence, chance: Tensor, unpicked: Tensor, unseen: float
 ) -> Learnt:
     """Score particles.
 
     Parameters
     ----------
     plan : Plan
-    context : JobContext
+    report : Reporter
+        Takes warnings.
     whole : Evidence
         Of all micrographs.
     chance, unpicked : Tensor
@@ -57,7 +58,7 @@ def learn_scores(
         seen = set(plan.stored.micrographs).intersection(plan.rows["rlnMicrographName"])
         if seen:
             warning = f"the model has learnt from {len(seen)} of these micrographs: their scores flatter"
-            context.report.warn(warning)
+            report.warn(warning)
         return Learnt(plan.stored.model.log_odds(whole.features), plan.stored.model, "by the given model")
     fold = _folds(plan, whole.row)
     if plan.labels is not None:
@@ -68,7 +69,7 @@ def learn_scores(
     if teaches(chance):
         return _without_labels(whole, chance, unpicked, fold, unseen)
     few = "too few clear particles to learn from"
-    context.report.warn(f"{few}: the probability is 1 - local false-discovery rate")
+    report.warn(f"{few}: the probability is 1 - local false-discovery rate")
     return Learnt(torch.logit(chance, 1e-6), None, "from the correlation alone")
 
 
@@ -95,7 +96,7 @@ def _folds(plan: Plan, row: Tensor) -> Tensor:
     several = plan.labels is not None and rows["rlnMicrographName"].nunique() > 1
     column = "rlnMicrographName" if several else "rlnImageName"
     names = rows[column].astype(str)
-    drawn = sorted(set(names), key=lambda name: seed_for(plan.spec.compute.seed, "fold", name))
+    drawn = sorted(set(names), key=lambda name: seed_for(plan.seed, "fold", name))
     fold = {name: place % FOLDS for place, name in enumerate(drawn)}
     return torch.tensor([fold[name] for name in names])
 

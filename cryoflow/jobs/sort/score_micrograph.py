@@ -66,18 +66,33 @@ def evidence(plan: Plan, context: JobContext, name: str, rows: pd.DataFrame) -> 
     try:
         path = context.resolve(name)
         pixel_a = micrograph_pixel(plan, read_header(path).pixel_size)
-        rows = rows.sort_values("rlnImageName", kind="stable")
         image = torch.from_numpy(read_image(path)).to(context.device)
-        prepared = prepare(image, pixel_a, plan.diameter_a)
-        return _evidence(plan, prepared, rows, plan.positions_a(rows, pixel_a))
+        return micrograph_evidence(plan, image, pixel_a, rows)
     except (CryoflowError, OSError) as error:
         return Failure(name, f"its particles get no score: {error}")
 
 
-def _evidence(
-    plan: Plan, prepared: Prepared, rows: pd.DataFrame, position_a: tuple[Tensor, Tensor]
-) -> Evidence:
-    y_a, x_a = (axis.to(prepared.image.device) for axis in position_a)
+def micrograph_evidence(plan: Plan, image: Tensor, pixel_a: float, rows: pd.DataFrame) -> Evidence:
+    """Search one micrograph.
+
+    Parameters
+    ----------
+    plan : Plan
+    image : Tensor
+        ``(h, w)``, particles dark.
+    pixel_a : float
+        A per pixel.
+    rows : DataFrame
+        Its particles, some of the rows of the plan.
+
+    Raises
+    ------
+    CryoflowError
+        When pixels are not finite or mostly the same, or the micrograph is too small for the particle.
+    """
+    rows = rows.sort_values("rlnImageName", kind="stable")
+    prepared = prepare(image, pixel_a, plan.diameter_a)
+    y_a, x_a = (axis.to(prepared.image.device) for axis in plan.positions_a(rows, pixel_a))
     coarse, fine = (_view(plan, prepared, rows, level) for level in (COARSE, FINE))
     middle = middle_band(prepared, coarse.scene)
     row = torch.tensor(rows.index.to_numpy(), dtype=torch.int64)
@@ -126,6 +141,5 @@ def _round(plan: Plan, scene: Scene, contest: _Contest, y_a: Tensor, x_a: Tensor
 
 def _view(plan: Plan, prepared: Prepared, rows: pd.DataFrame, level: Level) -> View:
     ctf = plan.ctf(rows, str(prepared.image.device))
-    first_peak = plan.spec.reference.ignore_ctfs_until_first_peak
-    scene = whitened(prepared, plan.diameter_a, ctf, level, first_peak)
+    scene = whitened(prepared, plan.diameter_a, ctf, level, plan.first_peak)
     return View(scene, search(scene, plan.references.to(scene.image.device), plan.reference_pixel_a))

@@ -28,7 +28,6 @@ from cryoflow.spec import Sort
 class Plan(NamedTuple):
     """All that scoring a micrograph takes."""
 
-    spec: Sort
     rows: pd.DataFrame
     """Of the particles, as in ``particles_sort.star``, numbered from 0."""
     particle_pixel_a: float
@@ -38,21 +37,22 @@ class Plan(NamedTuple):
     """As many of each null."""
     reference_pixel_a: float
     diameter_a: float
+    seed: int
+    ctf_corrected: bool
+    first_peak: bool
+    """The CTF is 1 up to its first peak."""
     labels: Labels | None = None
     """Of the rows, if they were told."""
     stored: StoredModel | None = None
     """Learnt elsewhere; None to learn here."""
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Project-relative names of labels and model."""
-        scores = self.spec.scores
-        named = (scores.good_particles, scores.bad_particles, scores.score_model)
-        return tuple(name for name in named if name is not None)
+    micrograph_pixel_a: float | None = None
+    """None: what the headers say."""
+    files: tuple[str, ...] = ()
+    """Project-relative names of labels and model."""
 
     def ctf(self, rows: pd.DataFrame, device: str) -> CtfParameters | None:
         """CTF of the first of the rows, which are of one micrograph; None when it is not to be used."""
-        if not self.spec.reference.are_references_ctf_corrected:
+        if not self.ctf_corrected:
             return None
         return CtfParameters(*(field[0] for field in ctf_parameters(rows.iloc[:1], device)))
 
@@ -82,24 +82,57 @@ def plan_scores(spec: Sort, context: JobContext, particles: Particles, stack: St
     require(particles.table, "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
     particle_a = particles.pixel_size_a
     pixel_a = spec.reference.pixel_size_in_references or stack.header_pixel_a or particle_a
-    diameter_a = spec.scores.particle_diameter or _mask_diameter(stack, pixel_a)
-    size = stack.images.shape[-1]
-    images = fit_box(stack.images, size + size % 2)
-    seed = seed_for(spec.compute.seed, "decoys")
-    false = {null: decoys(images, seed, null) for null in NULLS}
-    rows = particles.table.rows.reset_index(drop=True)
+    diameter_a = spec.scores.particle_diameter or mask_diameter(stack.images, pixel_a)
+    if diameter_a is None:
+        what = "references without a mask tell no diameter; give scores.particle_diameter"
+        raise FileError(stack.files[0], what)
+    plan = make_plan(
+        particles.table.rows,
+        particle_a,
+        stack.images,
+        pixel_a,
+        diameter_a,
+        spec.compute.seed,
+        spec.reference.are_references_ctf_corrected,
+        spec.reference.ignore_ctfs_until_first_peak,
+    )
     labels = read_labels(spec.scores, context, particles.table)
     model = spec.scores.score_model
     stored = None if model is None else read_model(context.resolve(model))
     context.report.say(f"learnt scores for particles of {diameter_a:g} A")
-    return Plan(spec, rows, particle_a, images, false, pixel_a, diameter_a, labels, stored)
+    named = (spec.scores.good_particles, spec.scores.bad_particles, model)
+    return plan._replace(
+        labels=labels,
+        stored=stored,
+        micrograph_pixel_a=spec.scores.micrograph_pixel_size,
+        files=tuple(name for name in named if name is not None),
+    )
 
 
-def _mask_diameter(stack: Stack, pixel_a: float) -> float:
-    radius = sorting_radius_squared(stack.images) ** 0.5
-    if radius < 1 or radius >= stack.images.shape[-1] / 2:
-        what = "references without a mask tell no diameter; give scores.particle_diameter"
-        raise FileError(stack.files[0], what)
+def make_plan(
+    rows: pd.DataFrame,
+    particle_pixel_a: float,
+    references: Tensor,
+    reference_pixel_a: float,
+    diameter_a: float,
+    seed: int,
+    ctf_corrected: bool,
+    first_peak: bool,
+) -> Plan:
+    """Plan for references ``(refs, n, n)``, with decoys of a seed; the rows are numbered from 0."""
+    size = references.shape[-1]
+    images = fit_box(references, size + size % 2)
+    false = {null: decoys(images, seed_for(seed, "decoys"), null) for null in NULLS}
+    numbered = rows.reset_index(drop=True)
+    about = (reference_pixel_a, diameter_a, seed, ctf_corrected, first_peak)
+    return Plan(numbered, particle_pixel_a, images, false, *about)
+
+
+def mask_diameter(references: Tensor, pixel_a: float) -> float | None:
+    """Diameter of the mask of references ``(refs, n, n)`` in A; None where they have none."""
+    radius = sorting_radius_squared(references) ** 0.5
+    if radius < 1 or radius >= references.shape[-1] / 2:
+        return None
     return float(2 * radius * pixel_a)
 
 
@@ -112,7 +145,7 @@ def micrograph_pixel(plan: Plan, header_a: float) -> float:
         When neither says; a header's 1 A, which many programs write for want of a pixel size, counts only
         where the particles have the same.
     """
-    given = plan.spec.scores.micrograph_pixel_size
+    given = plan.micrograph_pixel_a
     if given is not None:
         return float(given)
     if header_a <= 0:

@@ -16,6 +16,7 @@ cautious, as particles of unclear shape count as blobs.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,13 +28,13 @@ from cryoflow.compute.score.decoys import NULLS
 from cryoflow.compute.score.features import Features
 from cryoflow.errors import CryoflowError
 from cryoflow.files.star import write_star
-from cryoflow.jobs.sort.learning import learn_scores
+from cryoflow.jobs.sort.learning import Learnt, learn_scores
 from cryoflow.jobs.sort.model_file import StoredModel, write_model
 from cryoflow.jobs.sort.report import write_report
 from cryoflow.jobs.sort.score_micrograph import PEAK_REACH, Evidence, Round, evidence, together
 from cryoflow.jobs.sort.score_plan import Plan
 from cryoflow.learn.score.fdr import hidden_objects, local_fdr, picked_share, q_values
-from cryoflow.project.context import Failure, JobContext, JobResult
+from cryoflow.project.context import Failure, JobContext, JobResult, Reporter
 from cryoflow.seeds import seed_for
 
 FILE, REPORT, MODEL = "particles_scores.star", "scores_report.star", "particles_model.json"
@@ -61,17 +62,11 @@ def write_scores(plan: Plan, context: JobContext) -> JobResult:
     if not done:
         raise CryoflowError(f"no micrograph could be scored; {failures[0].item}: {failures[0].message}")
     whole = together(done)
-    noise = whole.rounds["noise"]
-    chance, unpicked = (
-        1 - local_fdr(noise.targets, noise.decoys, places[:, 0])
-        for places in (whole.features, whole.unpicked)
-    )
-    learnt = learn_scores(plan, context, whole, chance, unpicked, unseen_chance(noise))
-    table = _table(plan, whole, learnt.log_odds)
+    table, learnt = score_rows(plan, context.report, whole)
     written = [context.directory / FILE]
     write_star(written[0], {"": table})
     written.append(context.directory / REPORT)
-    seed = seed_for(plan.spec.compute.seed, "importance")
+    seed = seed_for(plan.seed, "importance")
     write_report(written[-1], whole, learnt.model, table, plan.labels, seed)
     if learnt.model is not None:
         written.append(context.directory / MODEL)
@@ -84,6 +79,24 @@ def write_scores(plan: Plan, context: JobContext) -> JobResult:
         failures=failures,
         summary=_summary(table, learnt.how),
     )
+
+
+class RowScores(NamedTuple):
+    """The table of scores, and what gave them."""
+
+    table: pd.DataFrame
+    learnt: Learnt
+
+
+def score_rows(plan: Plan, report: Reporter, whole: Evidence) -> RowScores:
+    """Score the rows of a plan by the evidence of all micrographs; ``report`` takes warnings."""
+    noise = whole.rounds["noise"]
+    chance, unpicked = (
+        1 - local_fdr(noise.targets, noise.decoys, places[:, 0])
+        for places in (whole.features, whole.unpicked)
+    )
+    learnt = learn_scores(plan, report, whole, chance, unpicked, unseen_chance(noise))
+    return RowScores(_table(plan, whole, learnt.log_odds), learnt)
 
 
 def _search(

@@ -1,0 +1,127 @@
+"""A whole classification: its first state, and one iteration after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from cryoflow.compute.class2d.initialise import start
+from cryoflow.compute.class2d.iterate import iterate
+from cryoflow.compute.class2d.sampling import next_perturbation
+from cryoflow.compute.class2d.schedule import Fill, classes_in_use, to_fill
+from cryoflow.compute.class2d.split_classes import reseed_empty
+from cryoflow.compute.class2d.state import Data, Options, Particles, State
+from cryoflow.seeds import seed_for
+
+HALVES_EVERY = 5
+"""Iterations from one comparison of half-set averages to the next; the last one has it in any case."""
+PER_CLASS = 100
+"""Particles of each class in the first iterations of a run with fast subsets."""
+
+
+class RunOptions(NamedTuple):
+    """How long a classification runs, and with how many classes."""
+
+    classes: int
+    iterations: int
+    seed: int
+    grow: bool = True
+    """Begin with two classes and divide them; otherwise with all of them."""
+    reseed: bool = False
+    """Fill classes that have become empty."""
+    fast_subsets: bool = False
+
+
+def first_state(
+    data: Data, names: Sequence[str], poses: Particles, options: Options, run: RunOptions
+) -> State:
+    """State before the first iteration.
+
+    Parameters
+    ----------
+    data : Data
+    names : sequence of str
+        Of the particles: with the seed they decide the first classes and angles.
+    poses : Particles
+        To begin with; their classes, such as numbers of references of a picking job, are not used.
+    options : Options
+    run : RunOptions
+    """
+    seeds = torch.tensor([seed_for(run.seed, "class2d start", name) for name in names])
+    poses = poses._replace(class_index=torch.full_like(poses.class_index, -1))
+    first = classes_in_use(run.classes, 0, run.iterations) if run.grow else run.classes
+    return start(data, run.classes, seeds, options, poses, first)
+
+
+def iterations(state: State, data: Data, options: Options, run: RunOptions) -> Iterator[State]:
+    """States after each iteration that is left; a function of the seed and the state."""
+    for iteration in range(state.iteration + 1, run.iterations + 1):
+        last = iteration == run.iterations
+        state = iterate(
+            state,
+            data,
+            options,
+            _perturbation(state, options, run),
+            subset_of(run, data.seed, iteration),
+            halves=last or iteration % HALVES_EVERY == 0,
+        )
+        wanted = fill_after(run, iteration)
+        state = state if wanted is None else filled(state, options, run, wanted)
+        yield state
+
+
+def _perturbation(state: State, options: Options, run: RunOptions) -> float:
+    """How the grid of the next iteration is moved; a function of seed and iteration."""
+    if not options.align:
+        return 0.0
+    number = seed_for(run.seed, "class2d perturbation", str(state.iteration + 1))
+    return next_perturbation(state.perturbation, number / 2**63)
+
+
+def fill_after(run: RunOptions, iteration: int) -> Fill | None:
+    """Which classes to fill after an iteration, which are empty or nearly; None when all are left alone."""
+    if iteration >= run.iterations:
+        return None
+    growing = to_fill(run.classes, iteration, run.iterations) if run.grow else None
+    return growing or (Fill(run.classes, 0.0) if run.reseed else None)
+
+
+def filled(state: State, options: Options, run: RunOptions, fill: Fill) -> State:
+    """A state without classes to fill; a function of seed and iteration."""
+    number = seed_for(run.seed, "class2d reseed", str(state.iteration))
+    generator = torch.Generator().manual_seed(number)
+    return state._replace(model=reseed_empty(state.model, options, generator, *fill))
+
+
+def grown(state: State, options: Options, run: RunOptions, planned: int) -> State:
+    """A state to continue from, with the classes that a run of as many iterations as now would have in use.
+
+    In one that was planned with ``planned`` iterations fewer were, and growth may be over before the first
+    iteration is done.
+    """
+    had, wanted = (classes_in_use(run.classes, state.iteration, whole) for whole in (planned, run.iterations))
+    if not run.grow or wanted <= had or state.iteration == run.iterations:
+        return state
+    return filled(state, options, run, Fill(wanted, 0.0))
+
+
+def subset_of(run: RunOptions, seeds: Tensor, iteration: int) -> Tensor | None:
+    """Indices of the particles to use, in the order of the table; None for all.
+
+    Fast subsets: 100 particles a class up to iteration 5, 300 up to 10, then up to 15 the larger of that and
+    30 % of all. Which ones depends on the seeds of the particles and the iteration, not on their order.
+    """
+    if not run.fast_subsets:
+        return None
+    classes, total = run.classes, len(seeds)
+    size = PER_CLASS * classes if iteration <= 5 else 3 * PER_CLASS * classes
+    if iteration > 10:
+        size = max(size, int(0.3 * total))
+    if iteration > 15 or size >= total:
+        return None
+    salt = seed_for(run.seed, "class2d subset", str(iteration))
+    mixed = (seeds ^ salt) * 0x5851F42D4C957F2D  # wraps around, which mixes the bits
+    return mixed.argsort(stable=True)[:size].sort().values
