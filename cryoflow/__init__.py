@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from cryoflow.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from cryoflow.api.blobs import pick_blobs as pick_blobs
     from cryoflow.api.classification import Classification as Classification
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from cryoflow.api.images import Micrograph as Micrograph
     from cryoflow.api.images import Particles as Particles
     from cryoflow.api.images import References as References
+    from cryoflow.api.jobs import Outcome as Outcome
+    from cryoflow.api.jobs import run as run
     from cryoflow.api.maps import FomMaps as FomMaps
     from cryoflow.api.maps import fom_maps as fom_maps
     from cryoflow.api.picking import Picks as Picks
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from cryoflow.api.reading import read_particles as read_particles
     from cryoflow.api.reading import read_references as read_references
     from cryoflow.api.reading import read_star as read_star
+    from cryoflow.api.reading import read_table as read_table
     from cryoflow.api.reading import write_star as write_star
     from cryoflow.api.scoring import LearntScores as LearntScores
     from cryoflow.api.scoring import learnt_scores as learnt_scores
@@ -39,8 +44,8 @@ if TYPE_CHECKING:
     from cryoflow.api.sorting import z_scores as z_scores
     from cryoflow.errors import ArgumentError as ArgumentError
     from cryoflow.errors import CryoflowError as CryoflowError
-
-__version__ = "0.1.0"
+    from cryoflow.simulate.options import SimulateOptions as SimulateOptions
+    from cryoflow.simulate.project import simulate_project as simulate_project
 
 _NAMES = {
     "api.blobs": ("pick_blobs",),
@@ -48,6 +53,7 @@ _NAMES = {
     "api.ctf": ("Ctf", "ctf"),
     "api.extraction": ("extract",),
     "api.images": ("Micrograph", "Particles", "References"),
+    "api.jobs": ("Outcome", "run"),
     "api.maps": ("FomMaps", "fom_maps"),
     "api.picking": ("Picks", "find_peaks", "pick"),
     "api.reading": (
@@ -57,12 +63,15 @@ _NAMES = {
         "read_particles",
         "read_references",
         "read_star",
+        "read_table",
         "write_star",
     ),
     "api.scoring": ("LearntScores", "learnt_scores"),
     "api.selection": ("Selection", "select"),
     "api.sorting": ("ZScores", "z_scores"),
     "errors": ("ArgumentError", "CryoflowError"),
+    "simulate.options": ("SimulateOptions",),
+    "simulate.project": ("simulate_project",),
 }
 _MODULES = {name: f"cryoflow.{module}" for module, names in _NAMES.items() for name in names}
 

@@ -51,26 +51,37 @@ def as_tensor(
     ArgumentError
         If these are not real numbers, have other axes, or are not finite.
     """
-    tensor = values if isinstance(values, Tensor) else _from_numpy(values, what)
-    if tensor.is_complex():
-        raise ArgumentError(f"{what}: complex numbers ({tensor.dtype}); give real ones")
-    axes = shape.split()
-    if tensor.ndim != len(axes):
-        raise ArgumentError(f"{what}: shape {tuple(tensor.shape)}; expected ({', '.join(axes)})")
-    wanted = dtype or (torch.float64 if tensor.dtype == torch.float64 else torch.float32)
-    tensor = tensor.detach().to(wanted)
+    array = check_array(values, what, shape)
+    given = array if isinstance(array, Tensor) else _from_numpy(array)
+    tensor = given.detach().to(dtype or (torch.float64 if given.dtype == torch.float64 else torch.float32))
     if finite and not bool(tensor.isfinite().all()):
         count = int((~tensor.isfinite()).sum())
         raise ArgumentError(f"{what}: {count} of {tensor.numel()} values are NaN or infinite")
     return tensor
 
 
-def _from_numpy(values: Any, what: str) -> Tensor:
-    array = np.asarray(values.data if hasattr(values, "voxel_size") else values)  # of mrcfile
-    if array.dtype.kind == "c":
+def check_array(values: Any, what: str, shape: str) -> Array:
+    """Return values as they are, a tensor or a numpy array of real numbers with these axes.
+
+    Raises
+    ------
+    ArgumentError
+        If they are something else.
+    """
+    array: Array = values
+    if not isinstance(values, Tensor):
+        array = np.asarray(values.data if hasattr(values, "voxel_size") else values)  # of mrcfile
+    if array.is_complex() if isinstance(array, Tensor) else array.dtype.kind == "c":
         raise ArgumentError(f"{what}: complex numbers ({array.dtype}); give real ones")
-    if array.dtype.kind not in "biuf":
+    if not isinstance(array, Tensor) and array.dtype.kind not in "biuf":
         raise ArgumentError(f"{what}: {array.dtype} is not a number type; give an array of numbers")
+    axes = shape.split()
+    if array.ndim != len(axes):
+        raise ArgumentError(f"{what}: shape {tuple(array.shape)}; expected ({', '.join(axes)})")
+    return array
+
+
+def _from_numpy(array: npt.NDArray[Any]) -> Tensor:
     wanted = np.float64 if array.dtype.kind == "f" and array.dtype.itemsize >= 8 else np.float32
     native = np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)
     return torch.from_numpy(native if native.flags.writeable else native.copy())

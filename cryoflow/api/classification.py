@@ -12,8 +12,8 @@ from torch import Tensor
 from cryoflow.api.arrays import Array, as_tensor, instance, like, positive
 from cryoflow.api.images import Particles, table_of
 from cryoflow.compute.class2d import Options, State
-from cryoflow.compute.class2d.run import RunOptions, first_state
-from cryoflow.compute.class2d.run import iterations as run_iterations
+from cryoflow.compute.class2d.classify import RunPlan, first_state
+from cryoflow.compute.class2d.classify import iterations as run_iterations
 from cryoflow.errors import ArgumentError, CryoflowError
 from cryoflow.files.tables import require
 from cryoflow.jobs.class2d.class_star import class_blocks
@@ -143,12 +143,12 @@ def classify(
         offset_step_px=2 * positive(offset_step_px, "offset_step_px"),
         e_step_limit_a=resolution_limit_a,
     )
-    run = RunOptions(classes, iterations, seed, grow)
+    run = RunPlan(classes, iterations, seed, grow)
     _check(images, options, run)
     return _classify(particles, images, options, run)
 
 
-def _classify(particles: Particles, images: Tensor, options: Options, run: RunOptions) -> Classification:
+def _classify(particles: Particles, images: Tensor, options: Options, run: RunPlan) -> Classification:
     table = table_of(particles)
     require(table, "rlnImageName")
     if options.correct_ctf:
@@ -194,7 +194,7 @@ def _result(
     )
 
 
-def _check(images: Tensor, options: Options, run: RunOptions) -> None:
+def _check(images: Tensor, options: Options, run: RunPlan) -> None:
     count, box = len(images), options.box
     if box % 2:
         raise ArgumentError(f"particles: boxes of {box} pixels; classification needs even ones")

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cryoflow.api.arrays import Array, as_tensor, positive
+from cryoflow.api.arrays import Array, check_array, positive
 from cryoflow.api.ctf import Ctf
 from cryoflow.errors import ArgumentError
 from cryoflow.files.tables import Table
@@ -54,7 +54,7 @@ class Micrograph:
 
     def __post_init__(self) -> None:
         positive(self.pixel_size_a, "pixel_size_a")
-        as_tensor(self.pixels, self.label, "h w", finite=False)
+        check_array(self.pixels, self.label, "h w")
 
     @property
     def label(self) -> str:
@@ -85,7 +85,7 @@ class References:
 
     def __post_init__(self) -> None:
         positive(self.pixel_size_a, "pixel_size_a")
-        square(as_tensor(self.images, "references", "n box box", finite=False), "references")
+        square(check_array(self.images, "references", "n box box"), "references")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -115,7 +115,7 @@ class Particles:
 
     def __post_init__(self) -> None:
         positive(self.pixel_size_a, "pixel_size_a")
-        square(as_tensor(self.images, "particles", "n box box", finite=False), "particles")
+        square(check_array(self.images, "particles", "n box box"), "particles")
         if len(self.rows) != len(self.images):
             raise ArgumentError(f"particles: {len(self.images)} images but {len(self.rows)} rows")
 
@@ -163,8 +163,8 @@ def table_of(particles: Particles) -> Table:
     return Table(particles.rows.reset_index(drop=True), "3.0", Path("particles"), "")
 
 
-def square(images: Tensor, what: str) -> Tensor:
-    """Return images, which must be square.
+def square(images: Array, what: str) -> None:
+    """See to it that images are square.
 
     Raises
     ------
@@ -174,4 +174,3 @@ def square(images: Tensor, what: str) -> Tensor:
     height, width = images.shape[-2:]
     if height != width:
         raise ArgumentError(f"{what}: {width} x {height} pixels; images must be square")
-    return images

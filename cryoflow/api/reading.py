@@ -15,7 +15,7 @@ from cryoflow.api.ctf import Ctf
 from cryoflow.api.images import Micrograph, Particles, References
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_header, read_image, read_images
-from cryoflow.files.star import Block, StarStyle
+from cryoflow.files.star import Block, StarStyle, table_block
 from cryoflow.files.star import read_star as _read_star
 from cryoflow.files.star import write_star as _write_star
 from cryoflow.files.tables import one_pixel_size, pixel_size, require
@@ -187,6 +187,31 @@ def read_star(path: str | PathLike[str]) -> dict[str, Block]:
         If it cannot be read, with the line of what is wrong.
     """
     return _read_star(path)
+
+
+def read_table(path: str | PathLike[str], block: str | None = None) -> pd.DataFrame:
+    """Read one table of a STAR file.
+
+    Parameters
+    ----------
+    path : path-like
+    block : str, optional
+        Which of several tables. By default particles or micrographs with optics groups come in RELION 3.0's
+        terms: optics values in every row, offsets in pixels.
+
+    Raises
+    ------
+    FileError
+        If there is no such table, or there are several and no ``block``.
+    """
+    blocks = _read_star(path)
+    if block is None and "optics" in blocks:
+        read = _read_particles if "particles" in blocks else _read_micrographs
+        return read(path).rows
+    tables = [name for name, found in blocks.items() if isinstance(found, pd.DataFrame)]
+    if block is None and len(tables) != 1:
+        raise FileError(path, f"holds {len(tables)} tables ({', '.join(tables)}); give block")
+    return table_block(path, blocks, tables[0] if block is None else block)
 
 
 def write_star(

@@ -14,7 +14,7 @@ from cryoflow.compute.image.masks import disc
 from cryoflow.compute.image.rotate import padded_transform
 from cryoflow.compute.parallel import one_thread_each
 from cryoflow.compute.sort import features as compute
-from cryoflow.compute.sort.references import fit_references
+from cryoflow.compute.sort.fit_references import fit_references
 from cryoflow.compute.sort.residual import CtfOptions, MatchedReferences
 from cryoflow.compute.sort.score import batches_of, particle_features
 from cryoflow.errors import ArgumentError

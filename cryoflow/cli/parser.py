@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from importlib import import_module
 
-from cryoflow import __version__
+from cryoflow.version import __version__
 
 _COMMANDS = {
     "run": "run specs one after the other, a chain, or a sweep",

@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
-from cryoflow import __version__
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import write_bytes
+from cryoflow.version import __version__
 
 RECORD = "job_record.yaml"
 

@@ -85,6 +85,22 @@ def test_star_files_are_as_starfile_has_them(project: Path, tmp_path: Path) -> N
     assert (tmp_path / "copy.star").read_bytes() == path.read_bytes()
 
 
+def test_one_table_of_a_star_file(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"rlnImageName": ["1@a.mrcs", "2@a.mrcs"], "rlnOriginX": [1.0, -2.0]})
+    cf.write_star(tmp_path / "one.star", {"general": {"rlnVersion": 1}, "things": rows})
+    pd.testing.assert_frame_equal(cf.read_table(tmp_path / "one.star"), rows)
+    several = {"a": rows, "b": rows[:1]}
+    cf.write_star(tmp_path / "two.star", several)
+    assert len(cf.read_table(tmp_path / "two.star", "b")) == 1
+    with pytest.raises(cf.CryoflowError, match=r"two.star: holds 2 tables \(a, b\); give block"):
+        cf.read_table(tmp_path / "two.star")
+    optics = pd.DataFrame({"rlnOpticsGroup": [1], "rlnImagePixelSize": [2.0], "rlnVoltage": [300.0]})
+    later = rows.rename(columns={"rlnOriginX": "rlnOriginXAngst"}).assign(rlnOpticsGroup=1)
+    cf.write_star(tmp_path / "later.star", {"optics": optics, "particles": later}, style="3.1")
+    flat = cf.read_table(tmp_path / "later.star")
+    assert flat["rlnOriginX"].tolist() == [0.5, -1.0] and flat["rlnVoltage"].tolist() == [300, 300]
+
+
 def test_images_and_rows_that_do_not_fit_are_refused() -> None:
     with pytest.raises(cf.ArgumentError, match=r"micrograph a.mrc: shape \(4,\); expected \(h, w\)"):
         cf.Micrograph(np.zeros(4), 2.0, name="a.mrc")

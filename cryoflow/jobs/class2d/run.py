@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from cryoflow.compute.class2d import State
-from cryoflow.compute.class2d.run import RunOptions, fill_after, first_state, grown, iterations
+from cryoflow.compute.class2d.classify import RunPlan, fill_after, first_state, grown, iterations
 from cryoflow.errors import CryoflowError
 from cryoflow.jobs.class2d.exact import forget_states
 from cryoflow.jobs.class2d.output import Run, convergence_path, iteration_path, write_iteration
@@ -25,7 +25,7 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
         item, why = given.failures[0]
         raise CryoflowError(f"{item}: {why}; a run cannot go on without particles that it began with")
     files = _files(spec, context, given, begin)
-    asked = run_options(spec)
+    asked = run_plan(spec)
     state, written = _first_state(asked, begin, given, files)
     progress = ProgressReporter(
         context.report, given.options, spec.optimization.number_of_iterations - state.iteration
@@ -62,10 +62,10 @@ def _files(spec: Class2D, context: JobContext, given: Input, begin: Begin) -> Ru
     )
 
 
-def run_options(spec: Class2D) -> RunOptions:
+def run_plan(spec: Class2D) -> RunPlan:
     """How long the job of a spec runs, and with how many classes."""
     asked = spec.optimization
-    return RunOptions(
+    return RunPlan(
         asked.number_of_classes,
         asked.number_of_iterations,
         spec.compute.seed,
@@ -75,7 +75,7 @@ def run_options(spec: Class2D) -> RunOptions:
     )
 
 
-def _first_state(asked: RunOptions, begin: Begin, given: Input, files: Run) -> tuple[State, list[str]]:
+def _first_state(asked: RunPlan, begin: Begin, given: Input, files: Run) -> tuple[State, list[str]]:
     """The state to continue from, or that of a new start, which is written."""
     if begin.state is not None:
         state = grown(begin.state, given.options, asked, begin.planned)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cryoflow.compute.sort.references import SortReferences, fit_references
+from cryoflow.compute.sort.fit_references import SortReferences, fit_references
 from cryoflow.errors import FileError
 from cryoflow.jobs.inputs.references import Stack
 from cryoflow.project.context import JobContext

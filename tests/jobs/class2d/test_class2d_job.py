@@ -10,11 +10,11 @@ import pytest
 import torch
 from helpers.class2d_job import BOX, EACH, PIXEL, change, classify, spec
 
-from cryoflow.compute.class2d.run import subset_of
+from cryoflow.compute.class2d.classify import subset_of
 from cryoflow.files.mrc import read_stack
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import read_particles
-from cryoflow.jobs.class2d.run import run_options
+from cryoflow.jobs.class2d.run import run_plan
 
 
 def test_writes_every_iteration_under_relions_names(project: Path) -> None:
@@ -172,9 +172,9 @@ def test_exhaustive_search_looks_at_everything_and_agrees_with_the_adaptive_one(
 
 def test_fast_subsets_grow(project: Path) -> None:
     seeds = torch.from_numpy(np.random.default_rng(0).integers(0, 2**63 - 1, 5000))
-    fast = run_options(spec(25, classes=3, optimization={"use_fast_subsets": True}))
+    fast = run_plan(spec(25, classes=3, optimization={"use_fast_subsets": True}))
     sizes = [None if (s := subset_of(fast, seeds, i)) is None else len(s) for i in (1, 5, 6, 10, 11, 15, 16)]
     assert sizes == [300, 300, 900, 900, 1500, 1500, None]
     one, other = subset_of(fast, seeds, 1), subset_of(fast, seeds, 2)
     assert one is not None and other is not None and not torch.equal(one, other)
-    assert subset_of(run_options(spec(25)), seeds, 1) is None
+    assert subset_of(run_plan(spec(25)), seeds, 1) is None

@@ -22,7 +22,7 @@ PER_CLASS = 100
 """Particles of each class in the first iterations of a run with fast subsets."""
 
 
-class RunOptions(NamedTuple):
+class RunPlan(NamedTuple):
     """How long a classification runs, and with how many classes."""
 
     classes: int
@@ -35,9 +35,7 @@ class RunOptions(NamedTuple):
     fast_subsets: bool = False
 
 
-def first_state(
-    data: Data, names: Sequence[str], poses: Particles, options: Options, run: RunOptions
-) -> State:
+def first_state(data: Data, names: Sequence[str], poses: Particles, options: Options, run: RunPlan) -> State:
     """State before the first iteration.
 
     Parameters
@@ -48,7 +46,7 @@ def first_state(
     poses : Particles
         To begin with; their classes, such as numbers of references of a picking job, are not used.
     options : Options
-    run : RunOptions
+    run : RunPlan
     """
     seeds = torch.tensor([seed_for(run.seed, "class2d start", name) for name in names])
     poses = poses._replace(class_index=torch.full_like(poses.class_index, -1))
@@ -56,7 +54,7 @@ def first_state(
     return start(data, run.classes, seeds, options, poses, first)
 
 
-def iterations(state: State, data: Data, options: Options, run: RunOptions) -> Iterator[State]:
+def iterations(state: State, data: Data, options: Options, run: RunPlan) -> Iterator[State]:
     """States after each iteration that is left; a function of the seed and the state."""
     for iteration in range(state.iteration + 1, run.iterations + 1):
         last = iteration == run.iterations
@@ -73,7 +71,7 @@ def iterations(state: State, data: Data, options: Options, run: RunOptions) -> I
         yield state
 
 
-def _perturbation(state: State, options: Options, run: RunOptions) -> float:
+def _perturbation(state: State, options: Options, run: RunPlan) -> float:
     """How the grid of the next iteration is moved; a function of seed and iteration."""
     if not options.align:
         return 0.0
@@ -81,7 +79,7 @@ def _perturbation(state: State, options: Options, run: RunOptions) -> float:
     return next_perturbation(state.perturbation, number / 2**63)
 
 
-def fill_after(run: RunOptions, iteration: int) -> Fill | None:
+def fill_after(run: RunPlan, iteration: int) -> Fill | None:
     """Which classes to fill after an iteration, which are empty or nearly; None when all are left alone."""
     if iteration >= run.iterations:
         return None
@@ -89,14 +87,14 @@ def fill_after(run: RunOptions, iteration: int) -> Fill | None:
     return growing or (Fill(run.classes, 0.0) if run.reseed else None)
 
 
-def filled(state: State, options: Options, run: RunOptions, fill: Fill) -> State:
+def filled(state: State, options: Options, run: RunPlan, fill: Fill) -> State:
     """A state without classes to fill; a function of seed and iteration."""
     number = seed_for(run.seed, "class2d reseed", str(state.iteration))
     generator = torch.Generator().manual_seed(number)
     return state._replace(model=reseed_empty(state.model, options, generator, *fill))
 
 
-def grown(state: State, options: Options, run: RunOptions, planned: int) -> State:
+def grown(state: State, options: Options, run: RunPlan, planned: int) -> State:
     """A state to continue from, with the classes that a run of as many iterations as now would have in use.
 
     In one that was planned with ``planned`` iterations fewer were, and growth may be over before the first
@@ -108,7 +106,7 @@ def grown(state: State, options: Options, run: RunOptions, planned: int) -> Stat
     return filled(state, options, run, Fill(wanted, 0.0))
 
 
-def subset_of(run: RunOptions, seeds: Tensor, iteration: int) -> Tensor | None:
+def subset_of(run: RunPlan, seeds: Tensor, iteration: int) -> Tensor | None:
     """Indices of the particles to use, in the order of the table; None for all.
 
     Fast subsets: 100 particles a class up to iteration 5, 300 up to 10, then up to 15 the larger of that and
