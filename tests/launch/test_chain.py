@@ -123,6 +123,14 @@ def test_changed_threshold_runs_only_what_depends_on_it(
     assert (project / "Select" / "middle").readlink() == Path("job021")
 
 
+def test_trash_holds_the_result_before_the_latest(project: Path) -> None:
+    for most in (0.8, 0.7, 0.6):
+        assert _chain(project, "--to", "first", f"first:maximum_metadata_value={most}") == 0
+    for folder, most in (("Select", 0.6), ("Trash/Select", 0.7)):
+        record = read_record(project / folder / "job020")
+        assert record["spec"]["subsets"]["maximum_metadata_value"] == most
+
+
 def test_output_that_stays_the_same_ends_the_chain_of_reruns(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -328,6 +336,10 @@ def test_a_job_of_another_alias_is_not_replaced(project: Path, capsys: pytest.Ca
         ("chain: x\nsteps: []\n", "steps: expected a list of spec files"),
         ("chain: x\nsteps:\n  - number: 3\n", "step 1: expected a spec file, or 'spec:' with fields"),
         ("chain: x\nstages: []\n", "stages: unknown key; a chain has 'chain' and 'steps'"),
+        (
+            "chain: x\nsteps:\n  - first.yaml\n  - spec: beside.yaml\n    number: 20\n",
+            "two steps are named Select/beside or share its number",
+        ),
         (
             "chain: x\nsteps: [first.yaml, first.yaml]\n",
             "two steps are named Select/first or share its number",

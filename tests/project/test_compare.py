@@ -34,6 +34,15 @@ def test_tables(tmp_path: Path, other: dict[str, list[object]], verdict: str, de
     assert found == (verdict, detail)
 
 
+@pytest.mark.parametrize(("other", "verdict"), [(2.0001, "close"), (np.nan, "different"), (9.0, "different")])
+def test_values_that_are_missing_in_both_agree(tmp_path: Path, other: float, verdict: str) -> None:
+    columns = ({"a": [np.nan, last, 5.0], "b": [1, 2, 3]} for last in (2.0, other))
+    found = compare_files(*_tables(tmp_path, *columns))
+    assert found.verdict == verdict
+    if verdict == "close":
+        assert found.detail == "a differs by up to 0.0001 in 1 of 3 rows"
+
+
 def test_the_name_of_the_job_does_not_count(tmp_path: Path) -> None:
     images = [["1@Extract/job012/a.mrcs"], ["1@Extract/job020/a.mrcs"]]
     paths = _tables(tmp_path, {"n": images[0], "a": [1.0]}, {"n": images[1], "a": [1.0]})
@@ -71,3 +80,11 @@ def test_other_files_by_their_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one")
     (tmp_path / "b.txt").write_text("three")
     assert compare_files(tmp_path / "a.txt", tmp_path / "b.txt") == ("different", "bytes differ (3 and 5)")
+
+
+def test_large_files_are_compared_to_their_end(tmp_path: Path) -> None:
+    content = bytes(3 << 20)
+    for name, last in (("a.bin", b"x"), ("b.bin", b"x"), ("c.bin", b"y")):
+        (tmp_path / name).write_bytes(content + last)
+    assert compare_files(tmp_path / "a.bin", tmp_path / "b.bin").verdict == "identical"
+    assert compare_files(tmp_path / "a.bin", tmp_path / "c.bin").verdict == "different"

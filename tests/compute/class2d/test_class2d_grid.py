@@ -40,6 +40,11 @@ def test_offsets_are_the_disc_on_a_square_grid() -> None:
     )
 
 
+def test_offsets_at_the_range_itself_are_tried() -> None:
+    offsets = make_sampling(TUTORIAL._replace(offset_range_px=4.0), 0.0).offset_prior.tolist()
+    assert [4, 0] in offsets and [0, -4] in offsets and len(offsets) == 13
+
+
 def test_angles_and_perturbation() -> None:
     still, moved = make_sampling(TUTORIAL, 0.0), make_sampling(TUTORIAL, -0.25)
     assert torch.allclose(still.psi_coarse, torch.arange(30).double() * 12)

@@ -182,3 +182,15 @@ def test_noise_has_the_spectrum_asked_for() -> None:
         total += power_spectrum(torch.fft.rfft2(image)[None] / BOX**2)[0] / 2
     assert (total / 200)[2:].tolist() == pytest.approx(spectrum[2:].tolist(), rel=0.06)
     assert PIXEL > 0
+
+
+@pytest.mark.parametrize(
+    ("ssnr", "last"),
+    [([9, 2, 1, 0.9, 5], 2), ([9, 2, 1, 1, 0.5], 3), ([9, 0.5, 9, 9, 9], 1), ([0, 1, 1, 1, 1], 4)],
+)
+def test_resolution_is_the_last_shell_before_the_prior_outweighs_the_data(
+    ssnr: list[float], last: int
+) -> None:
+    spectra = torch.zeros(2, 17, dtype=torch.float64)
+    spectra[1, :5] = torch.tensor(ssnr)
+    assert resolution_shell(spectra, options(32)._replace(first_prior_shell=1)) == last

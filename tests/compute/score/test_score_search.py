@@ -17,7 +17,7 @@ from cryoflow.compute.score.picks import (
 from cryoflow.compute.score.prepared import Prepared, prepare
 from cryoflow.compute.score.scene import COARSE, Scene, whitened
 from cryoflow.compute.score.search import search, templates
-from cryoflow.compute.score.spectrum import blurred, quiet_spectrum
+from cryoflow.compute.score.spectrum import Spectrum, blurred, quiet_spectrum
 from cryoflow.errors import CryoflowError
 
 PIXEL, DIAMETER = 4.0, 96.0
@@ -62,6 +62,17 @@ def test_spectrum_of_white_noise_is_its_variance() -> None:
     assert float(between) == pytest.approx(float(0.75 * spectrum.power[4] + 0.25 * spectrum.power[5]))
 
 
+def test_spectrum_is_linear_between_shells_and_flat_beyond_them() -> None:
+    spectrum = Spectrum(torch.tensor([100.0, 1.0, 2.0, 4.0]), 6)
+    shells = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.5, 3.0, 4.0])
+    torch.testing.assert_close(spectrum.at(shells / 6), torch.tensor([1.0, 1.0, 1.0, 1.5, 3.0, 4.0, 4.0]))
+
+
+def test_whitened_images_have_no_mean() -> None:
+    scene = whitened(Prepared(noise((120, 132)) + 5, PIXEL, (480.0, 528.0)), DIAMETER, None, COARSE)
+    assert abs(float(scene.image.mean())) < 1e-5
+
+
 def test_local_correlation_is_that_of_loops() -> None:
     scene = scene_of(noise((170, 201)))
     reference = particle()[None].float()
@@ -90,6 +101,32 @@ def test_a_particle_is_found_where_it_lies() -> None:
     y, x = np.unravel_index(int(match.ncc.argmax()), tuple(match.ncc.shape))
     assert abs(y * scene.pixel_y_a - 91 * PIXEL) < scene.pixel_a
     assert abs(x * scene.pixel_x_a - 132 * PIXEL) < scene.pixel_a
+
+
+def test_features_are_those_of_the_best_place_in_reach() -> None:
+    image = noise((200, 230))
+    image[76:108, 116:148] -= 3 * particle().rot90().float()
+    scene = scene_of(image)
+    match, middle = search(scene, particle()[None], PIXEL), torch.zeros_like(scene.image)
+    iy, ix = np.unravel_index(int(match.ncc.argmax()), tuple(match.ncc.shape))
+    y, x = torch.tensor([[iy + 2.0], [ix]], dtype=torch.float64)  # two samples beside the peak
+    place = (y * scene.pixel_y_a, x * scene.pixel_x_a)
+    near, far = (
+        measure(View(scene, match), View(scene, match), middle, place, reach * scene.pixel_a)
+        for reach in (1.0, 2.5)
+    )
+    assert float(far.y_a) == pytest.approx(iy * scene.pixel_y_a)
+    assert float(near.y_a) > float(far.y_a)
+    assert float(far.features.ncc) == float(match.ncc[iy, ix]) > float(near.features.ncc)
+
+    # what is left of the window without its projection on the template: z is that projection
+    n = len(scene.window)
+    padded = np.pad(scene.image.double().numpy(), n, mode="wrap")
+    box = padded[iy + n - n // 2 :, ix + n - n // 2 :][:n, :n]
+    window, area = scene.window.double().numpy(), float(scene.window.sum())
+    squares = (window * (box - (window * box).sum() / area) ** 2).sum()
+    left = squares / (area - 1) - float(match.z[iy, ix]) ** 2 / area
+    assert float(far.features.log_residual) == pytest.approx(np.log(left), abs=1e-3)
 
 
 def test_features_do_not_tell_the_level_of_the_background() -> None:
@@ -243,3 +280,26 @@ def test_dead_pixels_do_not_count() -> None:
     image[30, 40] = 1e6
     prepared: Prepared = prepare(image, PIXEL, DIAMETER)
     assert float(prepared.image.abs().max()) < 7
+
+
+@pytest.mark.parametrize(("pixel", "binned"), [(4.0, 4.0), (2.6, 2.6), (2.4, 4.8), (1.0, 2.0)])
+def test_binning_leaves_the_finest_detail_that_is_looked_at(pixel: float, binned: float) -> None:
+    """A ninth of the diameter, and a tenth beyond: two pixels of each after binning."""
+    prepared = prepare(noise((240, 280)), pixel, DIAMETER)
+    factor = round(binned / pixel)
+    assert prepared.pixel_a == pytest.approx(binned)
+    assert tuple(prepared.image.shape) == (240 // factor, 280 // factor)
+
+
+def test_pixels_beyond_six_deviations_are_mended() -> None:
+    plain = noise((120, 130))
+    plain[50, 60] = plain.median()
+    mad = 1.4826 * float((plain - plain.median()).abs().median())
+    there = {}
+    for height in (0.0, 5.8, 6.2, -6.2):
+        image = plain.clone()
+        image[50, 60] += height * mad
+        there[height] = float(prepare(image, PIXEL, DIAMETER).image[50, 60])
+    assert there[5.8] - there[0.0] == pytest.approx(-5.8, abs=0.05)
+    assert there[6.2] == pytest.approx(there[0.0], abs=0.01)
+    assert there[-6.2] == pytest.approx(there[0.0], abs=0.01)
