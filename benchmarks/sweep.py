@@ -23,7 +23,7 @@ from parity.particles import link_files
 from cryoflow.simulate.options import SimulateOptions
 from cryoflow.simulate.project import simulate_project
 
-SPEC = Path(__file__).parents[2] / "specs/tutorial/11_template_based.yaml"
+SPEC = Path(__file__).parents[1] / "specs/tutorial/11_template_based.yaml"
 INPUTS = ("CtfFind", "Micrographs", "Select", "truth")
 IMPORTS = "import torch, pandas, hydra, cryoflow.jobs.autopick, cryoflow.launch.sweep.run"
 
