@@ -1,8 +1,8 @@
 """The low frequencies that references keep: a block of the half-plane, and the way back to samples.
 
 A complex inverse FFT takes less time than two real ones. With B the transform of a micrograph and
-``T = a + ib`` that of a template, whose conjugate is the transform of the template turned by 180 degrees, the
-images behind ``B (a - ib)`` and ``B (a + ib)`` are real and imaginary part of the one behind
+``T = a + ib`` that of a template, whose conjugate is the transform of the template rotated by 180 degrees,
+the images behind ``B (a - ib)`` and ``B (a + ib)`` are real and imaginary part of the one behind
 ``(1 + i) B (a - b)``: one real number a frequency, ``a - b`` over the full plane, stands for both.
 """
 

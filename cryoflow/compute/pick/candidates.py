@@ -62,7 +62,7 @@ class Candidates(NamedTuple):
 def find_candidates(maps: FomMaps, margin: int, floor: float, references: int | None = None) -> Candidates:
     """Find all local maxima of at least ``floor`` and ``margin`` micrograph pixels from all sides.
 
-    Maps after those of the first so many ``references`` are of decoys, which do not count for ``best``.
+    Maps after the first ``references`` are those of decoys, which do not count for ``best``.
     """
     fom = maps.fom
     h, w = fom.shape[-2:]

@@ -34,7 +34,7 @@ class ExactPlaces(NamedTuple):
 
     even: Tensor
     """Weights of sums over points, then of real parts of the last shell, ``(refs, values, psis)``; the angles
-    are those of half a turn."""
+    are those below 180 degrees."""
     odd: Tensor
     """Those of differences and of imaginary parts."""
     offset: Tensor
@@ -50,7 +50,7 @@ class ExactPlaces(NamedTuple):
 def exact_places(
     references: References, fine: FineTransform, psi_deg: Tensor, band: Band, grid: WorkGrid
 ) -> ExactPlaces:
-    """Find the weights; angles are those of half a turn."""
+    """Find the weights; angles are those below 180 degrees."""
     fading = float(band.x.max()) - _FADES * fine.step
     frequency = torch.hypot(band.y[:, None], band.x)
     shell = band.inside & band.below_nyquist(grid) & (frequency > fading)
@@ -166,5 +166,5 @@ class Places:
             )
         )
         best, number = (even + odd.abs()).max(1)  # at an angle even + odd, at its opposite even - odd
-        turned = odd.gather(1, number[:, None])[:, 0] < 0
-        return best, number + turned * even.shape[1]
+        is_opposite = odd.gather(1, number[:, None])[:, 0] < 0
+        return best, number + is_opposite * even.shape[1]

@@ -10,7 +10,7 @@ Exact = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Figure of merit and number of the angle of a reference at rows and columns, ``(n,)`` each."""
 
 _SHARE = 0.5
-"""Where none is above the floor, peaks from this share of the highest tell how far off templates are."""
+"""Where none is above the floor, peaks from this share of the highest show how far off templates are."""
 _TIMES = 2
 """How many times as far below the floor to look as those above were off, root mean square."""
 
@@ -19,7 +19,7 @@ def make_peaks_exact(fom: Tensor, psi_index: Tensor, exact: Exact, floor: float)
     """Put exact values where maps have local maxima of at least ``floor``, until all of these are exact.
 
     What is just below the floor may be above it but for the error of the templates, so that peaks are looked
-    at down to somewhat below. The maps stay those of the low-rank templates beside such peaks.
+    at down to somewhat below. Next to such peaks the maps stay those of the low-rank templates.
 
     Parameters
     ----------

@@ -236,7 +236,7 @@ def _best_over_psi(search: Search, pairs: Callable[[int, int], Tensor], block: T
     """Highest correlation and the angle that gives it, at every sample; the first of equals."""
     half, batch = search.distinct_psis, _batch(search)
     inverse = PairInverse(search.band, search.grid, batch, block)
-    best = block.real.new_full((*search.grid.inside, 2), -torch.inf)  # over half a turn, and the other half
+    best = block.real.new_full((*search.grid.inside, 2), -torch.inf)  # below 180 degrees, and from there on
     index = torch.zeros_like(best, dtype=number_type(len(search.psi_deg)))
     better = torch.empty_like(index)
     for start in range(0, half, batch):

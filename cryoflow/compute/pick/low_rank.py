@@ -1,10 +1,10 @@
 """All references at all angles as sums of a few basis templates: fewer inverse FFTs, and one product.
 
-Turned references are much alike: of a disc of radius R, up to frequency k, only some ``(pi R k)^2`` numbers
-can differ. To turn a reference is a phase at each angular order, so that a singular value decomposition over
+Rotated references are much alike: of a disc of radius R, up to frequency k, only some ``(pi R k)^2`` numbers
+can differ. Rotating a reference is a phase at each angular order, so that a singular value decomposition over
 references, order by order, finds the basis. A basis of rank r leaves r inverse FFTs and, at every sample, a
 small product an order and one from orders to angles. A template at psi + 180 degrees is the mirror image of
-that at psi: even and odd orders of half a turn give both, ``C(psi) = Ce + Co``, ``C(psi + 180) = Ce - Co``.
+that at psi: even and odd orders of these angles give both, ``C(psi) = Ce + Co``, ``C(psi + 180) = Ce - Co``.
 """
 
 import math
@@ -37,7 +37,7 @@ class _Batches(NamedTuple):
     """Correlations with references and angles held at a time."""
 
     def samples(self, pairs: int) -> int:
-        """How many samples to compare at a time with so many references and angles: whole cache lines."""
+        """Samples to compare at a time with ``pairs`` of references and angles: whole cache lines."""
         return max(1, self.values // pairs // 32) * 32
 
 
@@ -52,7 +52,7 @@ class Orders(NamedTuple):
     mix: tuple[Tensor, ...]
     """To real and imaginary part of each reference at an order, ``(2 refs, rows)`` each."""
     turn: Tensor
-    """From those to the angles of half a turn, ``(psis, 2 orders)``."""
+    """From those to the angles below 180 degrees, ``(psis, 2 orders)``."""
 
     def values(self, basis: Tensor, mixed: Tensor, out: Tensor) -> None:
         """Put what belongs to the basis into ``out``, for references and angles.
@@ -90,7 +90,7 @@ class LowRank(NamedTuple):
 
 
 class _Spectrum(NamedTuple):
-    """Of all references at each angular order, 0 to the number of angles of half a turn."""
+    """Of all references at each angular order, 0 to the number of angles below 180 degrees."""
 
     values: Tensor
     """Eigenvalues, ``(orders, refs)``."""
@@ -115,7 +115,7 @@ def low_rank(
     ----------
     fine : FineTransform
     psi_deg : Tensor
-        ``(psis,)`` degrees: half a turn.
+        ``(psis,)`` degrees, all below 180.
     band, grid : Band, WorkGrid
     box : int
         Side of the references, pixels; samples of their transforms half as far apart as it asks for are
@@ -124,7 +124,7 @@ def low_rank(
         Largest allowed norm of what is left out of a template, over that of the template; frequencies f are
         weighted with ``FLOOR + f / limit``.
     at_once : int
-        Work on so many threads; the result does not depend on it.
+        Number of threads; the result does not depend on it.
     """
     limit = float(band.x.max())
     coarse = torch.arange(-round(2 * box * limit), round(2 * box * limit) + 1, device=band.x.device).double()
@@ -145,7 +145,7 @@ def low_rank(
 def _spectrum(templates: Tensor) -> _Spectrum:
     """Decompose ``(refs, psis, frequencies)``, even orders from real and odd ones from imaginary parts.
 
-    To turn a template is a phase at each angular order, so that orders do not mix.
+    Rotating a template is a phase at each angular order, so that orders do not mix.
     """
     psis = templates.shape[1]
     phase = _phases(psis, templates.device)
@@ -174,7 +174,7 @@ def _chosen(found: _Spectrum, error: float) -> tuple[Tensor, float]:
 
 
 def _phases(psis: int, device: torch.device) -> Tensor:
-    """Complex ``(orders, psis)``: from the angles of half a turn to the orders of a whole one."""
+    """Complex ``(orders, psis)``: from the angles below 180 degrees to the orders of all."""
     order, psi = (torch.arange(n, dtype=torch.float64, device=device) for n in (psis + 1, psis))
     angle = -torch.pi / psis * order[:, None] * psi
     return 2 * torch.polar(torch.ones_like(angle), angle)
@@ -215,8 +215,8 @@ def _basis(
         y, inside = band.y[rows, None], band.inside[rows]
         sums = makes[0].new_zeros(2, count, inside.numel())
         for psi in range(len(psi_deg)):  # one angle at a time, to keep the sampling points of few
-            turned = (templates_at(fine, psi_deg[psi : psi + 1], y, band.x)[:, 0] * inside).flatten(1)
-            for total, make, part in zip(sums, makes, (turned.real, turned.imag), strict=True):
+            rotated = (templates_at(fine, psi_deg[psi : psi + 1], y, band.x)[:, 0] * inside).flatten(1)
+            for total, make, part in zip(sums, makes, (rotated.real, rotated.imag), strict=True):
                 total[: make.shape[2]].addmm_(make[:, psi].mT, part)
         return torch.complex(sums[0], sums[1]).reshape(count, *inside.shape)
 
@@ -251,7 +251,7 @@ def best_over_psi(
     at_once = min(samples, batches.samples(2 * psis * refs))
     best = block.real.new_empty(refs, samples)
     mixed = best.new_empty(max(len(basis.even.mix), len(basis.odd.mix)), 2 * refs, at_once)
-    both = best.new_empty(2, psis, refs, at_once)  # half a turn, and the other half
+    both = best.new_empty(2, psis, refs, at_once)  # below 180 degrees, and from there on
     odd = torch.empty_like(both[0])
     for start in range(0, samples, at_once):
         start = min(start, samples - at_once)  # the last part overlaps: all of them fill the same buffers
@@ -289,7 +289,7 @@ def _numbered(values: Tensor) -> Tensor:
 
 
 def _numbers(values: Tensor, count: int) -> Tensor:
-    """Which of so many `_numbered` ones they are."""
+    """Which of ``count`` `_numbered` values they are."""
     return (values.view(_whole(values)) & _last_bits(count)).to(number_type(count))
 
 

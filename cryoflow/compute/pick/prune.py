@@ -27,7 +27,7 @@ _FIRST_BLOCK = 256
 
 
 class Pruning:
-    """Peaks to be pruned with one radius, whatever the distance; what distances share is worked out once."""
+    """Peaks to be pruned with one radius, whatever the distance; what distances share is computed once."""
 
     def __init__(self, points: Points, radius: float) -> None:
         """Take ``(2, n)`` points, the best peak first; those closer than ``radius`` are of one cluster."""

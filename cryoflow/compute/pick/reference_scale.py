@@ -30,7 +30,7 @@ def reference_scale(maps: FomMaps, margin: int) -> float:
     -------
     float
         Of the best reference, where all but the best 0.5 % of the samples fit with less; nan when the maps
-        tell nothing.
+        say nothing.
     """
     h, w = maps.fom.shape[-2:]
     clear = clear_of_sides(maps.sampling, h, w, margin).to(maps.fom.device)

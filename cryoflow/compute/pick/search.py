@@ -17,7 +17,7 @@ from cryoflow.compute.pick.templates import FineTransform, fine_transform, psi_a
 from cryoflow.errors import CryoflowError
 
 _KEPT_BYTES = 3 << 29
-"""Rotated references kept between micrographs; more are worked out again as they are needed."""
+"""Rotated references kept between micrographs; more are rotated again as they are needed."""
 
 
 class Search(NamedTuple):
@@ -38,17 +38,17 @@ class Search(NamedTuple):
     """What a high-pass filter removes from micrographs."""
     fine: FineTransform
     rotated: Tensor | None
-    """References at the first half turn (all angles when their number is odd), see
+    """References at angles below 180 degrees (all angles when their number is odd), see
     `cryoflow.compute.pick.band.paired`, ``(refs, psis, rows, 2 columns - 1)``; None when they are too large
     to keep, or not needed."""
     low_rank: LowRank | None = None
     """What stands for all references and angles, if that is wanted."""
     exact: ExactPlaces | None = None
-    """With it: what tells exact correlations at single places."""
+    """Goes with it: exact correlations at single places."""
 
     @property
     def distinct_psis(self) -> int:
-        """Angles up to half a turn, when the rest are opposite to them; else all."""
+        """Number of angles below 180 degrees, when the rest are opposite to them; else all."""
         count = len(self.psi_deg)
         return count if count % 2 else count // 2
 
@@ -94,7 +94,7 @@ def prepare_search(
         Take a basis with at most this error (`cryoflow.compute.pick.low_rank.low_rank`) for all references
         and angles, if that saves anything and the number of angles is even.
     at_once : int
-        Turn references on so many threads; the result does not depend on it.
+        Threads that rotate references; the result does not depend on it.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def prepare_search(
 
 
 def _with_templates(search: Search, error: float | None, at_once: int) -> Search:
-    """Take a basis for all references and angles, or else turn each reference now if there is room."""
+    """Take a basis for all references and angles, or else rotate each reference now if there is room."""
     if error is not None and len(search.psi_deg) % 2 == 0:
         half, box = search.psi_deg[: search.distinct_psis], search.references.box
         basis = low_rank(search.fine, half, search.band, search.grid, box, error, at_once)
@@ -141,12 +141,12 @@ def _all_rotated(search: Search, at_once: int) -> Tensor:
     rows, columns = search.band.inside.shape
     rotated = search.upright.real.new_empty(refs, psis, rows, 2 * columns - 1)
 
-    def turn(psi: int) -> None:  # one angle at a time, to keep the sampling points of few
+    def rotate(psi: int) -> None:  # one angle at a time, to keep the sampling points of few
         angle = search.psi_deg[psi : psi + 1]
         rotated[:, psi : psi + 1] = paired(rotated_templates(search.fine, angle, search.band))
 
     with single_threads(at_once) as pool:
-        list(pool.map(turn, range(psis)))
+        list(pool.map(rotate, range(psis)))
     return rotated
 
 

@@ -63,7 +63,7 @@ class WorkGrid(NamedTuple):
         """Pixels by which references are compared beyond each sample, along both axes.
 
         RELION moves a micrograph of odd size by one pixel against its references, and those against their
-        disc. Doing the same keeps figures of merit comparable; coordinates tell where the comparison was.
+        disc. Doing the same keeps figures of merit comparable; coordinates say where the comparison was made.
         """
         return max(self.height, self.width) % 2
 

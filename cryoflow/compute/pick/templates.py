@@ -2,7 +2,7 @@
 
 RELION puts each reference into a box of twice the micrograph and samples its transform bilinearly,
 neighbours ``1 / (2 size)`` apart and 0 beyond the low-pass, so that the last shell fades. The same grid of
-frequencies is worked out here, but only within the low-pass, and without the box.
+frequencies is computed here, but only within the low-pass, and without the box.
 """
 
 import math
@@ -44,13 +44,13 @@ class TemplateSums(NamedTuple):
 
 
 def psi_angles(step_deg: float) -> Tensor:
-    """Angles of a full turn, float64 ``(psis,)``: the step is rounded so that it divides 360 degrees."""
+    """Angles from 0 to below 360 degrees, float64 ``(psis,)``: the step is rounded so that it divides 360."""
     count = max(1, math.floor(360 / step_deg + 0.5))
     return torch.arange(count, dtype=torch.float64) * (360 / count)
 
 
 def number_type(psis: int) -> torch.dtype:
-    """The smallest type for the numbers of so many angles: maps hold one at each sample."""
+    """The smallest type for numbers of angles: maps hold one at each sample."""
     return torch.int16 if psis <= 1 << 15 else torch.int32
 
 
@@ -66,7 +66,7 @@ def fine_transform(images: Tensor, limit: float, size: int, at_once: int = 1) ->
     size : int
         Longer side of the micrograph, pixels.
     at_once : int
-        Work on so many threads; the result does not depend on it.
+        Number of threads; the result does not depend on it.
     """
     box = images.shape[-1]
     wanted = 1 / (2 * size)
@@ -110,9 +110,9 @@ def templates_at(fine: FineTransform, psi_deg: Tensor, y: Tensor, x: Tensor) -> 
     """`rotated_templates` at frequencies y and x, which together make ``(rows, columns)``."""
     refs, _, size, _ = fine.values.shape
     psi = torch.deg2rad(psi_deg.to(y.device, torch.float64))[:, None, None]
-    turned = x * torch.cos(psi) - y * torch.sin(psi), y * torch.cos(psi) + x * torch.sin(psi)
+    rotated = x * torch.cos(psi) - y * torch.sin(psi), y * torch.cos(psi) + x * torch.sin(psi)
     to_unit = 2 / (fine.step * (size - 1))
-    where = (torch.stack(turned, -1) * to_unit).to(fine.values.dtype)  # (psis, rows, columns, 2), -1 .. 1
+    where = (torch.stack(rotated, -1) * to_unit).to(fine.values.dtype)  # (psis, rows, columns, 2), -1 .. 1
     sampled = torch.nn.functional.grid_sample(
         fine.values.reshape(1, 2 * refs, size, size), where.flatten(0, 1)[None], align_corners=True
     )

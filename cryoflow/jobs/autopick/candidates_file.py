@@ -1,4 +1,4 @@
-"""Candidates on disk, from which thresholds, distance and noise gates are applied anew without maps."""
+"""Candidates on disk: other thresholds, distances and noise gates need no maps."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def read_candidates(path: Path, made_from: dict[str, Any], floor: float) -> Cand
         columns |= {name: columns[name].long() for name in _WHOLE}
         sampling = Sampling(**about["sampling"])
         return Candidates(**columns, best=about["best"], sampling=sampling, scale=about["scale"])
-    except (FileError, KeyError, TypeError):  # no more than a shortcut: what is broken is made anew
+    except (FileError, KeyError, TypeError):  # only a shortcut: what is broken is made again
         return None

@@ -1,4 +1,4 @@
-"""How many micrographs are worked on at a time."""
+"""How many micrographs are processed concurrently."""
 
 from __future__ import annotations
 

@@ -85,14 +85,14 @@ def _short(value: Any) -> str:
 def relion_fom_maps(
     spec: AutoPick, context: JobContext, micrograph: Micrograph, stem: str, references: int
 ) -> FomMaps:
-    """Read the maps of so many references that RELION wrote as ``<stem>_*.spi``.
+    """Read the maps that RELION wrote as ``<stem>_*.spi`` for a number of references.
 
     RELION's squares are cut to the samples on the micrograph.
 
     Raises
     ------
     CryoflowError
-        When the spec wants other maps than these, or they are of another size.
+        When the spec needs maps that RELION does not write, or their size differs.
     """
     _check_relion_has_these(spec, f"{stem}_*.spi")
     header = read_header(context.resolve(micrograph.name))

@@ -1,4 +1,4 @@
-"""The micrographs of a picking job: where they lie, how large a pixel is, their CTF."""
+"""The micrographs of a picking job: files, pixel sizes, CTFs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
 
 SAME_SIZE = 1e-2
-"""Relative difference of pixel sizes below which two say the same."""
+"""Relative difference below which two pixel sizes count as equal."""
 
 
 class Micrograph(NamedTuple):
@@ -83,14 +83,14 @@ def read_micrograph(context: JobContext, micrograph: Micrograph) -> Tensor:
 def _pixel_sizes(spec: AutoPick, context: JobContext, table: Table, names: list[str]) -> list[float]:
     given = spec.io.pixel_size_in_micrographs
     try:
-        told = pixel_size(table).tolist()
+        stated = pixel_size(table).tolist()
     except FileError:
         if given is None:
             return [_header_pixel_size(context, table.path, names)] * len(names)
         return [given] * len(names)
     if given is None:
-        return [float(size) for size in told]
-    wrong = next((size for size in told if abs(size - given) > SAME_SIZE * given), None)
+        return [float(size) for size in stated]
+    wrong = next((size for size in stated if abs(size - given) > SAME_SIZE * given), None)
     if wrong is not None:
         context.report.warn(
             f"using {given:g} A for pixels in micrographs, as the spec says, although "
@@ -100,7 +100,7 @@ def _pixel_sizes(spec: AutoPick, context: JobContext, table: Table, names: list[
 
 
 def _header_pixel_size(context: JobContext, table: Path, names: list[str]) -> float:
-    """Pixel size in the first readable micrograph's header, for tables that do not tell it."""
+    """Pixel size in the first readable micrograph's header, for tables without one."""
     for name in names:
         try:
             size = read_header(context.resolve(name)).pixel_size
@@ -109,7 +109,7 @@ def _header_pixel_size(context: JobContext, table: Path, names: list[str]) -> fl
         if size > 0:
             context.report.warn(f"using {size:g} A for pixels, from the header of {name}: the table has none")
             return size
-    raise FileError(table, "does not tell the pixel size; set 'Pixel size in micrographs (A)'")
+    raise FileError(table, "has no pixel size; set 'Pixel size in micrographs (A)'")
 
 
 def _ctfs(rows: pd.DataFrame) -> list[CtfParameters | None]:

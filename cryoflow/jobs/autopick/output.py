@@ -33,9 +33,9 @@ class Picked(NamedTuple):
     mean_fom: float
     """As the coordinates' file has them; 0 without picks."""
     best_fom: float | None
-    """Highest figure of merit there is, picked or not; None when it was not worked out this time."""
+    """Highest figure of merit, picked or not; None for a micrograph that was skipped."""
     kept: bool = False
-    """An earlier run of the job had done this micrograph already."""
+    """An earlier run of the job had finished this micrograph."""
     statistics: Statistics | None = None
     """None where no candidates are kept."""
 
@@ -90,7 +90,7 @@ def write_lists(
 ) -> tuple[str, ...]:
     """Write RELION 3's and RELION 4's list of coordinates, summary and statistics; return their names.
 
-    RELION 3's is no STAR file but one line, the name of the micrographs' table.
+    RELION 3's is not a STAR file but one line, the name of the micrographs' table.
     """
     suffix, listed, summary = (
         context.directory / name for name in ("coords_suffix_autopick.star", "autopick.star", "summary.star")

@@ -1,4 +1,4 @@
-"""What decoys tell of the picks: a q-value of each, and how many are expected to be noise.
+"""What decoys say about the picks: a q-value for each, and how many are expected to be noise.
 
 ``cryoflowQValue`` is about noise: picks of places without anything. Contaminants and broken particles fit
 references better than decoys and are not counted. ``cryoflowQValueShape`` is about everything whose blob
@@ -57,7 +57,7 @@ def competition_file(coordinates: Path) -> Path:
 
 
 def write_competition(path: Path, competitions: Mapping[Null, Competition]) -> None:
-    """Write the picks of a micrograph and the decoys beside them, a block a null; RELION reads none of it."""
+    """Write the picks and the decoys of a micrograph, one block per null; RELION ignores the file."""
     write_star(path, {null: _rows(found) for null, found in competitions.items()})
 
 
@@ -89,7 +89,7 @@ def assign_q_values(context: JobContext, micrographs: Sequence[str], coordinates
     context : JobContext
     micrographs : sequence of str
     coordinates : sequence of str
-        The file of each, project-relative; what `write_competition` wrote is beside it.
+        The file of each, project-relative; what `write_competition` wrote is next to it.
     """
     paths = [competition_file(context.resolve(name)) for name in coordinates]
     blocks = [(path, read_star(path)) for path in paths]

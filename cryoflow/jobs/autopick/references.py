@@ -20,7 +20,7 @@ from cryoflow.spec.autopick_tabs import ANGULAR_SAMPLINGS
 
 
 class GivenReferences(NamedTuple):
-    """References before they are brought to the micrographs' pixels."""
+    """References before they are resampled to the micrographs' pixel size."""
 
     images: Tensor
     """``(refs, n, n)``."""
@@ -39,7 +39,7 @@ class GivenReferences(NamedTuple):
         return hashlib.sha256(self.images.float().cpu().numpy().tobytes()).hexdigest()[:16]
 
     def pixel_size_for(self, micrograph_pixel_a: float) -> float:
-        """Pixel size to take, A.
+        """Pixel size to use, A.
 
         Raises
         ------
@@ -89,7 +89,7 @@ def project_3d_reference(spec: AutoPick, context: JobContext, micrograph_pixel_a
     Raises
     ------
     CryoflowError
-        When the map cannot be read, is no cube, or its symmetry is no group of rotations.
+        When the map cannot be read, is not a cube, or its symmetry is not a group of rotations.
     """
     name = spec.io.reference_3d
     assert name is not None

@@ -82,7 +82,7 @@ def _checked_recipe(spec: AutoPick, context: JobContext, picker: Picker, microgr
 def _work_all(
     work: Work, micrographs: Sequence[Micrograph], recipes: Sequence[Recipe]
 ) -> Iterator[Picked | Failure]:
-    """Results in the order of the micrographs, several of which are worked on at a time.
+    """Results in the order of the micrographs, several of which are processed concurrently.
 
     Each has one thread of its own, for three reasons: the results do not depend on how many there are, no
     thread waits for another, and the references are shared.

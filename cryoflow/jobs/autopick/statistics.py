@@ -1,4 +1,4 @@
-"""What there is to know about the picks of each micrograph, as a table beside the summary."""
+"""Statistics of the picks of each micrograph, as a table next to the summary."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from cryoflow.jobs.autopick.q_values import SUFFIXES
 
 QUANTILES = (0.1, 0.5, 0.9)
 GREYSCALE = (0.5, 3.0)
-"""References within this are of RELION's absolute greyscale, as far as noise lets tell. Below, not even the
-best places have a figure of merit above 0."""
+"""Range of scales of references in RELION's absolute greyscale, as far as noise allows. Below it, not even
+the best places have a figure of merit above 0."""
 
 
 class Statistics(NamedTuple):
@@ -34,7 +34,7 @@ class Statistics(NamedTuple):
 
 
 def statistics_of(picks: Picks, scale: float) -> Statistics:
-    """Work out what the table holds; the fit is rounded as a file would."""
+    """Compute one row of the table."""
     fom = picks.fom.double()
     if not len(fom):
         return Statistics(0, (math.nan,) * len(QUANTILES), math.nan, scale)
@@ -45,7 +45,7 @@ def statistics_of(picks: Picks, scale: float) -> Statistics:
 def write_statistics(
     path: Path, rows: Sequence[tuple[str, Statistics]], expected: Mapping[Null, Mapping[str, int]]
 ) -> None:
-    """Write ``statistics.star``, one row a micrograph; labels that RELION has none for are our own.
+    """Write ``statistics.star``, one row per micrograph; what RELION has no label for gets our own.
 
     ``expected`` is how many picks are expected to be what a null says, by micrograph.
     """
@@ -65,7 +65,7 @@ def write_statistics(
 
 
 def greyscale_warning(all_statistics: Sequence[Statistics]) -> str | None:
-    """Return what to tell when references are not of the micrographs' greyscale."""
+    """Return a warning when references do not have the greyscale of the micrographs, else None."""
     scales = [one.scale for one in all_statistics if math.isfinite(one.scale)]
     if not scales:
         return None
@@ -73,7 +73,7 @@ def greyscale_warning(all_statistics: Sequence[Statistics]) -> str | None:
     if GREYSCALE[0] <= scale <= GREYSCALE[1]:
         return None
     wrong = (
-        "there are hardly any particles, or the references are too strong or of another CTF"
+        "there are hardly any particles, or the references are too strong or have another CTF"
         if scale < 1
         else "the references are too weak"
     )
