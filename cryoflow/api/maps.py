@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 import torch
 from torch import Tensor
@@ -133,8 +133,9 @@ def fom_maps(
     """
     instance(micrograph, Micrograph, "micrograph")
     instance(references, References, "references")
-    if figure_of_merit not in ("relion", "ncc"):
-        raise ArgumentError(f"figure_of_merit: {figure_of_merit!r}; give relion or ncc")
+    if figure_of_merit not in get_args(FigureOfMerit):
+        known = " or ".join(get_args(FigureOfMerit))
+        raise ArgumentError(f"figure_of_merit: {figure_of_merit!r}; give {known}")
     pixels = as_tensor(micrograph.pixels, micrograph.label, "h w")
     if ctf_corrected and micrograph.ctf is None:
         raise ArgumentError(f"{micrograph.label}: has no CTF; give one, or set ctf_corrected=False")
@@ -147,7 +148,7 @@ def fom_maps(
     keep_freed_memory()
     try:
         normal = normalise_micrograph(pixels)
-        maps = compute.fom_maps(search, normal, ctf, ignore_ctf_until_first_peak, figure_of_merit == "ncc")
+        maps = compute.fom_maps(search, normal, ctf, ignore_ctf_until_first_peak, figure_of_merit)
     except CryoflowError as error:
         raise CryoflowError(f"{micrograph.label}: {error}") from error
     return FomMaps(

@@ -85,7 +85,7 @@ def fom_maps(
     micrograph: Tensor,
     ctf: CtfParameters | None,
     first_peak: bool = False,
-    coefficient: bool = False,
+    merit: str = "relion",
     floor: float = math.inf,
 ) -> FomMaps:
     """Compare all references at all angles with all places of a micrograph.
@@ -100,8 +100,8 @@ def fom_maps(
         Scalars; None when the references are not CTF corrected.
     first_peak : bool
         Put the CTF at 1 up to its first peak.
-    coefficient : bool
-        The figure of merit is the correlation coefficient under the disc, from -1 to 1, instead of RELION's.
+    merit : {"relion", "ncc"}
+        RELION's figure of merit, or the correlation coefficient under the disc, from -1 to 1.
     floor : float
         Where low-rank templates are compared, all peaks down to here get what exact ones give there.
 
@@ -118,10 +118,7 @@ def fom_maps(
     background = local_background(search, micrograph, transform)
     block = _correlated(search, transform)
     values = None if ctf is None else _ctf(search, ctf, first_peak)
-    if coefficient:
-        fom, index, expected = _coefficients(search, block, values)
-    else:
-        fom, index, expected = _relion_merits(search, block, values, background, floor)
+    fom, index, expected = _MERITS[merit](search, block, values, background, floor)
     if not bool(fom.float().sum().isfinite()):
         raise CryoflowError(
             "figures of merit are not finite; check the grey values of micrograph and references"
@@ -171,7 +168,10 @@ def _best_of_all(search: Search, block: Tensor) -> _Best:
     return _Best(torch.stack([b.correlation for b in best]), torch.stack([b.psi_index for b in best]))
 
 
-def _coefficients(search: Search, block: Tensor, ctf: Tensor | None) -> _Merits:
+def _coefficients(
+    search: Search, block: Tensor, ctf: Tensor | None, background: Background, floor: float
+) -> _Merits:
+    del background, floor
     local = LocalTemplates(search, ctf)
     best = [
         _best_over_psi(search, partial(local.pairs, reference), block)
@@ -181,6 +181,13 @@ def _coefficients(search: Search, block: Tensor, ctf: Tensor | None) -> _Merits:
     norm = local_norm(block, search.band, search.grid, local.disc)
     expected = torch.ones(len(best), dtype=torch.float64)
     return _Merits(correlation / norm, torch.stack([b.psi_index for b in best]), expected)
+
+
+_MERITS: dict[str, Callable[[Search, Tensor, Tensor | None, Background, float], _Merits]] = {
+    "relion": _relion_merits,
+    "ncc": _coefficients,
+}
+"""By the name in the spec: from the micrograph's transform within the band, the CTF and the background."""
 
 
 def figure_of_merit(correlation: Tensor, background: Background, sums: TemplateSums) -> Tensor:

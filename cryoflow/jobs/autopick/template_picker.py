@@ -67,9 +67,9 @@ class ReferencePicker:
             raise CryoflowError("has no usable CTF values, but the references are CTF corrected")
         normal = normalise_micrograph(image.to(self.context.device, self.searches.dtype))
         search = self.searches.search(int(image.shape[0]), int(image.shape[1]), pixel)
-        coefficient = self.spec.autopicking.figure_of_merit == "ncc"
+        merit = self.spec.autopicking.figure_of_merit
         first_peak = tab.ignore_ctfs_until_first_peak
-        return fom_maps(search, normal, micrograph.ctf, first_peak, coefficient, self._floor)
+        return fom_maps(search, normal, micrograph.ctf, first_peak, merit, self._floor)
 
     def candidates(self, micrograph: Micrograph, maps: Maps) -> Candidates:
         """Find all peaks down to the floor; those of decoys follow by the number of the reference."""

@@ -55,7 +55,7 @@ def test_coefficient_is_the_formula_summed_directly(with_ctf: bool) -> None:
     image[20:36, 10:26] += 3 * reference()
     references = References(torch.stack((reference(), reference().T)), RADIUS, 30.0)
     search = prepare_search(references, size, size, PIXEL, lowpass, 1.0, 180)
-    maps = fom_maps(search, image, ctf() if with_ctf else None, coefficient=True)
+    maps = fom_maps(search, image, ctf() if with_ctf else None, merit="ncc")
     factor = ctf_half_plane(ctf(), size, size, PIXEL) if with_ctf else 1.0
     seen = filtered(image, lowpass)
     for number, upright in enumerate((reference(), reference().T)):
@@ -80,7 +80,7 @@ def test_coefficient_does_not_depend_on_scale(shape: tuple[int, int]) -> None:
     for scale in (1.0, 40.0):
         references = References(scale * reference()[None], RADIUS, 30.0)
         search = prepare_search(references, *shape, PIXEL, 5.0, 0.0, 360)
-        maps = fom_maps(search, image / scale, None, coefficient=True)
+        maps = fom_maps(search, image / scale, None, merit="ncc")
         row, column = divmod(int(maps.fom[0].argmax()), maps.fom.shape[2])
         sampling = maps.sampling
         assert abs(sampling.top + row * sampling.spacing - y) <= sampling.spacing / 2 + 1e-6
@@ -95,7 +95,7 @@ def test_nothing_correlates_with_a_flat_place(dtype: torch.dtype) -> None:
     image[60:160, 30:130] = 0
     references = References(reference()[None].to(dtype), RADIUS, 30.0)
     search = prepare_search(references, 200, 160, PIXEL, 8.0, 1.0, 360)
-    maps = fom_maps(search, image, None, coefficient=True)
+    maps = fom_maps(search, image, None, merit="ncc")
     assert float(maps.fom[0, 105:115, 75:85].abs().max()) < 0.6  # what is left there is ringing, not rounding
-    empty = fom_maps(search, 0 * image, None, coefficient=True)
+    empty = fom_maps(search, 0 * image, None, merit="ncc")
     assert float(empty.fom.abs().max()) == 0
