@@ -73,3 +73,13 @@ def test_errors_survive_pickling() -> None:
     assert str(again) == "a.star:17: 11 values where the loop has 12 columns"
     assert (again.path, again.message, again.line) == (error.path, error.message, error.line)
     assert isinstance(again, CryoflowError)
+
+
+def test_whoever_reads_the_old_file_reads_it_to_its_end(tmp_path: Path) -> None:
+    target = tmp_path / "table.star"
+    write_bytes(target, b"the old content")
+    with target.open("rb") as file:
+        assert file.read(4) == b"the "
+        write_bytes(target, b"something else that is longer")
+        assert file.read() == b"old content"
+    assert target.read_bytes() == b"something else that is longer"

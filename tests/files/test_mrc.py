@@ -279,3 +279,15 @@ def test_images_that_do_not_go_together_are_told(tmp_path: Path) -> None:
         read_images(["1@a.mrcs", "3@a.mrcs"], tmp_path)
     with pytest.raises(CryoflowError, match="no images to read"):
         read_images([], tmp_path)
+
+
+@pytest.mark.parametrize("wanted", [[1, 2], [2, 0], None])
+def test_images_behind_an_extended_header(tmp_path: Path, wanted: list[int] | None) -> None:
+    images = np.random.default_rng(8).normal(size=(4, 3, 5)).astype(np.float32)
+    write_mrc(tmp_path / "a.mrcs", images, 1.0)
+    raw = bytearray((tmp_path / "a.mrcs").read_bytes())
+    raw[92:96] = struct.pack("<i", 80)  # nsymbt
+    raw[1024:1024] = bytes(range(80))
+    (tmp_path / "b.mrcs").write_bytes(raw)
+    expected = images if wanted is None else images[wanted]
+    np.testing.assert_array_equal(read_stack(tmp_path / "b.mrcs", wanted), expected)

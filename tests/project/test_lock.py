@@ -3,11 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from cryoflow.errors import CryoflowError
-from cryoflow.project.lock import holding, is_running
+from cryoflow.project.lock import alone, holding, is_running
 
 _HOLD = """
 import sys
@@ -39,3 +40,18 @@ def test_lock_of_another_process_and_its_end(tmp_path: Path) -> None:
     assert not is_running(directory)
     with holding(directory):
         assert is_running(directory)
+
+
+def test_whoever_comes_second_waits_for_the_first(tmp_path: Path) -> None:
+    entered = Event()
+
+    def second() -> None:
+        with alone(tmp_path / "map.mrc"):
+            entered.set()
+
+    thread = Thread(target=second)
+    with alone(tmp_path / "map.mrc"):
+        thread.start()
+        assert not entered.wait(0.3)
+    assert entered.wait(30)
+    thread.join()

@@ -1,0 +1,39 @@
+"""The jobs of a project: how they ended, and the tree of who feeds whom."""
+
+from pathlib import Path
+
+import pytest
+
+from cryoflow.project.jobs import Job, list_jobs, tree_lines
+from cryoflow.project.markers import FAILURE, SUCCESS
+from cryoflow.project.record import write_record
+
+
+@pytest.mark.parametrize(
+    ("status", "marker", "state"),
+    [
+        ("succeeded", SUCCESS, "succeeded"),
+        ("partial", SUCCESS, "partial"),
+        ("partial", FAILURE, "failed"),
+        ("running", "", "stopped"),
+    ],
+)
+def test_state_is_that_of_marker_and_record(tmp_path: Path, status: str, marker: str, state: str) -> None:
+    directory = tmp_path / "Select" / "job014"
+    directory.mkdir(parents=True)
+    write_record(directory, {"status": status, "inputs": [], "spec": {"job": "Select"}})
+    if marker:
+        (directory / marker).touch()
+    (job,) = list_jobs(tmp_path)
+    assert (job.name, job.state) == ("Select/job014", state)
+
+
+def test_a_job_stands_below_the_latest_that_feeds_it() -> None:
+    fed = {"A/job001": (), "A/job002": (), "B/job003": ("A/job001", "A/job002"), "B/job004": ("A/job001",)}
+    jobs = [Job(name, None, "succeeded", {}, feeders) for name, feeders in fed.items()]
+    assert [(branch, job.name) for branch, job in tree_lines(jobs)] == [
+        ("", "A/job001"),
+        ("└ ", "B/job004"),
+        ("", "A/job002"),
+        ("└ ", "B/job003"),
+    ]
