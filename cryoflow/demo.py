@@ -147,9 +147,9 @@ def _picks(project: Path, job: str, micrographs: list[str]) -> pd.DataFrame:
 
 def draw_summary(project: Path) -> Path:
     """Put the picks on the first micrograph and the chosen classes side by side into one picture."""
-    from cryoflow.view.pictures import beside, open_picture
+    from cryoflow.view.pictures import open_picture, side_by_side
 
     parts = [project / "AutoPick/job011/picks_mic001.png", project / "Select/job016/classes.png"]
     path = project / PICTURE
-    beside([open_picture(part) for part in parts], 540).save(path)
+    side_by_side([open_picture(part) for part in parts], 540).save(path)
     return path

@@ -1,1 +1,1 @@
-"""Pictures of what jobs wrote. Reads, and writes nothing but pictures."""
+"""Pictures of what jobs wrote: reads files, and writes only pictures."""

@@ -17,7 +17,7 @@ class Histogram(NamedTuple):
 
     title: str
     x: Values
-    """Middles of the bins, ascending and even."""
+    """Bin centres, ascending and evenly spaced."""
     series: tuple[tuple[str, Values], ...]
     """Name and counts of each; a later one is drawn as a line over the first."""
     x_label: str = ""

@@ -1,4 +1,4 @@
-"""Pictures of how a classification went: its convergence, and its averages every few iterations."""
+"""Pictures of the course of a classification: convergence, and averages every few iterations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cryoflow.view.curves import Curve, draw_curves
 from cryoflow.view.pictures import sheet
 
 EVERY, ACROSS = 5, 20
-"""Iterations from one row of averages to the next, and most classes in a row."""
+"""Iterations between rows of averages, and maximum number of classes in a row."""
 SHOWN = {
     "rlnLogLikelihood": ("Log-likelihood", "log-likelihood"),
     "rlnCurrentResolution": ("Current resolution", "resolution (Å)"),
@@ -47,7 +47,7 @@ def convergence_picture(directory: Path, root: str) -> Image.Image | None:
 def history_picture(directory: Path, root: str) -> Image.Image | None:
     """Averages of every fifth iteration and the last one in rows, the same class in each column.
 
-    The classes that are the largest in the end come first. None for fewer than two such iterations.
+    Classes are ordered by their final size. None for fewer than two such iterations.
     """
     stacks = {
         int(match[2]): path

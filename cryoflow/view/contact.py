@@ -1,4 +1,4 @@
-"""One sheet with the first, the best and the worst particles of a table."""
+"""A sheet of the first, the best and the worst particles of a table."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cryoflow.view.pictures import BACKGROUND, INK, sheet
 Floats = npt.NDArray[np.float32]
 
 ACROSS, EACH = 10, 20
-"""Particles in a line, and in each of the three parts."""
+"""Particles per line, and in each of the three parts."""
 HEADING = 20
 """Height of a part's heading, pixels."""
 SCORES = {"rlnParticleSelectZScore": True, "rlnAutopickFigureOfMerit": False}
-"""Columns that tell good from bad, the most telling first; True where low values are good."""
+"""Columns that rank particles, the most reliable first; True where low values are good."""
 
 
 class Part(NamedTuple):
@@ -31,7 +31,7 @@ class Part(NamedTuple):
 
 
 def parts(rows: pd.DataFrame) -> list[Part]:
-    """The first, best and worst rows; none where no column tells good from bad, or there are no images."""
+    """The first, best and worst rows; none where no column ranks them, or there are no images."""
     column = next((name for name in SCORES if name in rows.columns), None)
     if column is None or rows.empty or "rlnImageName" not in rows.columns:
         return []

@@ -23,10 +23,10 @@ from cryoflow.view.pick_statistics import draw_pick_statistics
 from cryoflow.view.pictures import SMOOTHING_A, Circles, micrograph_picture, save, sheet
 
 MICROGRAPHS, PARTICLES = 3, 100
-"""Most micrographs and particles that a report shows."""
+"""Maximum number of micrographs and particles shown."""
 
 PARTICLE_SMOOTHING = 5.0
-"""Waves on particles that lose half of their contrast, pixels."""
+"""Wavelength at which smoothing halves the contrast of particles, pixels."""
 
 
 def draw_picks(directory: Path, project: Path) -> list[Path]:
@@ -69,7 +69,7 @@ def _draw_picks_on(
 
 
 def draw_extracted(directory: Path, project: Path) -> list[Path]:
-    """A sheet of particles from all over the table, and one of the first, best and worst of them."""
+    """A sheet of particles sampled evenly from the table, and one of the first, best and worst."""
     table = directory / "particles.star"
     drawn = _draw_particles(table, project, {"particles.png": _spread})
     found = parts(read_particles(table).rows)
@@ -97,7 +97,7 @@ def _draw_parts(found: list[Part], project: Path, path: Path) -> Path:
 
 
 def draw_classes(directory: Path, project: Path) -> list[Path]:
-    """Class averages of the last iteration, the most populated first, and how they came about."""
+    """Class averages of the last iteration, the most populated first, and the course of the run."""
     models = sorted(directory.glob("run_*it[0-9][0-9][0-9]_model.star"), key=lambda path: path.stem[-9:-6])
     if not models:
         return []
@@ -111,7 +111,7 @@ def draw_classes(directory: Path, project: Path) -> list[Path]:
 
 
 def draw_selected(directory: Path, project: Path) -> list[Path]:
-    """All classes with the chosen ones framed, or a sheet of the chosen particles."""
+    """All classes with the selected ones framed, or a sheet of the selected particles."""
     model = read_settings(directory).get("Select classes from model.star:", "")
     backup = directory / "backup_selection.star"
     if model and backup.exists():
@@ -122,7 +122,7 @@ def draw_selected(directory: Path, project: Path) -> list[Path]:
 
 
 def _draw_model(model: Path, chosen: list[int] | tuple[()], directory: Path, project: Path) -> Path:
-    """Draw the classes that have particles, by falling share of them; ``chosen`` counts from 0."""
+    """Draw the classes that have particles, the largest first; ``chosen`` counts from 0."""
     classes = read_star(model)["model_classes"]
     assert isinstance(classes, pd.DataFrame)
     share = classes["rlnClassDistribution"].to_numpy(float)
@@ -142,7 +142,7 @@ def _draw_model(model: Path, chosen: list[int] | tuple[()], directory: Path, pro
 
 
 def read_scores(directory: Path) -> pd.DataFrame | None:
-    """The class scores that a selection has left in its directory, with where it found the averages."""
+    """The class scores that a selection wrote, with the names of the averages as it found them."""
     path = directory / "class_scores.star"
     table = read_star(path)["class_scores"] if path.exists() else None
     return table if isinstance(table, pd.DataFrame) else None
@@ -183,7 +183,7 @@ def _side(images: npt.NDArray[np.float32], least: int) -> int:
 
 
 def read_settings(directory: Path) -> dict[str, str]:
-    """The job's fields by their label, from ``run.job``; empty where there is none."""
+    """The job's fields by label, from ``run.job``; empty if there is none."""
     path = directory / "run.job"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return {label.strip(): value.strip() for label, _, value in (line.partition(" == ") for line in lines)}

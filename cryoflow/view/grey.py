@@ -1,4 +1,4 @@
-"""From measured values to grey: binning, smoothing, contrast."""
+"""From measured values to grey levels: binning, smoothing, contrast."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Grey = npt.NDArray[np.uint8]
 
 
 def bin_image(image: Floats, factor: int) -> Floats:
-    """Mean over ``factor x factor`` pixels, ``(h // factor, w // factor)``; what is left over is cut off."""
+    """Mean over ``factor x factor`` pixels, ``(h // factor, w // factor)``; remainders are cut off."""
     height, width = (n // factor for n in image.shape)
     cut = image[: height * factor, : width * factor]
     return np.asarray(cut.reshape(height, factor, width, factor).mean((1, 3)))

@@ -25,7 +25,7 @@ _LABEL_WIDTH = 24
 
 
 class Grid(NamedTuple):
-    """Results over points: the values of the last field to the right, all others downwards."""
+    """Results over points: the last field varies to the right, all others downwards."""
 
     columns: list[str]
     rows: list[str]

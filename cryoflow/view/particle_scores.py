@@ -1,4 +1,4 @@
-"""Pictures of learnt scores: how they are spread, what made them, and particles from best to worst."""
+"""Pictures of learnt scores: their distribution, the features behind them, and example particles."""
 
 from __future__ import annotations
 

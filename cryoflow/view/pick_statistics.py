@@ -15,7 +15,7 @@ from cryoflow.view.curves import Curve, draw_curves
 
 BINS = 60
 _SHOWN = 0.995
-"""Share of the picks that the bins hold; the few beyond count in the outermost."""
+"""Fraction of the picks within the bins; the few beyond count in the outermost."""
 
 
 def draw_pick_statistics(coordinates: Sequence[Path]) -> Image.Image:

@@ -20,7 +20,7 @@ Colour = tuple[int, int, int]
 BLUE, RED, GREEN = (40, 110, 255), (255, 45, 35), (60, 220, 80)
 BACKGROUND, INK, TITLE, AXES = (24, 24, 24), (215, 215, 215), (255, 255, 255), (90, 96, 112)
 SMOOTHING_A = 20.0
-"""Waves on micrographs that lose half of their contrast."""
+"""Wavelength at which smoothing halves the contrast of micrographs, A."""
 FRAME, CAPTION = 3, 15
 """Width of a frame and height of a caption in a sheet, pixels."""
 
@@ -36,11 +36,11 @@ class Circles(NamedTuple):
     """``(n,)`` figures of merit; without them circles are green."""
     blue: float = 1.0
     red: float = 0.0
-    """Values that are quite blue and quite red."""
+    """Values drawn fully blue and fully red."""
 
 
 def value_colours(values: Positions, blue: float, red: float) -> list[Colour]:
-    """Colours from red to blue, in proportion between the two values and the same beyond them."""
+    """Colours from red to blue, linear between the two values and constant beyond them."""
     share = np.clip((np.asarray(values, float) - red) / (blue - red), 0, 1)[:, None]
     colours = np.rint(np.array(RED) * (1 - share) + np.array(BLUE) * share).astype(int)
     return [(int(r), int(g), int(b)) for r, g, b in colours]
@@ -60,7 +60,7 @@ def micrograph_picture(
     longest : int
         The longer side of the picture is at most this, by whole-number binning.
     resolution : float
-        Waves of this many micrograph pixels lose half of their contrast.
+        Wavelength at which smoothing halves the contrast, micrograph pixels.
 
     Returns
     -------
@@ -94,14 +94,14 @@ def sheet(
     captions: Sequence[str] = (),
     framed: Collection[int] = (),
 ) -> Image.Image:
-    """Lay images out in rows, each with its own contrast.
+    """Arrange images in rows, each with its own contrast.
 
     Parameters
     ----------
     images : ndarray
         ``(n, h, w)``.
     columns : int
-        Images a row.
+        Images per row.
     side : int
         Height and width of each in the picture, pixels.
     captions : sequence of str
@@ -132,7 +132,7 @@ def sheet(
 
 
 def save(picture: Image.Image, path: Path) -> Path:
-    """Write a PNG, whole or not at all, and return its path."""
+    """Write a PNG atomically and return its path."""
     with replacing(path) as temporary:
         # noise, as micrographs have it, gets no smaller by more than this, only slower
         picture.save(temporary, format="PNG", compress_level=2)
@@ -145,7 +145,7 @@ def open_picture(path: Path) -> Image.Image:
         return picture.convert("RGB")
 
 
-def beside(pictures: Sequence[Image.Image], height: int, gap: int = 8) -> Image.Image:
+def side_by_side(pictures: Sequence[Image.Image], height: int, gap: int = 8) -> Image.Image:
     """Put pictures side by side, each scaled to the same height."""
     scaled = [
         picture.resize((round(picture.width * height / picture.height), height), Image.Resampling.LANCZOS)

@@ -14,10 +14,17 @@ from cryoflow.files.mrc import read_header, read_image
 from cryoflow.view.charts import chart_style, make_axes, rendered
 from cryoflow.view.curves import PANEL
 from cryoflow.view.grid import Grid, draw_cells, draw_line, grid_of
-from cryoflow.view.pictures import BACKGROUND, INK, SMOOTHING_A, beside, micrograph_picture, value_colours
+from cryoflow.view.pictures import (
+    BACKGROUND,
+    INK,
+    SMOOTHING_A,
+    micrograph_picture,
+    side_by_side,
+    value_colours,
+)
 
 TILES, TILE = 24, 420
-"""Most points in the picture of picks, and the longer side of a micrograph in it, pixels."""
+"""Maximum number of points in the picture of picks, and longer side of a micrograph in it, pixels."""
 
 WIDEST = 1800
 """Of a row of charts, pixels."""
@@ -61,7 +68,7 @@ def _cells_size(grid: Grid) -> tuple[int, int]:
 
 
 def spread(count: int) -> list[int]:
-    """Return which of so many points to show in the picture of picks, evenly spread."""
+    """Return which points to show in the picture of picks, evenly spread."""
     return sorted({round(place) for place in np.linspace(0, count - 1, min(TILES, count)).tolist()})
 
 
@@ -94,7 +101,9 @@ def draw_picks(
     points = zip(coordinates, captions, radius_px, strict=True)
     tiles = [_tile(ground, *point, scale) for point in points]
     across = min(6, max(1, round(np.sqrt(1.5 * len(tiles)))))
-    rows = [beside(tiles[first : first + across], tiles[0].height) for first in range(0, len(tiles), across)]
+    rows = [
+        side_by_side(tiles[first : first + across], tiles[0].height) for first in range(0, len(tiles), across)
+    ]
     picture = Image.new("RGB", (rows[0].width, sum(row.height + 4 for row in rows)), BACKGROUND)
     for place, row in enumerate(rows):
         picture.paste(row, (0, place * (row.height + 4)))

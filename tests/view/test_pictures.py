@@ -13,11 +13,11 @@ from cryoflow.view.pictures import (
     GREEN,
     RED,
     Circles,
-    beside,
     micrograph_picture,
     open_picture,
     sheet,
     sheet_corner,
+    side_by_side,
     value_colours,
 )
 
@@ -129,7 +129,7 @@ def test_an_empty_sheet_is_a_picture_too() -> None:
 
 def test_pictures_side_by_side_have_one_height(tmp_path: Path) -> None:
     Image.new("RGB", (30, 20), RED).save(tmp_path / "red.png")
-    pair = beside([open_picture(tmp_path / "red.png"), Image.new("RGB", (20, 40), BLUE)], 60, gap=4)
+    pair = side_by_side([open_picture(tmp_path / "red.png"), Image.new("RGB", (20, 40), BLUE)], 60, gap=4)
     drawn = pixels(pair)
     assert drawn.shape == (60, 90 + 4 + 30, 3)
     assert (

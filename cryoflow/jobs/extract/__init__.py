@@ -1,1 +1,1 @@
-"""Extract: cut particles out of micrographs (step 12)."""
+"""Extract: crop particles from micrographs (step 12)."""

@@ -1,4 +1,4 @@
-"""Refined offsets on the way back to the micrograph: reset, kept, or moved into the coordinates."""
+"""Refined offsets back in the micrograph: reset, kept, or moved into the coordinates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 
 
 def reset(rows: pd.DataFrame) -> pd.DataFrame:
-    """Set the offsets that are there to zero: particles stay where they were picked."""
+    """Set existing offsets to zero: particles stay where they were picked."""
     return rows.assign(**{f"rlnOrigin{axis}": 0.0 for axis in "XYZ" if f"rlnOrigin{axis}" in rows.columns})
 
 

@@ -1,4 +1,4 @@
-"""Where the particles of each micrograph lie: picks, or refined particles."""
+"""Positions of the particles of each micrograph: picks, or refined particles."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def find_positions(
     Raises
     ------
     FileError
-        When nothing fits any micrograph, naming both files, or a needed column is missing.
+        When no coordinates match any micrograph, naming both files, or a needed column is missing.
     """
     names = micrographs.rows["rlnMicrographName"].astype(str).tolist()
     if spec.io.re_extract_refined_particles:
@@ -69,12 +69,12 @@ def _picked(spec: Extract, context: JobContext, table: Path, names: list[str]) -
     for name, file in listed:
         owner = _find(known, given, name)
         if owner is not None and sources.setdefault(owner, file) != file:
-            raise FileError(given, f"has two coordinate files for {owner}: {sources[owner]} and {file}")
+            raise FileError(given, f"has two files for {owner}: {sources[owner]} and {file}; remove one")
     if not sources:
         theirs = f"; it has those of {listed[0][0]}" if listed else ""
         named = f"such as {names[0]}"
         table_name = context.relative(table)
-        raise FileError(given, f"has coordinates of none of the micrographs of {table_name}, {named}{theirs}")
+        raise FileError(given, f"has no coordinates for the micrographs of {table_name}, {named}{theirs}")
     sources = {name: sources[name] for name in names if name in sources}
     read = [context.relative(file) for file in sources.values() if isinstance(file, Path)]
     return Positions(sources, (given, *read) if path.is_file() else tuple(read))
@@ -101,16 +101,16 @@ def _rows_of(
 
 
 def _owners(context: JobContext, given: str, rows: pd.DataFrame, names: list[str], table: Path) -> pd.Series:
-    """The micrograph of each row, as the table of micrographs calls it; none where that lacks it."""
+    """The micrograph of each row, as named in the table of micrographs; none if it is not there."""
     theirs = rows["rlnMicrographName"].astype(str)
     known, micrographs = MicrographNames(names), context.relative(table)
     owner = theirs.map({name: _find(known, given, name) for name in theirs.unique()})
     lost = int(owner.isna().sum())
     if lost == len(rows):
         pair = f"it has {theirs.iloc[0]}, they have {names[0]}" if lost else "it has no rows"
-        raise FileError(given, f"rlnMicrographName names none of the micrographs of {micrographs}; {pair}")
+        raise FileError(given, f"rlnMicrographName matches none of the micrographs of {micrographs}; {pair}")
     if lost:
-        context.report.warn(f"{lost} particles lie on micrographs that {micrographs} lacks")
+        context.report.warn(f"{lost} particles are on micrographs that are not in {micrographs}")
     return owner
 
 
@@ -139,7 +139,7 @@ def _refined(
 def _report_optics(
     context: JobContext, given: str, rows: pd.DataFrame, owner: pd.Series, micrographs: Table
 ) -> None:
-    """Warn where particles and their micrographs were not taken at the same microscope settings."""
+    """Warn if particles and their micrographs differ in microscope settings."""
     table = context.relative(micrographs.path)
     for column in _OPTICS:
         if column not in rows.columns or column not in micrographs.rows.columns:

@@ -72,7 +72,7 @@ def particle_rows(picks: pd.DataFrame, frame: Frame) -> pd.DataFrame:
     """Add to coordinates what RELION's extraction adds, in its order.
 
     Columns that the coordinates bring along keep their place. The CTF of refined particles is kept; pixel
-    size and what tells the quality of the CTF fit come from the micrograph.
+    size and quality of the CTF fit come from the micrograph.
     """
     new: Columns = {str(name): values.array for name, values in picks.items()}
     new["rlnImageName"] = [join_image_name(index, frame.stack) for index in range(len(picks))]

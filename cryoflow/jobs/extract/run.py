@@ -1,4 +1,4 @@
-"""Extract: cut particles out of micrographs, normalise and rescale them (step 12)."""
+"""Extract: crop particles from micrographs, normalise and rescale them (step 12)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import Compute, Extract
 
 BACKGROUND_TOLERANCE = 1e-3
-"""Departure of a written background from mean 0 and standard deviation 1 that is worth a warning."""
+"""Deviation of a written background from mean 0 and standard deviation 1 that causes a warning."""
 
 
 def run(spec: Extract, context: JobContext) -> JobResult:
@@ -28,7 +28,7 @@ def run(spec: Extract, context: JobContext) -> JobResult:
     Raises
     ------
     CryoflowError
-        When no micrograph could be worked on.
+        When no micrograph could be processed.
     """
     micrographs = micrographs_of(spec, context)
     pixels = pixel_sizes(spec, context, micrographs)
@@ -118,16 +118,17 @@ def _report(context: JobContext, done: Sequence[Done], without: int) -> None:
     for one in done:
         if max(one.departures) > BACKGROUND_TOLERANCE:
             mean, sd = one.departures
-            text = f"background means are up to {mean:.2g} off 0, standard deviations up to {sd:.2g} off 1"
-            report.warn(f"{one.name}: {text}; is it blank where particles were picked?")
+            text = f"background means are up to {mean:.2g} from 0, standard deviations up to {sd:.2g} from 1"
+            report.warn(f"{one.name}: {text}; check whether it is blank around its picks")
         if one.outside:
-            report.warn(f"{one.name}: dropped {one.outside} particles that lie wholly outside the micrograph")
+            report.warn(f"{one.name}: dropped {one.outside} particles entirely outside the micrograph")
     if without:
         report.say(f"{without} micrographs have no coordinates")
     if not any(len(one.rows) for one in done):
-        report.warn("no particles: all coordinate files are empty; particles.star has no rows")
+        report.warn("no particles, since all coordinate files are empty; particles.star has no rows")
     kept = sum(one.kept for one in done)
     if kept:
-        report.say(f"kept the stacks of {kept} micrographs that were finished before")
+        report.say(f"kept the stacks of {kept} micrographs finished earlier")
     mean, sd = max(one.departures.mean for one in done), max(one.departures.sd for one in done)
-    report.say(f"backgrounds as written: means within {mean:.2g} of 0, standard deviations {sd:.2g} of 1")
+    ok = "ok" if max(mean, sd) <= BACKGROUND_TOLERANCE else "see the warnings"
+    report.say(f"normalisation checked: {ok} (means within {mean:.2g} of 0, deviations within {sd:.2g} of 1)")

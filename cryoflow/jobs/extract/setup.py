@@ -1,4 +1,4 @@
-"""From the spec and the micrographs' table to one task a micrograph."""
+"""From the spec and the micrographs' table to one task per micrograph."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def settings_of(spec: Extract) -> ExtractSettings:
 
 
 def micrographs_of(spec: Extract, context: JobContext) -> Table:
-    """Read the micrographs' table and see to it that it can be worked with.
+    """Read and check the micrographs' table.
 
     Raises
     ------
@@ -58,12 +58,12 @@ def micrographs_of(spec: Extract, context: JobContext) -> Table:
 
 
 def pixel_sizes(spec: Extract, context: JobContext, micrographs: Table) -> dict[str, float | None]:
-    """Pixel size in A by micrograph name; None where neither the table nor the user tells it.
+    """Pixel size in A by micrograph name; None where neither the table nor the user gives it.
 
     Raises
     ------
     FileError
-        When it is not told but needed: for refined offsets, and for tables of RELION 3.1.
+        When it is needed but not given: for refined offsets, and for tables of RELION 3.1.
     """
     names = micrographs.rows["rlnMicrographName"].astype(str)
     if spec.io.manually_set_pixel_size:
@@ -82,7 +82,7 @@ def pixel_sizes(spec: Extract, context: JobContext, micrographs: Table) -> dict[
             )
         return dict(zip(names, sizes.tolist(), strict=True))
     context.report.warn(
-        f"{spec.io.micrograph_star_file} does not tell the pixel size, so neither will the particles; "
+        f"{spec.io.micrograph_star_file} has no pixel size, so the particles will not have one either; "
         "set 'Manually set pixel size?' to Yes and give it"
     )
     return dict.fromkeys(names)

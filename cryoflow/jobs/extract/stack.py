@@ -28,9 +28,9 @@ from cryoflow.seeds import seed_for
 
 Numbers = npt.NDArray[np.generic]
 CHECKED_AT_ONCE = 32
-"""Images read back at a time."""
+"""Number of images read back at a time."""
 SAME_PLACE = 1e-3
-"""Coordinates of an earlier run may differ by so many pixels, as written tables round."""
+"""Coordinates of an earlier run may differ by this many pixels, since written tables round."""
 
 
 class Task(NamedTuple):
@@ -48,7 +48,7 @@ class Task(NamedTuple):
     device: str
     double: bool
     keep: bool
-    """Take over a stack and a table that are there already and fit."""
+    """Keep an existing stack and table if they match."""
     mode: int = 2
     """Number type of the stack: 2 float32, 12 float16."""
 
@@ -69,12 +69,12 @@ class Task(NamedTuple):
 
     @property
     def label(self) -> str:
-        """For the stack's header: tells stacks apart that were made with other settings."""
+        """For the stack's header: distinguishes stacks made with different settings."""
         return f"cryoflow extract {seed_for(self.seed, repr(self.settings), str(self.double)):016x}"
 
 
 class Departures(NamedTuple):
-    """Largest departures of the written backgrounds from mean 0 and standard deviation 1."""
+    """Largest deviations of the written backgrounds from mean 0 and standard deviation 1."""
 
     mean: float = 0.0
     sd: float = 0.0
@@ -86,14 +86,14 @@ class Done(NamedTuple):
     name: str
     rows: pd.DataFrame
     outside: int = 0
-    """Particles dropped because they lie wholly outside."""
+    """Particles dropped because they are entirely outside."""
     kept: bool = False
     departures: Departures = Departures()
     problem: str = ""
 
 
 def work(task: Task, following: Task | None, spread: Mapper) -> Done:
-    """Extract the particles of one micrograph; what the user can mend comes back as ``problem``.
+    """Extract the particles of one micrograph; what the user can fix is returned as ``problem``.
 
     Meanwhile the system fetches the micrograph of the task that will follow here.
     """
@@ -114,7 +114,7 @@ def fetch(task: Task) -> None:
 def _extract(task: Task, spread: Mapper) -> Done:
     picks = task.source if isinstance(task.source, pd.DataFrame) else read_coordinates(task.source)
     if not task.path.exists():
-        raise FileError(task.listed, f"names the micrograph {task.name}, which is not there")
+        raise FileError(task.listed, f"names the micrograph {task.name}, which does not exist")
     micrograph = map_image(task.path)
     try:
         y, x = coordinates(picks)
@@ -137,13 +137,13 @@ def _extract(task: Task, spread: Mapper) -> Done:
 
 
 def _check(task: Task, shape: tuple[int, ...]) -> None:
-    """See to it that boxes can be cut and that the CTF is known, where there is one."""
+    """Check that boxes fit and that the CTF is finite, if there is one."""
     if task.settings.size > max(shape):
         size = task.settings.size
-        raise FileError(task.path, f"is {shape[1]} x {shape[0]} pixels, less than a box of {size}")
+        raise FileError(task.path, f"is {shape[1]} x {shape[0]} pixels, smaller than a box of {size}")
     for column in CTF_NEEDED:
         if not np.isfinite(task.frame.micrograph.get(column, 0.0)):
-            raise FileError(task.listed, f"{column} of {task.name} is not a finite number")
+            raise FileError(task.listed, f"{column} of {task.name} is not finite")
 
 
 def _seeds(task: Task, rows: pd.DataFrame) -> list[int]:
@@ -162,7 +162,7 @@ def _images(
         unfit += int((~part.sum((1, 2)).isfinite()).sum())
         yield part.cpu().numpy().astype(np.float32, copy=False)
     if unfit:
-        raise FileError(task.path, f"{unfit} particles cover pixels that are not finite numbers")
+        raise FileError(task.path, f"{unfit} particles contain pixels that are not finite")
 
 
 def _pixel(task: Task) -> float:

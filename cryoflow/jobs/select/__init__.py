@@ -1,1 +1,1 @@
-"""Select: keep some of the classes, micrographs or particles (steps 14 and 16)."""
+"""Select: keep a subset of classes, micrographs or particles (steps 14 and 16)."""

@@ -40,7 +40,7 @@ def write_averages(
     classes : DataFrame
         The chosen rows of the model's class table, with ``rlnReferenceImage``.
     beside : Path
-        The model.star: averages that are not where they were written are looked for beside it.
+        The model.star: averages that have moved are looked for next to it.
     pixel_size_a : float or None
         For the stack's header; None: as the averages' own header says.
     recentre : bool

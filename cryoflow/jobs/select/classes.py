@@ -1,4 +1,4 @@
-"""Select classes of a classification, and their particles (step 16)."""
+"""Select classes of a 2D classification, and their particles (step 16)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from cryoflow.jobs.select.conditions import (
     best,
     column_conditions,
     combine,
+    report_conditions,
     row_conditions,
-    tell,
     within,
 )
 from cryoflow.jobs.select.groups import regroup
@@ -42,7 +42,7 @@ class Conditions(NamedTuple):
 
 
 def run(spec: Select, context: JobContext) -> JobResult:
-    """Write the chosen classes' particles and averages, and which classes were chosen."""
+    """Write the particles and averages of the selected classes, and which classes those are."""
     given = spec.io.select_classes_from_model_star
     assert given is not None
     model = read_model(context.resolve(given))
@@ -55,7 +55,7 @@ def run(spec: Select, context: JobContext) -> JobResult:
     named = add_named(spec.selection, context, conditions.particles, particles)
     named += add_scored(spec.selection, context, conditions.particles, particles)
     chosen, keep = _choose(spec.selection, conditions, model, number)
-    _tell(spec.selection, context, conditions, chosen, keep)
+    _report_selection(spec.selection, context, conditions, chosen, keep)
     inputs = [given, context.relative(data), *named]
     averages = _write_classes(spec, context, model, chosen, style_of(spec, table))
     inputs, outputs = [*inputs, *averages.inputs], [*outputs, *averages.outputs]
@@ -71,7 +71,7 @@ def run(spec: Select, context: JobContext) -> JobResult:
 def _scored(
     spec: Select, context: JobContext, model: ClassModel, number: npt.NDArray[np.int64], style: StarStyle
 ) -> tuple[pd.DataFrame, list[Output]]:
-    """The table of classes with their scores; without, where the averages cannot be read nor need be."""
+    """The class table with scores; without them where the averages cannot be read and are not needed."""
     if model.dimensions != 2 or len(model.classes) == 0:
         return model.classes, []
     try:
@@ -79,7 +79,7 @@ def _scored(
     except FileError as error:
         if spec.selection.class_score_min is not None:
             raise
-        context.report.warn(f"no class scores: {error}")
+        context.report.warn(f"classes were not scored: {error}")
         return model.classes, []
     report_scores(context, scores)
     new = scores.drop(columns=scores.columns.intersection(model.classes.columns))
@@ -89,7 +89,7 @@ def _scored(
 def _write_classes(
     spec: Select, context: JobContext, model: ClassModel, chosen: Mask, style: StarStyle
 ) -> Averages:
-    """Write which classes were chosen, and the averages of those."""
+    """Write which classes were selected, and their averages."""
     backup = write_backup(context, chosen, style)
     if model.dimensions != 2:
         return Averages([backup], ())
@@ -100,7 +100,7 @@ def _write_classes(
 
 
 def _conditions(selection: Selection, model: ClassModel, table: Table) -> Conditions:
-    """A column condition is on classes where the class table has that column, else on particles."""
+    """A column condition applies to classes if the class table has that column, else to particles."""
     classes = Source(model.classes, model.path, "classes")
     particles = Source(table.rows, table.path, "particles")
     columns = selection.columns or {}
@@ -108,13 +108,13 @@ def _conditions(selection: Selection, model: ClassModel, table: Table) -> Condit
     rest = {name: bounds for name, bounds in columns.items() if name not in of_classes}
     for name in rest:
         if name not in table.rows.columns:
-            raise FileError(model.path, f"neither its classes nor {table.path.name} have the column {name}")
+            raise FileError(model.path, f"neither its class table nor {table.path.name} has a column {name}")
     on_classes = column_conditions(of_classes, classes)
     if selection.classes is not None:
         on_classes.append(_chosen_classes(selection, classes))
     if selection.class_score_min is not None:
         if SCORE not in model.classes.columns:
-            raise FileError(model.path, "only classes of a 2D classification have scores")
+            raise FileError(model.path, "only classes of a 2D classification can be scored")
         score = within(classes, SCORE, selection.class_score_min, None)
         on_classes.append(score._replace(text=f"class score >= {selection.class_score_min:g}"))
     on_particles = row_conditions(selection.model_copy(update={"columns": rest}), particles)
@@ -128,7 +128,10 @@ def _chosen_classes(selection: Selection, classes: Source) -> Condition:
     assert wanted is not None
     strange = [number for number in wanted if number > len(classes.rows)]
     if strange:
-        raise FileError(classes.path, f"has {len(classes.rows)} classes; there is no class {strange[0]}")
+        raise FileError(
+            classes.path,
+            f"has {len(classes.rows)} classes; there is no class {strange[0]}",
+        )
     keep = classes.rows["rlnClassNumber"].isin(wanted).to_numpy()
     return Condition(f"classes {', '.join(map(str, wanted))}", keep)
 
@@ -136,7 +139,7 @@ def _chosen_classes(selection: Selection, classes: Source) -> Condition:
 def _choose(
     selection: Selection, conditions: Conditions, model: ClassModel, number: npt.NDArray[np.int64]
 ) -> tuple[Mask, Mask]:
-    """Chosen classes and kept particles; inverted, each is the complement of what its conditions say."""
+    """Selected classes and kept particles; inverted, each is the complement of its conditions."""
     chosen = combine(conditions.classes, len(model.classes), False)
     both = [*conditions.particles]
     if conditions.classes:
@@ -145,18 +148,18 @@ def _choose(
     return combine(conditions.classes, len(chosen), selection.invert), keep
 
 
-def _tell(
+def _report_selection(
     selection: Selection, context: JobContext, conditions: Conditions, chosen: Mask, keep: Mask
 ) -> None:
-    tell(context, conditions.classes, chosen, "classes", selection.invert)
+    report_conditions(context, conditions.classes, chosen, "classes", selection.invert)
     if chosen.any() and not chosen.all():
-        context.report.say(f"chosen classes: {', '.join(map(str, np.flatnonzero(chosen) + 1))}")
-    tell(context, conditions.particles, keep, "particles", selection.invert)
+        context.report.say(f"selected classes: {', '.join(map(str, np.flatnonzero(chosen) + 1))}")
+    report_conditions(context, conditions.particles, keep, "particles", selection.invert)
 
 
 def _regroup(spec: Select, context: JobContext, table: Table, model: ClassModel) -> pd.DataFrame:
     if model.groups is None:
-        raise FileError(model.path, "has no table data_model_groups, which regrouping needs")
+        raise FileError(model.path, "lacks the table data_model_groups, which regrouping needs")
     require(table, "rlnGroupNumber")
     wanted = spec.class_options.approximate_nr_of_groups
     groups = Source(model.groups, model.path, "groups")

@@ -1,4 +1,4 @@
-"""The ``selection`` section: conditions on rows, each told with its counts."""
+"""The ``selection`` section: conditions on rows, each reported with its counts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Condition(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Rows to choose from, where they come from, and what one of them is called."""
+    """Rows to select from, their source, and what to call them."""
 
     rows: pd.DataFrame
     path: Path
@@ -39,7 +39,7 @@ def numbers(source: Source, column: str) -> npt.NDArray[np.float64]:
     Raises
     ------
     FileError
-        When it is missing or holds something else.
+        When it is missing or not numeric.
     """
     if column not in source.rows.columns:
         have = ", ".join(map(str, source.rows.columns))
@@ -103,11 +103,11 @@ def above(source: Source, image: str, column: str, ascending: bool) -> Condition
         When no row has that image.
     """
     if "rlnImageName" not in source.rows.columns:
-        raise FileError(source.path, "lacks the column rlnImageName, which selection > above looks in")
+        raise FileError(source.path, "lacks the column rlnImageName, which selection > above needs")
     wanted = split_image_name(image)
     named = [split_image_name(str(name)) == wanted for name in source.rows["rlnImageName"]]
     if not any(named):
-        raise FileError(source.path, f"has no image {image}, as selection > above asks for")
+        raise FileError(source.path, f"has no image {image}; correct selection > above")
     order = _order(source, column, ascending)
     keep = np.zeros(len(order), dtype=bool)
     keep[order[: int(np.flatnonzero(np.asarray(named)[order])[0]) + 1]] = True
@@ -120,7 +120,7 @@ def _order(source: Source, column: str, ascending: bool) -> npt.NDArray[np.intp]
 
 
 def row_conditions(selection: Selection, source: Source) -> list[Condition]:
-    """All conditions of the section on rows by themselves: not those on classes, nor rows in a file."""
+    """All conditions of the section on rows, except those on classes and rows listed in a file."""
     found = column_conditions(selection.columns or {}, source)
     if selection.top is not None:
         top = selection.top
@@ -149,10 +149,12 @@ def combine(conditions: Sequence[Condition], length: int, invert: bool) -> Mask:
     return ~keep if invert and conditions else keep
 
 
-def tell(context: JobContext, conditions: Iterable[Condition], keep: Mask, unit: str, invert: bool) -> None:
-    """Say how many rows meet each condition, and how many are kept."""
+def report_conditions(
+    context: JobContext, conditions: Iterable[Condition], keep: Mask, unit: str, invert: bool
+) -> None:
+    """Report how many rows meet each condition, and how many are kept."""
     for condition in conditions:
         context.report.say(f"{condition.text}: {int(condition.keep.sum())} of {len(keep)} {unit}")
-    turned = " (inverted)" if invert else ""
-    line = f"kept{turned} {int(keep.sum())} of {len(keep)} {unit}"
+    inverted = " (inverted)" if invert else ""
+    line = f"kept{inverted} {int(keep.sum())} of {len(keep)} {unit}"
     (context.report.say if keep.any() else context.report.warn)(line)

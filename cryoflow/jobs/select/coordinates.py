@@ -9,7 +9,7 @@ import pandas as pd
 from cryoflow.errors import FileError
 from cryoflow.files.coordinates import read_coordinate_list, read_coordinates, read_suffix_file
 from cryoflow.files.tables import Table, read_micrographs
-from cryoflow.jobs.select.conditions import Source, combine, row_conditions, tell
+from cryoflow.jobs.select.conditions import Source, combine, report_conditions, row_conditions
 from cryoflow.jobs.select.named import add_named
 from cryoflow.jobs.select.output import MICROGRAPHS, result, style_of, write_backup, write_rows
 from cryoflow.project.context import JobContext, JobResult
@@ -22,7 +22,7 @@ def run(spec: Select, context: JobContext) -> JobResult:
     assert given is not None
     path = context.resolve(given)
     if path.is_dir():
-        raise FileError(given, "is a folder; give the coords_suffix_*.star or autopick.star in it")
+        raise FileError(given, "is a folder; give the coords_suffix_*.star or autopick.star inside it")
     listed = read_coordinate_list(path, context.project)
     table, inputs = _micrographs(context, path, given, [name for name, _ in listed])
     picks = sum(len(read_coordinates(file)) for _, file in listed)
@@ -31,7 +31,7 @@ def run(spec: Select, context: JobContext) -> JobResult:
     conditions = row_conditions(spec.selection, source)
     named = add_named(spec.selection, context, conditions, source)
     keep = combine(conditions, len(table.rows), spec.selection.invert)
-    tell(context, conditions, keep, "micrographs", spec.selection.invert)
+    report_conditions(context, conditions, keep, "micrographs", spec.selection.invert)
     outputs = [write_backup(context, keep, style_of(spec, table))]
     rows = table.rows[keep]
     outputs.append(write_rows(spec, context, table, rows, "micrographs_selected.star", MICROGRAPHS))

@@ -30,7 +30,7 @@ def regroup(particles: Source, groups: Source, wanted: int) -> pd.DataFrame:
         When a column is missing, or a particle's group is not in the model.
     """
     if wanted > MOST_GROUPS:
-        raise FileError(groups.path, f"cannot make {wanted} groups of particles; {MOST_GROUPS} at most")
+        raise FileError(groups.path, f"cannot make {wanted} groups; at most {MOST_GROUPS}")
     old = numbers(particles, "rlnGroupNumber").astype(np.int64)
     known = numbers(groups, "rlnGroupNumber").astype(np.int64)
     strange = np.setdiff1d(old, known)

@@ -1,4 +1,4 @@
-"""How far the averages of two halves of a class agree, where the classification tells it."""
+"""To what resolution the averages of two half sets of a class agree, if the classification recorded it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def half_set_resolution(path: Path, classes: int) -> npt.NDArray[np.float64] | N
     Returns
     -------
     ndarray or None
-        None where there is no such file, as beside RELION's models, or no halves were compared.
+        None where there is no such file, as with RELION's models, or no halves were compared.
     """
     table = read_star(path).get("class_frc") if path.exists() else None
     if not isinstance(table, pd.DataFrame):

@@ -1,4 +1,4 @@
-"""A classification's model.star, and the files beside it."""
+"""A classification's model.star, and the files next to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Spectrum = npt.NDArray[np.float64]
 
 
 class ClassModel(NamedTuple):
-    """What a model.star tells about its classes."""
+    """What a model.star contains about its classes."""
 
     path: Path
     classes: pd.DataFrame
@@ -28,11 +28,11 @@ class ClassModel(NamedTuple):
     pixel_size_a: float | None
     dimensions: int
     mask_diameter_a: float | None
-    """As the optimiser.star beside it has it."""
+    """From the optimiser.star next to it."""
     ssnr: tuple[Spectrum | None, ...]
-    """Signal-to-noise ratio of each class by shell, where the model tells it."""
+    """Signal-to-noise ratio of each class by shell, if the model has it."""
     half_set_resolution_a: Spectrum | None = None
-    """Detail to which the averages of two halves of each class agree, where a file beside it tells it."""
+    """Resolution to which the averages of two halves of each class agree, if a file next to it has it."""
 
 
 def read_model(path: Path) -> ClassModel:
@@ -90,7 +90,7 @@ def _beside(model: Path, what: str) -> Path:
     for ending in ("_half1_model.star", "_half2_model.star", "_model.star"):
         if model.name.endswith(ending):
             return model.with_name(f"{model.name.removesuffix(ending)}_{what}")
-    raise FileError(model, f"its name must end in _model.star, so that its _{what} can be found beside it")
+    raise FileError(model, f"its name must end in _model.star, so that its _{what} can be found")
 
 
 def class_numbers(table: Table, model: ClassModel) -> npt.NDArray[np.int64]:
@@ -99,7 +99,7 @@ def class_numbers(table: Table, model: ClassModel) -> npt.NDArray[np.int64]:
     Raises
     ------
     FileError
-        When the column is missing, or a number is none of the model's classes.
+        When the column is missing, or a number is not a class of the model.
     """
     if "rlnClassNumber" not in table.rows.columns:
         text = "lacks the column rlnClassNumber, which joins its particles to the classes of"

@@ -1,4 +1,4 @@
-"""Rows that a file names: by image, by micrograph, or by micrograph and position."""
+"""Rows listed in a file: by image, by micrograph, or by micrograph and position."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cryoflow.project.context import JobContext
 from cryoflow.spec.selection import Selection
 
 NEAR_PX = 1.0
-"""A position means particles at most so many micrograph pixels away: other programs round."""
+"""A position matches particles within this many micrograph pixels, since other programs round."""
 _POSITION = ("rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
 
 Image = tuple[int, str]
@@ -43,7 +43,7 @@ def named_rows(source: Source, path: Path) -> Condition:
     source : Source
         Rows with ``rlnImageName``, ``rlnMicrographName``, ``rlnCoordinateX/Y``, as the file needs.
     path : Path
-        A STAR file, of whose columns the most telling are used (image, then micrograph with position, then
+        A STAR file, of whose columns the most specific are used (image, then micrograph with position, then
         micrograph); or a text file with an image, a micrograph, or a micrograph with x and y on each line.
         Empty lines and what follows ``#`` do not count.
 
@@ -60,10 +60,10 @@ def named_rows(source: Source, path: Path) -> Condition:
     total = sum(map(len, names))
     if total and missing == total and len(keep):
         theirs, ours = _examples(source, names)
-        none = f"names {total} rows, but none of the {source.unit} of {source.path}"
+        none = f"lists {total} rows, but none of the {source.unit} of {source.path}"
         raise FileError(path, f"{none}; it has {theirs}, they have {ours}")
-    lost_text = f" ({missing} of its {total} names are not there)" if missing else ""
-    return Condition(f"named in {path.name}{lost_text}", keep)
+    lost_text = f" ({missing} of its {total} names were not found)" if missing else ""
+    return Condition(f"listed in {path.name}{lost_text}", keep)
 
 
 def _examples(source: Source, names: Names) -> tuple[str, str]:
@@ -101,7 +101,7 @@ def _from_star(path: Path) -> Names:
             return Names(places=tuple(zip(rows[_POSITION[0]].astype(str), x, y, strict=True)))
         if "rlnMicrographName" in rows.columns:
             return Names(micrographs=frozenset(rows["rlnMicrographName"].astype(str)))
-    raise FileError(path, "names no rows: it has neither rlnImageName nor rlnMicrographName")
+    raise FileError(path, "lists no rows: it has neither rlnImageName nor rlnMicrographName")
 
 
 def _from_text(path: Path) -> Names:
@@ -136,7 +136,7 @@ def _find(source: Source, names: Names) -> Iterator[Found]:
 
 def _column(source: Source, column: str) -> list[str]:
     if column not in source.rows.columns:
-        raise FileError(source.path, f"lacks the column {column}, which the rows to keep are named by")
+        raise FileError(source.path, f"lacks the column {column}, by which the rows to keep are listed")
     return source.rows[column].astype(str).tolist()
 
 

@@ -1,4 +1,4 @@
-"""What every kind of selection writes and hands back."""
+"""What every kind of selection writes and returns."""
 
 from __future__ import annotations
 

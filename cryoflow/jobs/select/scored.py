@@ -1,4 +1,4 @@
-"""Cuts on q-value and probability, which stand in tables of their own beside particles and picks."""
+"""Cuts on q-value and probability, which are in tables of their own next to particles and picks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cryoflow.project.context import JobContext
 from cryoflow.spec.selection import Selection
 
 BESIDE = "particles_scores.star"
-"""Looked for beside the rows where the spec names no table of scores."""
+"""Looked for next to the rows if the spec names no table of scores."""
 _NEEDED = {"cryoflowQValue": "statistics.decoys or learnt_scores", "cryoflowProbability": "learnt_scores"}
 
 
@@ -49,7 +49,7 @@ def add_scored(
     path = context.resolve(selection.scores) if selection.scores else source.path.with_name(BESIDE)
     if not path.exists():
         what = "; run Sort with learnt_scores: Yes, or name the scores in selection > scores"
-        raise FileError(path, f"not there, but selection > {_field(cuts[0])} needs it{what}")
+        raise FileError(path, f"does not exist, but selection > {_field(cuts[0])} needs it{what}")
     conditions.extend(scored_conditions(cuts, Source(_read(path), path, "rows"), source))
     return (context.relative(path),)
 
@@ -83,7 +83,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _condition(cut: Cut, scores: Source, place: npt.NDArray[np.int64], unit: str) -> Condition:
     if cut.column not in scores.rows.columns:
-        what = f"has no {cut.column}, which {_field(cut)} cuts by; it comes from {_NEEDED[cut.column]}: Yes"
+        what = f"lacks {cut.column}, which {_field(cut)} needs; {_NEEDED[cut.column]}: Yes writes it"
         raise FileError(scores.path, what)
     text, good = within(scores, cut.column, cut.low, cut.high)
     lost = int(((place < 0) | np.isnan(numbers(scores, cut.column))[place]).sum())
@@ -100,5 +100,5 @@ def _places(source: Source, scores: Source) -> npt.NDArray[np.int64]:
     )
     if len(place) and (place < 0).all():
         how = "image name" if by_image else "micrograph and coordinates"
-        raise FileError(scores.path, f"has a score of none of the {source.unit} of {source.path}, by {how}")
+        raise FileError(scores.path, f"has no scores for the {source.unit} of {source.path}, by {how}")
     return place

@@ -101,14 +101,14 @@ def _read(context: JobContext, model: ClassModel, names: list[str]) -> npt.NDArr
     except FileError as error:
         raise FileError(model.path, f"names a class average that cannot be read: {error}") from error
     if min(images.shape[1:]) < LEAST_BOX:
-        raise FileError(model.path, f"its class averages are smaller than {LEAST_BOX} pixels")
+        raise FileError(model.path, f"has class averages smaller than {LEAST_BOX} pixels, too small to score")
     return images
 
 
 def class_evidence(
     model: ClassModel, images: npt.NDArray[np.float32], number: npt.NDArray[np.int64], pixel_a: float
 ) -> ClassEvidence:
-    """Put together what is known of each class."""
+    """Combine what is known about each class."""
     box = images.shape[-1]
     radius = box / 2
     if model.mask_diameter_a and pixel_a > 0:
@@ -131,11 +131,11 @@ def _log_ssnr(spectrum: npt.NDArray[np.float64] | None) -> float:
 
 
 def report_scores(context: JobContext, table: pd.DataFrame) -> None:
-    """Say which classes seem to be what."""
+    """Report which classes look like what."""
     for kind in KINDS:
         found = table["rlnClassNumber"][table[KIND] == kind]
         if len(found):
-            context.report.say(f"classes that look like {kind}: {', '.join(map(str, found))}")
+            context.report.say(f"classes by appearance, {kind}: {', '.join(map(str, found))}")
 
 
 def write_scores(context: JobContext, table: pd.DataFrame, style: StarStyle) -> Output:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cryoflow.files.tables import Table, read_micrographs, read_particles
 from cryoflow.jobs.select import tasks
-from cryoflow.jobs.select.conditions import Source, combine, row_conditions, tell
+from cryoflow.jobs.select.conditions import Source, combine, report_conditions, row_conditions
 from cryoflow.jobs.select.named import add_named
 from cryoflow.jobs.select.output import (
     MICROGRAPHS,
@@ -23,7 +23,7 @@ from cryoflow.spec import Select
 
 
 class Given(NamedTuple):
-    """What to select from, and what to call what is kept."""
+    """What to select from, and RELION's label for the rows kept."""
 
     name: str
     """Of the file, as the spec has it."""
@@ -66,7 +66,7 @@ def _select(spec: Select, context: JobContext, table: Table, kind: str) -> _Chos
     if not conditions:
         return _Chosen(table, (), read)
     keep = combine(conditions, len(table.rows), spec.selection.invert)
-    tell(context, conditions, keep, kind, spec.selection.invert)
+    report_conditions(context, conditions, keep, kind, spec.selection.invert)
     backup = write_backup(context, keep, style_of(spec, table))
     return _Chosen(table._replace(rows=table.rows[keep]), (backup,), read)
 

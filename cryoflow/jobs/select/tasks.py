@@ -27,7 +27,7 @@ BATCH_PIXELS = 1 << 23
 
 
 class Kept(NamedTuple):
-    """Which rows stay, in words, and what could not be judged."""
+    """Which rows stay, in words, and what could not be checked."""
 
     keep: Mask
     text: str
@@ -106,7 +106,7 @@ def without_duplicates(spec: Select, context: JobContext, table: Table) -> Kept:
     particle = pixel_size(table) if len(rows) else np.zeros(0)
     micrograph = particle if tab.pixel_size_before_extraction is None else tab.pixel_size_before_extraction
     if tab.pixel_size_before_extraction is None:
-        context.report.say("taking the particles' pixel size as that of the micrographs")
+        context.report.say("assuming that micrographs have the particles' pixel size")
     y, x = (_positions_a(rows, axis, particle, micrograph) for axis in "YX")
     keep = np.ones(len(rows), dtype=bool)
     for places in rows.groupby("rlnMicrographName", sort=False).indices.values():
@@ -141,10 +141,10 @@ def split(spec: Select, context: JobContext, table: Table) -> list[pd.DataFrame]
     number = ceil(len(rows) / size) if number is None else number
     empty = number - ceil(len(rows) / size)
     if empty > 0:
-        context.report.warn(f"{empty} of {number} subsets are empty: there are {len(rows)} rows")
+        context.report.warn(f"{empty} of {number} subsets are empty: there are only {len(rows)} rows")
     left = len(rows) - size * number
     if left > 0:
-        context.report.warn(f"{left} rows are in no subset: {number} subsets of {size} were asked for")
+        context.report.warn(f"{left} rows are in no subset: {number} subsets of {size} were requested")
     return [rows.iloc[first : first + size] for first in range(0, size * number, size)]
 
 

@@ -25,9 +25,9 @@ BREAKAGES = {
     "truncated": "mic2.mrc: truncated",
     "coordinates": "mic2_autopick.star: holds no coordinates",
     "a coordinate": "mic2_autopick.star: the coordinates of row 2 are not finite",
-    "pixels": "cover pixels that are not finite numbers",
-    "defocus": "rlnDefocusU of MotionCorr/job002/Movies/mic2.mrc is not a finite number",
-    "size": "mic2.mrc: is 20 x 23 pixels, less than a box of 24",
+    "pixels": "contain pixels that are not finite",
+    "defocus": "rlnDefocusU of MotionCorr/job002/Movies/mic2.mrc is not finite",
+    "size": "mic2.mrc: is 20 x 23 pixels, smaller than a box of 24",
 }
 
 

@@ -58,7 +58,7 @@ def test_rescaled_particles_carry_their_pixel_size_and_a_clean_background(projec
     np.testing.assert_allclose(images.mean(1), 0, atol=1e-5)
     np.testing.assert_allclose(images.std(1), 1, atol=1e-5)
     assert result.counts["background_mean"] < 1e-5 and result.counts["background_sd_error"] < 1e-5
-    assert any("backgrounds as written" in line for line in listener(job).said)
+    assert any(line.startswith("normalisation checked: ok") for line in listener(job).said)
 
 
 def test_several_pixel_sizes_are_told(project: Path) -> None:

@@ -18,7 +18,7 @@ def test_classes_give_their_particles_and_centred_averages(project: Path) -> Non
     result, report = select(project, io=MODEL, selection={"classes": [3, 1]})
     rows = read_particles(project / "Class2D/job015/run_it025_data.star").rows
     assert kept(project) == rows["rlnImageName"][rows["rlnClassNumber"] != 2].tolist()
-    assert selected(project) == [1, 0, 1] and "chosen classes: 1, 3" in report.said
+    assert selected(project) == [1, 0, 1] and "selected classes: 1, 3" in report.said
     averages = read_star(project / "Select/job014/class_averages.star")[""]
     assert isinstance(averages, pd.DataFrame)
     assert averages["rlnReferenceImage"].tolist() == [
@@ -107,7 +107,7 @@ def test_classes_are_scored_named_and_chosen_by_score(project: Path) -> None:
     assert table["cryoflowHardCount"].tolist() == [5, 5, 5]
     assert selected(project) == [1, 0, 0] and result.counts == {"classes": 1, "particles": 5}
     assert report.said[:3] == [
-        f"classes that look like {kind}: {k}" for k, kind in ((1, "particle"), (2, "blank"), (3, "ice"))
+        f"classes by appearance, {kind}: {k}" for k, kind in ((1, "particle"), (2, "blank"), (3, "ice"))
     ]
     assert "class score >= 0.5: 1 of 3 classes" in report.said
     averages = read_star(project / "Select/job014/class_averages.star")[""]

@@ -91,4 +91,4 @@ def test_a_class_without_an_image_is_told(project: Path) -> None:
         select(project, io=MODEL, selection={"class_score_min": 0.5})
     as_they_are = {"re_center_the_class_averages": False}
     result, report = select(project, io=MODEL, class_options=as_they_are)
-    assert result.counts["particles"] == 15 and "no class scores" in report.warned[0]
+    assert result.counts["particles"] == 15 and "classes were not scored" in report.warned[0]

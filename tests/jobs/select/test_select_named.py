@@ -32,7 +32,7 @@ def test_rows_that_a_file_names(project: Path, form: str) -> None:
         write_star(project / form, {"": rows.loc[wanted[::-1], columns]})
     result, report = select(project, io=PARTICLES, selection={"rows_in": form})
     assert kept(project) == rows["rlnImageName"][wanted].tolist()
-    assert report.said[0] == f"named in {form}: 2 of 15 particles"
+    assert report.said[0] == f"listed in {form}: 2 of 15 particles"
     assert result.inputs == ("Extract/job012/particles.star", form)
     select(project, io=PARTICLES, selection={"rows_in": form, "invert": True})
     assert kept(project) == rows["rlnImageName"].drop(wanted).tolist()
@@ -45,7 +45,7 @@ def test_micrographs_that_a_file_names(project: Path) -> None:
     _, report = select(project, io={"select_from_micrographs_star": MICROGRAPHS}, selection=selection)
     kept_rows = read_micrographs(project / "Select/job014/micrographs.star").rows
     assert kept_rows["rlnMicrographName"].tolist() == ["MotionCorr/job002/Movies/mic3.mrc"]
-    assert report.said[0] == "named in good.txt (1 of its 2 names are not there): 1 of 3 micrographs"
+    assert report.said[0] == "listed in good.txt (1 of its 2 names were not found): 1 of 3 micrographs"
     result, _ = select(project, io=PARTICLES, selection=selection)
     assert len(kept(project)) == 5 and all("mic3" in name for name in kept(project))
     coordinates = {"select_from_picked_coords": "AutoPick/job011/coords_suffix_autopick.star"}
@@ -78,9 +78,9 @@ def test_micrographs_are_named_as_in_any_job(project: Path) -> None:
     [
         (
             "Other/mic3.mrc\n",
-            r"names 1 rows, but .*; it has Other/mic3.mrc, they have MotionCorr/job002/M.*1.mrc$",
+            r"lists 1 rows, but .*; it has Other/mic3.mrc, they have MotionCorr/job002/M.*1.mrc$",
         ),
-        ("7@elsewhere.mrcs\n", r"rows.txt: names 1 rows, but none of the particles of .*particles.star"),
+        ("7@elsewhere.mrcs\n", r"rows.txt: lists 1 rows, but none of the particles of .*particles.star"),
         ("a.mrcs 12 b\n", r"rows.txt:1: 'a.mrcs 12 b' is neither an image"),
         ("x@a.mrcs\n", r"rows.txt:1: 'x@a.mrcs' is neither an image"),
     ],
@@ -91,5 +91,5 @@ def test_files_that_name_no_rows(project: Path, text: str, message: str) -> None
         select(project, io=PARTICLES, selection={"rows_in": "rows.txt"})
     assert "\n" not in str(caught.value)
     write_star(project / "rows.star", {"": pd.DataFrame({"rlnDefocusU": [1.0]})})
-    with pytest.raises(FileError, match=r"rows.star: names no rows"):
+    with pytest.raises(FileError, match=r"rows.star: lists no rows"):
         select(project, io=PARTICLES, selection={"rows_in": "rows.star"})

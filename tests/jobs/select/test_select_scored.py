@@ -59,17 +59,15 @@ def test_scores_beside_the_input_are_found_and_both_cuts_hold(project: Path) -> 
 
 def test_missing_scores_are_told_in_one_line(project: Path) -> None:
     with pytest.raises(
-        FileError, match=r"particles_scores.star: not there, but selection > q_value_max needs it; run"
+        FileError, match=r"particles_scores.star: does not exist, but selection > q_value_max needs it; run"
     ):
         select(project, q_value_max=0.1)
     write_star(project / "scores.star", {"": rows_of(project)[PLACE].assign(cryoflowQValue=Q)})
-    with pytest.raises(FileError, match="has no cryoflowProbability, which probability_min cuts by"):
+    with pytest.raises(FileError, match="lacks cryoflowProbability, which probability_min needs"):
         select(project, probability_min=0.5, scores="scores.star")
     elsewhere = rows_of(project)[PLACE].assign(rlnMicrographName="other.mrc", cryoflowQValue=Q)
     write_star(project / "scores.star", {"": elsewhere})
-    with pytest.raises(
-        FileError, match=r"has a score of none of the particles of .* by micrograph and coord"
-    ):
+    with pytest.raises(FileError, match=r"has no scores for the particles of .* by micrograph and coord"):
         select(project, q_value_max=0.5, scores="scores.star")
 
 

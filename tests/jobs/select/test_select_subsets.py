@@ -45,7 +45,7 @@ def test_split(project: Path, size: int, number: int, sizes: list[int]) -> None:
     assert Path(result.outputs[0]).name == "particles_split001.star"
     assert bool(report.warned) == (sum(sizes) < 15 or 0 in sizes)
     if 0 in sizes:
-        assert report.warned == ["5 of 20 subsets are empty: there are 15 rows"]
+        assert report.warned == ["5 of 20 subsets are empty: there are only 15 rows"]
 
 
 def test_shuffling_depends_on_the_seed_and_on_names_only(project: Path) -> None:
