@@ -15,6 +15,7 @@ from cryoflow.api.ctf import Ctf
 from cryoflow.api.images import Micrograph, Particles, References
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_header, read_image, read_images
+from cryoflow.files.mrc.header import UNSET
 from cryoflow.files.star import Block, StarStyle, table_block
 from cryoflow.files.star import read_star as _read_star
 from cryoflow.files.star import write_star as _write_star
@@ -22,7 +23,6 @@ from cryoflow.files.tables import one_pixel_size, pixel_size, require
 from cryoflow.files.tables import read_micrographs as _read_micrographs
 from cryoflow.files.tables import read_particles as _read_particles
 from cryoflow.jobs.inputs.ctf import CTF_NEEDED
-from cryoflow.jobs.inputs.references import UNSET
 from cryoflow.jobs.inputs.references import read_references as _read_references
 from cryoflow.project.context import JobContext
 

@@ -20,7 +20,26 @@ import pandas as pd
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.optics import merge_optics, split_optics
 from cryoflow.files.star import Block, StarStyle, read_star, table_block, write_star
-from cryoflow.files.vocabulary import find_pixel_size, to_flat, to_optics_style, to_relion_30
+from cryoflow.files.vocabulary import (
+    find_pixel_size,
+    states_pixel_size,
+    to_flat,
+    to_optics_style,
+    to_relion_30,
+)
+
+__all__ = [
+    "PIXEL_TOLERANCE",
+    "Table",
+    "one_pixel_size",
+    "pixel_size",
+    "read_micrographs",
+    "read_particles",
+    "require",
+    "require_finite",
+    "states_pixel_size",
+    "write_table",
+]
 
 _OLD_NAME = {"particles": "images", "micrographs": ""}  # RELION 3.0 calls classified particles images
 

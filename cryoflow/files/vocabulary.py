@@ -47,6 +47,13 @@ _LATER_THAN_30 = frozenset(
 )
 
 
+def states_pixel_size(rows: pd.DataFrame) -> bool:
+    """Whether rows have columns of a pixel size, whatever their values."""
+    return set(_PAIR) <= set(rows.columns) or any(
+        name in rows.columns for name in (*_PIXEL_SIZE.values(), _LAST_RESORT)
+    )
+
+
 def find_pixel_size(rows: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Return the pixel size of each row in Angstrom, whichever way it is stated.
 

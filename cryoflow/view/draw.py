@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cryoflow.files.coordinates import read_coordinate_list, read_coordinates
+from cryoflow.errors import CryoflowError
+from cryoflow.files.coordinates import read_coordinate_list, read_coordinates, read_suffix_file
 from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.mrc import read_header, read_image, read_images
 from cryoflow.files.star import read_star, table_block
-from cryoflow.files.tables import read_particles
+from cryoflow.files.tables import pixel_size, read_micrographs, read_particles
+from cryoflow.files.vocabulary import SAME_SIZE
 from cryoflow.view.classification import convergence_picture, history_picture
 from cryoflow.view.contact import Part, contact_sheet, parts
 from cryoflow.view.grey import smooth
@@ -32,14 +34,31 @@ PARTICLE_SMOOTHING = 5.0
 def draw_picks(directory: Path, project: Path) -> list[Path]:
     """Diagrams, and circles on the first micrographs coloured by figure of merit: blue at 1, red at 0."""
     picked = read_coordinate_list(directory / "coords_suffix_autopick.star", project)
-    settings = read_settings(directory)
-    pictures = _picture_names([name for name, _ in picked])
+    distance = float(read_settings(directory).get("Minimum inter-particle distance (A):", 0)) or 100.0
+    pictures, told = _picture_names([name for name, _ in picked]), _table_pixels(directory, project)
     shown = zip(picked[:MICROGRAPHS], pictures, strict=False)
-    drawn = [_draw_picks_on(*pick, directory / name, project, settings) for pick, name in shown]
+    drawn = [_draw_picks_on(*pick, directory / name, project, distance, told) for pick, name in shown]
     if picked:
         diagrams = draw_pick_statistics([path for _, path in picked])
         drawn.append(save(diagrams, directory / "statistics.png"))
     return drawn
+
+
+def _table_pixels(directory: Path, project: Path) -> dict[str, float]:
+    """Pixel size of each micrograph in A, as the table that was picked from states it."""
+    try:
+        table = read_micrographs(project / read_suffix_file(directory / "coords_suffix_autopick.star"))
+        return dict(zip(table.rows["rlnMicrographName"], pixel_size(table).tolist(), strict=True))
+    except CryoflowError:
+        return {}
+
+
+def _pixel_size(micrograph: Path, told: float | None) -> float:
+    """The header's, unless nobody has set that or the table has another."""
+    header = read_header(micrograph).known_pixel_size
+    if header is None or (told is not None and abs(header - told) > SAME_SIZE * told):
+        return told or 1.0
+    return header
 
 
 def _picture_names(micrographs: list[str]) -> list[str]:
@@ -53,11 +72,10 @@ def _picture_names(micrographs: list[str]) -> list[str]:
 
 
 def _draw_picks_on(
-    name: str, coordinates: Path, target: Path, project: Path, settings: dict[str, str]
+    name: str, coordinates: Path, target: Path, project: Path, distance: float, told: dict[str, float]
 ) -> Path:
     table = read_coordinates(coordinates)
-    pixel = read_header(project / name).pixel_size or 1.0
-    distance = float(settings.get("Minimum inter-particle distance (A):", 0)) or 100.0
+    pixel = _pixel_size(project / name, told.get(name))
     values = table.get("rlnAutopickFigureOfMerit")
     circles = Circles(
         table[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(float),

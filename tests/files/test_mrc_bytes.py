@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cryoflow.errors import FileError
-from cryoflow.files.mrc import read_header, read_image, read_volume, write_mrc
+from cryoflow.files.mrc import read_header, read_image, read_images, read_volume, write_mrc
 from cryoflow.files.star import read_star
 
 IMOD = 1146047817
@@ -133,3 +133,13 @@ def test_other_kinds_are_named_for_what_they_are(
     if b"\0" in path.read_bytes():
         with pytest.raises(FileError, match=f"{name}: not a STAR file: it is {kind}"):
             read_star(path)
+
+
+def test_names_without_a_number_are_of_files_of_one_image(tmp_path: Path) -> None:
+    write_mrc(tmp_path / "one.mrcs", np.full((1, 4, 4), 7.0), 1.0)
+    write_mrc(tmp_path / "two.mrcs", np.zeros((2, 4, 4)), 1.0)
+    assert read_images(["one.mrcs", "1@two.mrcs"], tmp_path)[0, 0, 0] == 7
+    with pytest.raises(
+        FileError, match=r"two.mrcs: its name gives no number .*@a.mrcs\), and the file holds 2"
+    ):
+        read_images(["one.mrcs", "two.mrcs"], tmp_path)

@@ -20,6 +20,10 @@ LABEL = "cryoflow"
 _REFUSED = {3: "complex 16-bit", 4: "complex 32-bit", 101: "4-bit"}
 
 
+UNSET = (0.0, 1.0)
+"""Pixel sizes in headers that mean nobody has set one."""
+
+
 class MrcHeader(NamedTuple):
     """Shape, number type and scale of an MRC file.
 
@@ -41,6 +45,11 @@ class MrcHeader(NamedTuple):
     mode: int
     pixel_size: float
     label: str = LABEL
+
+    @property
+    def known_pixel_size(self) -> float | None:
+        """Angstrom a pixel; None where nobody has set it, of which 1 is a sign as well as 0."""
+        return None if self.pixel_size in UNSET else self.pixel_size
 
 
 class Layout(NamedTuple):

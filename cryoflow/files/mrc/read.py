@@ -30,6 +30,8 @@ __all__ = [
     "write_stack",
 ]
 
+NO_NUMBER = "its name gives no number of an image (such as 000001@a.mrcs)"
+
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.generic]
 Indices = Sequence[int] | npt.NDArray[np.integer]
@@ -135,6 +137,8 @@ def read_images(names: Sequence[str], root: Path) -> Floats:
     stacks: dict[str, list[tuple[int, int]]] = {}
     for place, name in enumerate(names):
         index, path = split_image_name(name)
+        if "@" not in name and path not in stacks:
+            check_numbered(root / path, read_header(root / path))
         stacks.setdefault(path, []).append((place, index))
     images: Floats | None = None
     for path, wanted in stacks.items():
@@ -149,6 +153,18 @@ def read_images(names: Sequence[str], root: Path) -> Floats:
         images[[place for place, _ in wanted]] = found
     assert images is not None
     return images
+
+
+def check_numbered(path: str | PathLike[str], header: MrcHeader) -> None:
+    """Refuse to take the first of many images for one whose name has no number.
+
+    Raises
+    ------
+    FileError
+        When the file holds more than one image.
+    """
+    if header.nz > 1:
+        raise FileError(path, f"{NO_NUMBER}, and the file holds {header.nz} images")
 
 
 def _map(path: str | PathLike[str], layout: Layout) -> Numbers:

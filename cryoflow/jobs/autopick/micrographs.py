@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -12,10 +11,12 @@ from torch import Tensor
 from cryoflow.compute.image.ctf import CtfParameters
 from cryoflow.errors import FileError
 from cryoflow.files.job_paths import check_one_file_each, stem_below_job
-from cryoflow.files.mrc import read_header, read_image
+from cryoflow.files.mrc import read_image
 from cryoflow.files.star import StarStyle
-from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
+from cryoflow.files.tables import Table, read_micrographs, require
 from cryoflow.jobs.inputs.ctf import CTF_NEEDED, ctf_parameters, usable
+from cryoflow.jobs.inputs.pixel_sizes import micrograph_pixel_sizes
+from cryoflow.jobs.inputs.sanity import check_ctf
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
 
@@ -60,8 +61,9 @@ def list_micrographs(spec: AutoPick, context: JobContext) -> MicrographList:
     with_ctf = spec.references.are_references_ctf_corrected and not spec.io.use_laplacian_of_gaussian
     if with_ctf:
         require(table, *CTF_NEEDED, why=", and 'Are References CTF corrected?' is Yes")
+        check_ctf(context, table)
     names = table.rows["rlnMicrographName"].astype(str).tolist()
-    sizes = _pixel_sizes(spec, context, table, names)
+    sizes = _pixel_sizes(spec, context, table)
     ctfs = _ctfs(table.rows) if with_ctf else [None] * len(names)
     check_one_file_each(table.path, names, "coordinates")
     rows = zip(names, sizes, ctfs, strict=True)
@@ -80,36 +82,13 @@ def read_micrograph(context: JobContext, micrograph: Micrograph) -> Tensor:
     return torch.from_numpy(read_image(context.resolve(micrograph.name)))
 
 
-def _pixel_sizes(spec: AutoPick, context: JobContext, table: Table, names: list[str]) -> list[float]:
-    given = spec.io.pixel_size_in_micrographs
-    try:
-        stated = pixel_size(table).tolist()
-    except FileError:
-        if given is None:
-            return [_header_pixel_size(context, table.path, names)] * len(names)
-        return [given] * len(names)
-    if given is None:
-        return [float(size) for size in stated]
-    wrong = next((size for size in stated if abs(size - given) > SAME_SIZE * given), None)
-    if wrong is not None:
-        context.report.warn(
-            f"using {given:g} A for pixels in micrographs, as the spec says, although "
-            f"{spec.io.input_micrographs_for_autopick} says {wrong:g} A"
-        )
-    return [given] * len(names)
-
-
-def _header_pixel_size(context: JobContext, table: Path, names: list[str]) -> float:
-    """Pixel size in the first readable micrograph's header, for tables without one."""
-    for name in names:
-        try:
-            size = read_header(context.resolve(name)).pixel_size
-        except FileError:
-            continue
-        if size > 0:
-            context.report.warn(f"using {size:g} A for pixels, from the header of {name}: the table has none")
-            return size
-    raise FileError(table, "has no pixel size; set 'Pixel size in micrographs (A)'")
+def _pixel_sizes(spec: AutoPick, context: JobContext, table: Table) -> tuple[float, ...]:
+    field = "Pixel size in micrographs (A)"
+    found = micrograph_pixel_sizes(context, table, spec.io.pixel_size_in_micrographs, field)
+    if found is None:
+        headers = "nor have the micrographs' headers (0 and 1 A mean that nobody has set it)"
+        raise FileError(table.path, f"has no pixel size, {headers}; set '{field}'")
+    return found.values
 
 
 def _ctfs(rows: pd.DataFrame) -> list[CtfParameters | None]:

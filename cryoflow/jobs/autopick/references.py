@@ -12,8 +12,9 @@ from cryoflow.compute.projection.directions import asymmetric_directions
 from cryoflow.compute.projection.map_projection import project
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_volume, write_mrc
+from cryoflow.files.mrc.header import UNSET
 from cryoflow.jobs.autopick.micrographs import SAME_SIZE
-from cryoflow.jobs.inputs.references import UNSET, read_references
+from cryoflow.jobs.inputs.references import read_references
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
 from cryoflow.spec.autopick_tabs import ANGULAR_SAMPLINGS

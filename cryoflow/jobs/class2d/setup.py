@@ -11,12 +11,15 @@ from torch import Tensor
 from cryoflow.compute.class2d import Data, Options
 from cryoflow.compute.image.masks import outside_disc
 from cryoflow.errors import CryoflowError, FileError
-from cryoflow.files.mrc import MrcHeader, read_header, read_images, split_image_name
+from cryoflow.files.mrc import MrcHeader, read_images, split_image_name
+from cryoflow.files.mrc.read import NO_NUMBER
 from cryoflow.files.tables import Table, one_pixel_size, require
 from cryoflow.jobs.class2d.memory import CACHE_BYTES
 from cryoflow.jobs.class2d.memory_check import report_memory
 from cryoflow.jobs.class2d.source import group_names, make_ctf, make_data
 from cryoflow.jobs.inputs.ctf import CTF_NEEDED, usable
+from cryoflow.jobs.inputs.images import check_images, stack_headers
+from cryoflow.jobs.inputs.sanity import check_ctf
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import Class2D
 
@@ -59,8 +62,10 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
     require(table, "rlnImageName")
     if spec.ctf.do_ctf_correction:
         require(table, *CTF_NEEDED, why=", and 'Do CTF-correction?' is Yes")
-    headers = _headers(context, table)
+        check_ctf(context, table)
+    headers = stack_headers(context, table.rows["rlnImageName"].astype(str).tolist())
     table, unreadable = _without_broken(table, _unreadable(table, headers))
+    check_images(context, table, headers)
     options = _options(spec, name, one_pixel_size(table, name), _box(table, headers))
     report_memory(spec, context, len(table.rows), options.box)
     scan = _scan(context, table, options)
@@ -111,17 +116,6 @@ def _options(spec: Class2D, name: str, pixel_size_a: float, box: int) -> Options
     return options._replace(significant_fraction=1.0) if sampling.fine_search == "exhaustive" else options
 
 
-def _headers(context: JobContext, table: Table) -> dict[str, MrcHeader | FileError]:
-    """MrcHeader of every stack, or why there is none."""
-    found: dict[str, MrcHeader | FileError] = {}
-    for stack in dict.fromkeys(split_image_name(str(name))[1] for name in table.rows["rlnImageName"]):
-        try:
-            found[stack] = read_header(context.resolve(stack))
-        except FileError as error:
-            found[stack] = error
-    return found
-
-
 def _unreadable(table: Table, headers: Mapping[str, MrcHeader | FileError]) -> list[str]:
     """Why each image cannot be read; empty for those that can."""
 
@@ -130,6 +124,8 @@ def _unreadable(table: Table, headers: Mapping[str, MrcHeader | FileError]) -> l
         header = headers[stack]
         if isinstance(header, FileError):
             return header.message
+        if "@" not in name and header.nz > 1:
+            return f"{NO_NUMBER}, and its file holds {header.nz} images"
         return "" if index < header.nz else f"its stack holds {header.nz} images"
 
     return [why(str(name)) for name in table.rows["rlnImageName"]]

@@ -15,9 +15,11 @@ from cryoflow.files.tables import Table, write_table
 from cryoflow.jobs.extract.positions import find_positions
 from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of
 from cryoflow.jobs.extract.stack import Done, Task, fetch, work
-from cryoflow.project.context import Failure, JobContext, JobResult
+from cryoflow.project.context import Failure, JobContext, JobResult, Reporter
 from cryoflow.spec import Compute, Extract
 
+FEWEST_PLACES, CORNER, MOST_OUTSIDE = 10, 0.6, 0.2
+"""So many coordinates within that share of width and height, or that share outside, are worth a warning."""
 BACKGROUND_TOLERANCE = 1e-3
 """Deviation of a written background from mean 0 and standard deviation 1 that causes a warning."""
 
@@ -102,6 +104,25 @@ def _write_suffix(spec: Extract, context: JobContext) -> str:
     return context.relative(target)
 
 
+def _report_places(report: Reporter, done: Sequence[Done]) -> None:
+    """Warn where coordinates cover a corner of the micrographs, or lie beyond them: the scale is wrong."""
+    picked = sum(one.picked for one in done)
+    right, up = (max((one.reach[axis] for one in done), default=0.0) for axis in (0, 1))
+    furthest = max((one.furthest_px for one in done), default=0.0)
+    if picked and (furthest <= 1 or (picked >= FEWEST_PLACES and max(right, up) < CORNER)):
+        report.warn(
+            f"all {picked} coordinates lie within {furthest:.4g} px, {100 * right:.2g} % of the micrographs' "
+            f"width and {100 * up:.2g} % of their height; are they fractions, or of binned micrographs? Give "
+            "them in pixels of these"
+        )
+    outside = sum(one.outside for one in done)
+    if outside > MOST_OUTSIDE * picked:
+        report.warn(
+            f"{outside} of {picked} coordinates lie outside of the micrographs; are they in A, or of "
+            "micrographs that were not binned? Give them in pixels of these"
+        )
+
+
 def _counts(done: Sequence[Done], rows: pd.DataFrame) -> dict[str, int | float]:
     return {
         "micrographs": sum(len(one.rows) > 0 for one in done),
@@ -122,6 +143,7 @@ def _report(context: JobContext, done: Sequence[Done], without: int) -> None:
             report.warn(f"{one.name}: {text}; check whether it is blank around its picks")
         if one.outside:
             report.warn(f"{one.name}: dropped {one.outside} particles entirely outside the micrograph")
+    _report_places(report, done)
     if without:
         report.say(f"{without} micrographs have no coordinates")
     if not any(len(one.rows) for one in done):

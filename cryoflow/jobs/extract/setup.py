@@ -11,6 +11,8 @@ from cryoflow.jobs.extract.positions import Positions
 from cryoflow.jobs.extract.rows import Frame
 from cryoflow.jobs.extract.stack import Task
 from cryoflow.jobs.inputs.ctf import CTF_NEEDED
+from cryoflow.jobs.inputs.pixel_sizes import micrograph_pixel_sizes
+from cryoflow.jobs.inputs.sanity import check_ctf
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Extract
 
@@ -53,12 +55,13 @@ def micrographs_of(spec: Extract, context: JobContext) -> Table:
         raise FileError(spec.io.micrograph_star_file, "holds no micrographs")
     if "rlnDefocusU" in table.rows.columns:
         require(table, *CTF_NEEDED)
+        check_ctf(context, table, used=False)
     check_one_file_each(table.path, table.rows["rlnMicrographName"].astype(str), "stack")
     return table
 
 
 def pixel_sizes(spec: Extract, context: JobContext, micrographs: Table) -> dict[str, float | None]:
-    """Pixel size in A by micrograph name; None where neither the table nor the user gives it.
+    """Pixel size in A by micrograph name; None where neither the user, the table nor a header gives it.
 
     Raises
     ------
@@ -66,26 +69,23 @@ def pixel_sizes(spec: Extract, context: JobContext, micrographs: Table) -> dict[
         When it is needed but not given: for refined offsets, and for tables of RELION 3.1.
     """
     names = micrographs.rows["rlnMicrographName"].astype(str)
-    if spec.io.manually_set_pixel_size:
-        return dict.fromkeys(names, spec.io.pixel_size)
-    told = {"rlnDetectorPixelSize", "rlnImagePixelSize", "rlnMicrographPixelSize"} & set(
-        micrographs.rows.columns
-    )
-    needed = spec.io.re_extract_refined_particles or style_of(spec, micrographs) == "3.1"
-    if told or needed:
-        sizes = pixel_size(micrographs)
-        low, high = sizes.min(), sizes.max()
-        if high > low * (1 + PIXEL_TOLERANCE):
-            context.report.warn(
-                f"micrographs of several pixel sizes ({low:g} to {high:g} A): Sort and Class2D take "
-                "particles of one; extract each kind by itself, rescaled to the same"
-            )
-        return dict(zip(names, sizes.tolist(), strict=True))
-    context.report.warn(
-        f"{spec.io.micrograph_star_file} has no pixel size, so the particles will not have one either; "
-        "set 'Manually set pixel size?' to Yes and give it"
-    )
-    return dict.fromkeys(names)
+    given = spec.io.pixel_size if spec.io.manually_set_pixel_size else None
+    found = micrograph_pixel_sizes(context, micrographs, given, "Manually set pixel size?")
+    if found is None:
+        if spec.io.re_extract_refined_particles or style_of(spec, micrographs) == "3.1":
+            pixel_size(micrographs)  # refuses
+        context.report.warn(
+            f"{spec.io.micrograph_star_file} has no pixel size, so the particles will not have one either; "
+            "set 'Manually set pixel size?' to Yes and give it"
+        )
+        return dict.fromkeys(names)
+    low, high = min(found.values), max(found.values)
+    if high > low * (1 + PIXEL_TOLERANCE):
+        context.report.warn(
+            f"micrographs of several pixel sizes ({low:g} to {high:g} A): Sort and Class2D take "
+            "particles of one; extract each kind by itself, rescaled to the same"
+        )
+    return dict(zip(names, found.values, strict=True))
 
 
 def style_of(spec: Extract, micrographs: Table) -> StarStyle:

@@ -90,6 +90,12 @@ class Done(NamedTuple):
     kept: bool = False
     departures: Departures = Departures()
     problem: str = ""
+    reach: tuple[float, float] = (0.0, 0.0)
+    """How far to the right and up the coordinates go, as a share of the micrograph."""
+    furthest_px: float = 0.0
+    """Largest coordinate."""
+    picked: int = 0
+    """Coordinates there were."""
 
 
 def work(task: Task, following: Task | None, spread: Mapper) -> Done:
@@ -125,15 +131,19 @@ def _extract(task: Task, spread: Mapper) -> Done:
     inside = touching(begin, task.settings.size, *micrograph.shape)
     outside = int((~inside).sum())
     rows = particle_rows(picks[inside.numpy()], task.frame)
+    h, w = micrograph.shape
+    right, up = float(x.max(initial=0.0)), float(y.max(initial=0.0))
+    reach, picked = (right / w, up / h), len(picks)
+    done = Done(task.name, rows, outside, reach=reach, furthest_px=max(right, up), picked=picked)
     if len(rows) == 0:
-        return Done(task.name, rows, outside)
+        return done
     if task.keep and (earlier := _finished(task, rows)) is not None:
-        return Done(task.name, earlier, outside, kept=True, departures=_departures(task))
+        return done._replace(rows=earlier, kept=True, departures=_departures(task))
     images = _images(task, micrograph, Corners(begin.y[inside], begin.x[inside]), _seeds(task, rows), spread)
     write_stack(task.stack, images, _pixel(task), task.mode, task.label)
     departures = _departures(task)
     write_table(task.table, Table(rows, task.frame.style, task.table, "", task.frame.optics))
-    return Done(task.name, rows, outside, departures=departures)
+    return done._replace(departures=departures)
 
 
 def _check(task: Task, shape: tuple[int, ...]) -> None:

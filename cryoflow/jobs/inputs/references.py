@@ -10,12 +10,10 @@ from torch import Tensor
 
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_images, read_stack
+from cryoflow.files.mrc.header import UNSET
 from cryoflow.files.star import as_table, read_star
 from cryoflow.jobs.inputs.relocated import image_beside, stacks_of
 from cryoflow.project.context import JobContext
-
-UNSET = (0.0, 1.0)
-"""Pixel sizes in MRC headers that mean nobody has set one."""
 
 
 class Stack(NamedTuple):

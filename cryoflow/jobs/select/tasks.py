@@ -14,7 +14,9 @@ from cryoflow.compute.select.duplicates import duplicated
 from cryoflow.compute.select.image_statistics import moments, ordinary
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_header, read_stack, split_image_name
+from cryoflow.files.mrc.read import check_numbered
 from cryoflow.files.tables import Table, pixel_size, require, require_finite
+from cryoflow.jobs.inputs.pixel_sizes import header_pixel_size
 from cryoflow.jobs.inputs.relocated import stacks_of
 from cryoflow.jobs.select.conditions import Mask, Source, within
 from cryoflow.project.context import Failure, JobContext
@@ -84,6 +86,8 @@ def _measure(context: JobContext, names: list[str]) -> tuple[Floats, Floats, tup
     for path, wanted in context.report.progress(stacks.items(), "files", len(stacks)):
         try:
             header = read_header(context.project / path)
+            if not all("@" in names[place] for place, _ in wanted):
+                check_numbered(context.project / path, header)
             step = max(1, BATCH_PIXELS // (header.ny * header.nx))
             for first in range(0, len(wanted), step):
                 places, indices = zip(*wanted[first : first + step], strict=True)
@@ -104,9 +108,7 @@ def without_duplicates(spec: Select, context: JobContext, table: Table) -> Kept:
     require_finite(table, "rlnCoordinateX", "rlnCoordinateY", "rlnOriginX", "rlnOriginY")
     rows, tab = table.rows, spec.duplicates
     particle = pixel_size(table) if len(rows) else np.zeros(0)
-    micrograph = particle if tab.pixel_size_before_extraction is None else tab.pixel_size_before_extraction
-    if tab.pixel_size_before_extraction is None:
-        context.report.say("assuming that micrographs have the particles' pixel size")
+    micrograph = _micrograph_pixels(spec, context, rows, particle)
     y, x = (_positions_a(rows, axis, particle, micrograph) for axis in "YX")
     keep = np.ones(len(rows), dtype=bool)
     for places in rows.groupby("rlnMicrographName", sort=False).indices.values():
@@ -115,7 +117,32 @@ def without_duplicates(spec: Select, context: JobContext, table: Table) -> Kept:
     return Kept(keep, f"no later particle within {tab.minimum_inter_particle_distance:g} A")
 
 
-def _positions_a(rows: pd.DataFrame, axis: str, particle_a: Floats, micrograph_a: Floats | float) -> Floats:
+def _micrograph_pixels(spec: Select, context: JobContext, rows: pd.DataFrame, particle: Floats) -> Floats:
+    """Pixel size of each row's micrograph, in which coordinates are: by spec, table or header."""
+    tab = spec.duplicates
+    if tab.pixel_size_before_extraction is not None:
+        return np.full(len(rows), tab.pixel_size_before_extraction)
+    if "rlnMicrographPixelSize" in rows.columns:
+        return rows["rlnMicrographPixelSize"].to_numpy(np.float64)
+    names = rows["rlnMicrographName"].astype(str)
+    found = {name: header_pixel_size(context, name) for name in names.unique()}
+    if found and None not in found.values():
+        sizes = names.map(found).to_numpy(np.float64)
+        context.report.say(
+            f"taking {sizes[0]:g} A for pixels of micrographs, from the header of {names.iloc[0]}"
+        )
+        return sizes
+    if len(rows):
+        distance = tab.minimum_inter_particle_distance
+        context.report.warn(
+            f"taking the particles' pixel size, {particle[0]:g} A, for the micrographs, so that {distance:g} "
+            f"A are {distance / particle[0]:.4g} px between coordinates; where particles were rescaled, set "
+            "'Pixel size before extraction (A)'"
+        )
+    return particle
+
+
+def _positions_a(rows: pd.DataFrame, axis: str, particle_a: Floats, micrograph_a: Floats) -> Floats:
     """Positions along one axis in A, origins applied."""
     position: Floats = rows[f"rlnCoordinate{axis}"].to_numpy(np.float64) * micrograph_a
     if f"rlnOrigin{axis}" in rows.columns:

@@ -14,6 +14,8 @@ from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, split_image_name
 from cryoflow.files.tables import Table, one_pixel_size, read_particles, require
 from cryoflow.jobs.inputs.ctf import CTF_NEEDED, ctf_parameters, usable
+from cryoflow.jobs.inputs.images import check_images, stack_headers
+from cryoflow.jobs.inputs.sanity import check_ctf
 from cryoflow.project.context import JobContext
 from cryoflow.spec import Sort
 
@@ -59,9 +61,13 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
     if len(table.rows) == 0:
         raise FileError(name, "holds no particles to sort")
     require(table, "rlnImageName")
-    classes = check_rows(table, references, spec.reference.are_references_ctf_corrected)
+    ctf_corrected = spec.reference.are_references_ctf_corrected
+    if ctf_corrected:
+        check_ctf(context, table)
+    classes = check_rows(table, references, ctf_corrected)
     pixel_size_a = one_pixel_size(table, name)
     names = table.rows["rlnImageName"].astype(str).tolist()
+    check_images(context, table, stack_headers(context, names))
     header = read_header(context.resolve(split_image_name(names[0])[1]))
     if header.nx != header.ny or header.nx % 2:
         raise FileError(name, f"particles of {header.nx} x {header.ny} px; sorting needs square, even boxes")

@@ -14,9 +14,10 @@ from cryoflow.compute.image.resize import fit_box
 from cryoflow.compute.score.decoys import NULLS, Null, decoys
 from cryoflow.compute.sort.features import sorting_radius_squared
 from cryoflow.errors import CryoflowError, FileError
+from cryoflow.files.mrc.header import UNSET
 from cryoflow.files.tables import PIXEL_TOLERANCE, require
 from cryoflow.jobs.inputs.ctf import ctf_parameters
-from cryoflow.jobs.inputs.references import UNSET, Stack
+from cryoflow.jobs.inputs.references import Stack
 from cryoflow.jobs.sort.labels import Labels, read_labels
 from cryoflow.jobs.sort.model_file import StoredModel, read_model
 from cryoflow.jobs.sort.particles import Particles

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.particle_project import (
     PIXEL,
@@ -112,3 +113,26 @@ def test_what_cannot_work_is_told_in_one_line(project: Path, io: dict[str, str],
     with pytest.raises(FileError, match=message) as caught:
         run(extract_spec(io=io), context(project, "Extract/job012"))
     assert "\n" not in str(caught.value)
+
+
+def corner(project: Path, scale: float) -> list[str]:
+    """Extract from twelve places each, of coordinates that are ``scale`` times as large as they should be."""
+    places = np.random.default_rng(7).uniform((5, 5), (75, 56), (12, 2)) * scale
+    rows = pd.DataFrame(places, columns=["rlnCoordinateX", "rlnCoordinateY"])
+    for number in (1, 2, 3):
+        write_star(project / f"AutoPick/job011/Movies/mic{number}_autopick.star", {"": rows})
+    here = context(project, "Extract/job012")
+    run(extract_spec(), here)
+    return [line for line in listener(here).warned if "coordinates lie" in line]
+
+
+def test_coordinates_of_another_scale_are_told(project: Path) -> None:
+    assert corner(project, 1.0) == []
+    (binned,) = corner(project, 0.5)
+    assert (
+        binned.startswith("all 36 coordinates lie within 3") and "are they fractions, or of binned" in binned
+    )
+    (fractions,) = corner(project, 1 / 80)
+    assert fractions.startswith("all 36 coordinates lie within 0.9") and "Give them in pixels" in fractions
+    (beyond,) = corner(project, 2.0)
+    assert "of 36 coordinates lie outside of the micrographs; are they in A, or" in beyond

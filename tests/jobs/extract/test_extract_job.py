@@ -15,7 +15,7 @@ from helpers.particle_project import (
     picks,
 )
 
-from cryoflow.files.mrc import read_header, read_images, read_stack
+from cryoflow.files.mrc import read_header, read_images, read_stack, write_mrc
 from cryoflow.files.star import read_star, write_star
 from cryoflow.files.tables import Table, pixel_size, read_particles, write_table
 from cryoflow.jobs.extract.run import run
@@ -107,6 +107,7 @@ def test_other_ways_to_give_coordinates(project: Path, source: str) -> None:
 def test_bare_coordinates_and_a_bare_micrograph_table(project: Path) -> None:
     write_star(project / "bare.star", {"": micrograph_rows()[["rlnMicrographName"]]})
     for number in (1, 2, 3):
+        write_mrc(project / f"MotionCorr/job002/Movies/mic{number}.mrc", micrograph(number), 0)
         bare = picks(number)[["rlnCoordinateX", "rlnCoordinateY"]].round()
         write_star(project / f"AutoPick/job011/Movies/mic{number}_autopick.star", {"": bare})
     job = context(project, "Extract/job012")

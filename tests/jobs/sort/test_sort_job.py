@@ -197,8 +197,11 @@ def test_tables_of_relion_31_stay_what_they_are(project: Path) -> None:
         ({"rlnAnglePsi": [*[0.0] * 14, np.nan]}, "particles.star: rlnAnglePsi of row 15 is nan"),
         ({"rlnDefocusU": np.inf}, "rlnDefocusU of row 1 is inf"),
         ({"rlnOriginX": np.nan}, "rlnOriginX of row 1 is nan"),
-        ({"rlnVoltage": [*[200.0] * 3, *[0.0] * 12]}, "the CTF columns of row 4 make no CTF .rlnVoltage 0, "),
-        ({"rlnAmplitudeContrast": 10}, "row 1 make no CTF .*rlnAmplitudeContrast 10"),
+        (
+            {"rlnVoltage": [*[200.0] * 12, *[0.0] * 3]},
+            "the CTF columns of row 13 make no CTF .rlnVoltage 0, ",
+        ),
+        ({"rlnAmplitudeContrast": 10}, "rlnAmplitudeContrast of 15 of 15 rows is outside of 0 to 1"),
         ({"rlnImageName": "000009@Extract/job012/Movies/mic1.mrcs"}, "there is no number 9"),
         ({"rlnImageName": "000001@Extract/job012/Movies/gone.mrcs"}, "gone.mrcs"),
     ],
