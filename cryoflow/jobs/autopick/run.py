@@ -8,6 +8,7 @@ from cryoflow.compute.parallel import keeping_large_images, short_switch_interva
 from cryoflow.errors import CryoflowError
 from cryoflow.files.job_paths import check_files_written
 from cryoflow.jobs.autopick.concurrency import concurrency
+from cryoflow.jobs.autopick.contrast import warn_of_contrast
 from cryoflow.jobs.autopick.log_picker import BlobPicker
 from cryoflow.jobs.autopick.map_cache import PickingCache
 from cryoflow.jobs.autopick.map_files import check_maps
@@ -41,6 +42,8 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     picker, given = make_picker(spec, context, listed.micrographs[0].pixel_size_a)
     # references that do not fit, and maps of other settings, are refused before anything is written
     recipes = [_checked_recipe(spec, context, picker, micrograph) for micrograph in listed.micrographs]
+    if given is not None and context.cache is None:  # not at every point of a sweep
+        warn_of_contrast(spec, context, listed.micrographs, given)
     count, finished = len(given.images) if given else 0, Finished(context.directory / "finished.txt")
     work = Work(spec, context, picker, count, listed.style, finished)
     every = _work_all(work, listed.micrographs, recipes)
