@@ -20,7 +20,7 @@ LARGEST_KEPT = 32 << 20
 """The largest that glibc lets M_MMAP_THRESHOLD be."""
 MOST_MAPPED = 65536
 """glibc's own M_MMAP_MAX."""
-TURN = 5e-4
+SWITCH_INTERVAL_S = 5e-4
 """Seconds."""
 _KEEPING: list[bool] = []
 """Not empty while `keeping_large_images` is at work; children of the process inherit both."""
@@ -68,7 +68,7 @@ def short_switch_interval() -> Iterator[None]:
     busy with Python code.
     """
     before = sys.getswitchinterval()
-    sys.setswitchinterval(TURN)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         yield
     finally:

@@ -1,1 +1,1 @@
-"""How bytes look: STAR tables, MRC images, SPIDER maps; written whole, the same bytes each time."""
+"""File formats: STAR tables, MRC images, SPIDER maps; written atomically and reproducibly."""

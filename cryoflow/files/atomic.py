@@ -13,7 +13,7 @@ from cryoflow.errors import FileError
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary file beside `path` that takes its place when the block ends well.
+    """Give a temporary file next to `path` that replaces it when the block ends without an error.
 
     The folder is made if need be. After an error inside the block the temporary file is removed and whatever
     stood at `path` is left as it was. The temporary name is hidden and keeps the suffix.

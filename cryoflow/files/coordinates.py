@@ -52,8 +52,8 @@ def read_coordinate_list(
     Parameters
     ----------
     path : path-like
-        One of: a ``coords_suffix_<suffix>.star`` file (one line that names a STAR file of micrographs;
-        coordinates lie beside it); RELION 4's ``autopick.star`` (``data_coordinate_files``); or a folder with
+        One of: a ``coords_suffix_<suffix>.star`` file (one line that names a STAR file of micrographs,
+        next to coordinates); RELION 4's ``autopick.star`` (``data_coordinate_files``); or a folder with
         ``<micrograph>_*.star`` or ``<micrograph>.star`` (or ``.box``) anywhere below it.
     project : Path
         The folder that the names inside these files start from.
@@ -82,7 +82,7 @@ def read_coordinate_list(
 
 
 def write_suffix_file(path: str | PathLike[str], table: str) -> None:
-    """Write a ``coords_suffix_<suffix>.star`` beside coordinates of the micrographs of a project's table."""
+    """Write a ``coords_suffix_<suffix>.star`` next to coordinates of the micrographs of a project's table."""
     write_bytes(path, f"{table}\n".encode("utf-8", "surrogateescape"))
 
 
@@ -101,7 +101,7 @@ def read_suffix_file(path: str | PathLike[str]) -> str:
 
 
 def read_coordinate_table(path: str | PathLike[str]) -> pd.DataFrame | None:
-    """Read coordinates of all micrographs from one table; None where `path` is no such table.
+    """Read coordinates of all micrographs from one table; None where `path` is not such a table.
 
     Returns
     -------

@@ -38,7 +38,7 @@ def read_spider(path: str | PathLike[str]) -> SpiderImage:
     Raises
     ------
     FileError
-        When the file cannot be read, is no SPIDER image, or is truncated.
+        When the file cannot be read, is not a SPIDER image, or is truncated.
     """
     content = read_bytes(path)
     if len(content) < _SHORTEST:

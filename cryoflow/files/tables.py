@@ -1,8 +1,8 @@
 """RELION's tables of micrographs and particles, of 3.0 and of 3.1 and later, in one form.
 
-In memory a table is always flat and in RELION 3.0's terms: optics values stand in every row, offsets are
+In memory a table is always flat and in RELION 3.0's terms: optics values are in every row, offsets are
 in pixels (``rlnOriginX``), the pixel size is ``1e4 * rlnDetectorPixelSize / rlnMagnification``. The style
-that a table came in is kept beside it, and writing goes back to it.
+that a table came in is kept with it, and used again for writing.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _NEEDED: dict[str, tuple[set[str], ...]] = {
     "particles": ({"rlnImageName"}, {"rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"}),
     "micrographs": ({"rlnMicrographName"},),
 }
-"""Columns of which one set tells what a table is."""
+"""Columns that identify the kind of a table."""
 
 _OF_PARTICLES = ("rlnImageName", "rlnCoordinateX")
 
@@ -91,7 +91,7 @@ def read_micrographs(path: str | PathLike[str]) -> Table:
     Raises
     ------
     FileError
-        As `read_star`, and when there is no such table or a row names an optics group that is not there.
+        As `read_star`, and when there is no such table or a row names an unknown optics group.
     """
     return _read(Path(path), "micrographs")
 
@@ -151,8 +151,8 @@ def one_pixel_size(table: Table, name: str) -> float:
     """
     sizes = pixel_size(table)
     if np.ptp(sizes) > PIXEL_TOLERANCE * sizes[0]:
-        told = f"{sizes.min():g} to {sizes.max():g} A"
-        raise FileError(name, f"particles of several pixel sizes ({told}); rescale them to one")
+        found = f"{sizes.min():g} to {sizes.max():g} A"
+        raise FileError(name, f"particles of several pixel sizes ({found}); rescale them to one")
     return float(sizes[0])
 
 

@@ -81,8 +81,8 @@ def _check_same(size: npt.NDArray[np.float64], other: npt.NDArray[np.float64], n
     wrong = np.flatnonzero(~(np.abs(other - size) <= SAME_SIZE * size))
     if wrong.size:
         row = int(wrong[0])
-        told = f"the pixel size of row {row + 1} is {size[row]:g} A by {' and '.join(_PAIR)}"
-        raise CryoflowError(f"{told}, but {other[row]:g} A by {name}; remove the columns that are wrong")
+        what = f"the pixel size of row {row + 1} is {size[row]:g} A by {' and '.join(_PAIR)}"
+        raise CryoflowError(f"{what}, but {other[row]:g} A by {name}; remove the columns that are wrong")
 
 
 def to_flat(rows: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -119,8 +119,8 @@ def _offsets(rows: pd.DataFrame, pixels: str, angstrom: str) -> npt.NDArray[np.f
     wrong = np.flatnonzero(~np.isclose(given, offsets, rtol=SAME_SIZE, atol=_SAME_OFFSET, equal_nan=True))
     if wrong.size:
         row = int(wrong[0])
-        told = f"{pixels} of row {row + 1} is {given[row]:g} px, but {angstrom} makes it {offsets[row]:g} px"
-        raise CryoflowError(f"{told}; remove the column that is wrong")
+        what = f"{pixels} of row {row + 1} is {given[row]:g} px, but {angstrom} makes it {offsets[row]:g} px"
+        raise CryoflowError(f"{what}; remove the column that is wrong")
     return offsets
 
 
@@ -153,6 +153,6 @@ def _positive(size: npt.NDArray[np.float64], source: str) -> npt.NDArray[np.floa
     wrong = np.flatnonzero(~((size >= least) & (size <= most)))
     if wrong.size:
         row = int(wrong[0])
-        told = f"the pixel size of row {row + 1} is {size[row]:g} A, by {source}"
-        raise CryoflowError(f"{told}; it must be {least:g} to {most:g} A")
+        what = f"the pixel size of row {row + 1} is {size[row]:g} A, by {source}"
+        raise CryoflowError(f"{what}; it must be {least:g} to {most:g} A")
     return size

@@ -1,6 +1,6 @@
 """A score for class averages: about the part of a class's particles that are whole particles.
 
-A logistic function of a few numbers that one can look at. Its coefficients were learnt on simulated projects
+A logistic function of a few interpretable features. Its coefficients were learnt on simulated projects
 of other particles than those that it is judged on, from the true part of whole particles in each class
 (``scripts/learn_class_score.py``). 0.5 says that as many are something else.
 """

@@ -74,7 +74,7 @@ def test_images_and_stacks_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"three.mrc: holds 3 images where one is wanted; is it a stack\?$"):
         read_image(tmp_path / "three.mrc")
     for index, number in ((3, 4), (-1, 0)):
-        with pytest.raises(FileError, match=f"three.mrc: holds 3 images; there is no number {number}$"):
+        with pytest.raises(FileError, match=f"three.mrc: holds 3 images; image {number} does not exist$"):
             read_stack(tmp_path / "three.mrc", [0, index])
 
 
@@ -275,7 +275,7 @@ def test_images_that_do_not_go_together_are_told(tmp_path: Path) -> None:
     write_mrc(tmp_path / "b.mrcs", values((2, 5, 6), 2), 1.0)
     with pytest.raises(FileError, match=r"b.mrcs: images of 5 x 6 where a.mrcs has 5 x 5$"):
         read_images(["1@a.mrcs", "1@b.mrcs"], tmp_path)
-    with pytest.raises(FileError, match=r"a.mrcs: holds 2 images; there is no number 3$"):
+    with pytest.raises(FileError, match=r"a.mrcs: holds 2 images; image 3 does not exist$"):
         read_images(["1@a.mrcs", "3@a.mrcs"], tmp_path)
     with pytest.raises(CryoflowError, match="no images to read"):
         read_images([], tmp_path)

@@ -1,4 +1,4 @@
-"""References turned in the plane and read at Fourier points, and the transposed operation."""
+"""References rotated in the plane and sampled at Fourier points, and the transposed operation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cryoflow.compute.image.shells import padded_shells
 
 
 class Rows(NamedTuple):
-    """Turned references as matrix rows, one for each class and angle (class slowest).
+    """Rotated references as matrix rows, one for each class and angle (class slowest).
 
-    Turning by a further 180 degrees conjugates a transform, so that one row serves both angles: their
+    Rotating by a further 180 degrees conjugates a transform, so that one row serves both angles: their
     products with an image are the sum and the difference of those of real and of imaginary parts.
     """
 
@@ -27,11 +27,11 @@ class Rows(NamedTuple):
     """``(R, P)``, squared modulus."""
 
 
-def for_both_half_turns(real: Tensor, imag: Tensor, out: Tensor) -> None:
-    """Write the products for each angle and, where ``out`` has two along its second dimension, for its turn
-    by 180 degrees, from those of real and of imaginary parts."""
-    for turn, combine in enumerate((torch.add, torch.sub)[: out.shape[1]]):
-        combine(real, imag, out=out[:, turn])
+def for_opposite_angles(real: Tensor, imag: Tensor, out: Tensor) -> None:
+    """Write the products for each angle and, where ``out`` has two along its second dimension, for the
+    angle 180 degrees further, from those of real and of imaginary parts."""
+    for opposite, combine in enumerate((torch.add, torch.sub)[: out.shape[1]]):
+        combine(real, imag, out=out[:, opposite])
 
 
 def reference_transform(references: Tensor, radius: int) -> PaddedTransform:
@@ -69,7 +69,7 @@ def radial_power(transform: PaddedTransform) -> Tensor:
 def grid_back(
     data: Tensor, weight: Tensor, box: int, psi_deg: Tensor, points: Points
 ) -> tuple[Tensor, Tensor]:
-    """Put turned data back onto the padded grids of their classes: the transpose of `rotated_rows`.
+    """Add rotated data to the padded grids of their classes: the transpose of `rotated_rows`.
 
     Parameters
     ----------

@@ -140,7 +140,7 @@ def _first_noise(power: Tensor, mean: Tensor, options: Options) -> Tensor:
     noise = (power - of_mean) / 2
     if not (noise > 0).any(1).all():
         raise CryoflowError(
-            "there is no noise to be told from the signal: all images are the same, or there is only one; "
+            "noise cannot be estimated: all images are identical, or there is only one; "
             "give several particles"
         )
     for spectrum in noise:

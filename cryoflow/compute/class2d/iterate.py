@@ -40,12 +40,12 @@ def iterate(
     options : Options
         What stays fixed.
     perturbation : float
-        By what part of a coarse step all angles and offsets of this iteration are moved; -0.5 to 0.5.
+        Fraction of a coarse step by which all angles and offsets of this iteration are moved; -0.5 to 0.5.
     subset : Tensor, optional
         int64 indices of the particles to use; default all.
     halves : bool
         Whether to compare averages of two halves of the particles as well. The result is the same but for
-        rounding; turning the references twice costs a little time.
+        rounding; rotating the references twice costs a little time.
     """
     sizes = image_sizes(state.model.shell, options)
     subset = torch.arange(len(data.group)) if subset is None else subset
@@ -83,7 +83,7 @@ def _expect(
 
 
 def _changes(old: Particles, new: Particles, subset: Tensor) -> Changes:
-    turn = ((new.psi_deg - old.psi_deg)[subset].abs()) % 360
+    rotation = ((new.psi_deg - old.psi_deg)[subset].abs()) % 360
     move = (new.offset_px - old.offset_px)[subset].square().sum(1)
     changed = (new.class_index != old.class_index)[subset]
-    return Changes(float(turn.mean()), float((move.mean() / 2).sqrt()), float(changed.double().mean()))
+    return Changes(float(rotation.mean()), float((move.mean() / 2).sqrt()), float(changed.double().mean()))

@@ -1,4 +1,4 @@
-"""How small a turn or move of a reference the data could tell apart."""
+"""The smallest rotation and shift of a reference that the data could distinguish."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _steps(*ranges: tuple[float, float]) -> Tensor:
     return torch.tensor(values[1:], dtype=torch.float64)
 
 
-TURNS = _steps((0.05, 0.2), (0.1, 1), (0.2, 2), (0.5, 5), (1, 10), (2, 20), (5, 30))
-MOVES = _steps((0.1, 1), (0.2, 2), (0.5, 5), (1, 10))
+ROTATIONS = _steps((0.05, 0.2), (0.1, 1), (0.2, 2), (0.5, 5), (1, 10), (2, 20), (5, 30))
+SHIFTS = _steps((0.1, 1), (0.2, 2), (0.5, 5), (1, 10))
 
 
 def pose_accuracy(setup: EStepSetup, particles: Particles) -> Accuracy:
@@ -55,13 +55,13 @@ def pose_accuracy(setup: EStepSetup, particles: Particles) -> Accuracy:
     trial = setup.data.seed.argsort()[:TRIALS]
     weight = _weights(setup, trial)
     psi = particles.psi_deg[trial]
-    turned = _Turned(setup, good, psi, weight)
-    place = turned.first_crossing()
+    rotated = _Rotated(setup, good, psi, weight)
+    place = rotated.first_crossing()
     out.psi_deg[setup.classes[good]] = (
-        TURNS[place.clamp(max=len(TURNS) - 1)] + 0.1 * (place >= len(TURNS))
+        ROTATIONS[place.clamp(max=len(ROTATIONS) - 1)] + 0.1 * (place >= len(ROTATIONS))
     ).mean(1)
-    out.orientability[setup.classes[good]] = turned.by_shell(place)
-    out.offset_px[setup.classes[good]] = _move_accuracy(setup, turned.still, weight, trial)
+    out.orientability[setup.classes[good]] = rotated.by_shell(place)
+    out.offset_px[setup.classes[good]] = _shift_accuracy(setup, rotated.still, weight, trial)
     return out
 
 
@@ -75,15 +75,15 @@ def _weights(setup: EStepSetup, trial: Tensor) -> Tensor:
     return weight
 
 
-class _Turned:
-    """Log odds between references at the trials' angles and turned a little further."""
+class _Rotated:
+    """Log odds between references at the trials' angles and rotated a little further."""
 
     def __init__(self, setup: EStepSetup, good: Tensor, psi: Tensor, weight: Tensor) -> None:
         self.setup, self.psi, self.weight = setup, psi, weight
         self.transform = setup.transform._replace(values=setup.transform.values[good])
-        self.still = self._turned(psi.expand(len(self.transform.values), -1))
+        self.still = self._rotated(psi.expand(len(self.transform.values), -1))
 
-    def _turned(self, psi: Tensor) -> Tensor:
+    def _rotated(self, psi: Tensor) -> Tensor:
         """References at an angle for each class and trial: ``(K', trials, P)``."""
         points = self.setup.points
         samples = rotation_samples(self.transform.box, psi.flatten(), points.y, points.x)
@@ -96,36 +96,36 @@ class _Turned:
         return out
 
     def odds(self, place: Tensor) -> Tensor:
-        """Log odds by point, ``(K', trials, P)``, for one of the turns for each class and trial."""
-        other = self._turned(self.psi + TURNS[place])
+        """Log odds by point, ``(K', trials, P)``, for one of the rotations for each class and trial."""
+        other = self._rotated(self.psi + ROTATIONS[place])
         return (other - self.still).abs().square() * self.weight
 
     def first_crossing(self) -> Tensor:
-        """Index of the smallest turn that can be told apart, by bisection; the number of turns if none
-        can."""
+        """Index of the smallest rotation that can be distinguished, by bisection; the number of
+        rotations if none can."""
         low = torch.zeros(self.still.shape[:2], dtype=torch.int64)
-        high = torch.full_like(low, len(TURNS))
+        high = torch.full_like(low, len(ROTATIONS))
         while bool((low < high).any()):
             middle = (low + high) // 2
-            told = self.odds(middle.clamp(max=len(TURNS) - 1)).sum(-1) > LOG_ODDS
-            high = torch.where(told & (low < high), middle, high)
-            low = torch.where(~told & (low < high), middle + 1, low)
+            distinct = self.odds(middle.clamp(max=len(ROTATIONS) - 1)).sum(-1) > LOG_ODDS
+            high = torch.where(distinct & (low < high), middle, high)
+            low = torch.where(~distinct & (low < high), middle + 1, low)
         return low
 
     def by_shell(self, place: Tensor) -> Tensor:
-        """Share of each shell in the log odds, ``(K', S)``; zeros where no turn can be told apart."""
-        told = place < len(TURNS)
-        odds = (self.odds(place.clamp(max=len(TURNS) - 1)) * told[..., None]).sum(1)
+        """Share of each shell in the log odds, ``(K', S)``; zeros where no rotation can be distinguished."""
+        distinct = place < len(ROTATIONS)
+        odds = (self.odds(place.clamp(max=len(ROTATIONS) - 1)) * distinct[..., None]).sum(1)
         out = shell_sums(odds, self.setup.points.shell, self.setup.options.shells)
         return out / out.sum(1, keepdim=True).clamp_min(1e-300)
 
 
-def _move_accuracy(setup: EStepSetup, still: Tensor, weight: Tensor, trial: Tensor) -> Tensor:
-    """The same for moves along x or along y (by a bit of each trial's seed)."""
+def _shift_accuracy(setup: EStepSetup, still: Tensor, weight: Tensor, trial: Tensor) -> Tensor:
+    """The same for shifts along x or along y (by a bit of each trial's seed)."""
     axis = torch.where((setup.data.seed[trial] & 1).bool()[:, None], setup.points.x, setup.points.y)
-    angle = 2 * torch.pi / setup.options.box * axis[..., None] * MOVES  # (trials, P, moves)
+    angle = 2 * torch.pi / setup.options.box * axis[..., None] * SHIFTS  # (trials, P, shifts)
     power = still.abs().square() * weight
-    told = torch.einsum("ktp,tpm->ktm", power, 2 - 2 * torch.cos(angle)) > LOG_ODDS
-    told = torch.cat((told, torch.ones_like(told[..., :1])), -1)
-    values = torch.cat((MOVES, MOVES[-1:] + 0.1))
-    return values[told.byte().argmax(-1)].mean(1)
+    distinct = torch.einsum("ktp,tpm->ktm", power, 2 - 2 * torch.cos(angle)) > LOG_ODDS
+    distinct = torch.cat((distinct, torch.ones_like(distinct[..., :1])), -1)
+    values = torch.cat((SHIFTS, SHIFTS[-1:] + 0.1))
+    return values[distinct.byte().argmax(-1)].mean(1)

@@ -1,4 +1,4 @@
-"""Where to look: image sizes, Fourier points, and the grids of angles and offsets."""
+"""What is compared: image sizes, Fourier points, and the grids of angles and offsets."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class ImageSizes(NamedTuple):
 def image_sizes(shell: int, options: Options) -> ImageSizes:
     """Image sizes for a current resolution of ``shell`` Fourier pixels.
 
-    The fine pass looks ``size_increment`` shells further; the coarse pass only as far as its angular step can
-    tell apart at the rim of the particle. An explicit limit of the E-step takes the place of the latter.
+    The fine pass uses ``size_increment`` shells more; the coarse pass only those that its angular step can
+    resolve at the rim of the particle, or those up to an explicit limit of the E-step.
     """
     current = min(2 * (shell + options.size_increment), options.box)
     extent = options.box * options.pixel_size_a
@@ -108,8 +108,8 @@ def make_sampling(options: Options, perturbation: float) -> PoseSampling:
     quarter = options.offset_step_px / 4
     corners = quarter * torch.tensor([[-1, -1], [1, -1], [-1, 1], [1, 1]], dtype=torch.float64)
     offsets_fine = (offsets[:, None] + corners).flatten(0, 1)
-    turn, move = perturbation * step, perturbation * options.offset_step_px
-    return PoseSampling(psi + turn, fine + turn, offsets + move, offsets_fine + move, offsets)
+    rotation, move = perturbation * step, perturbation * options.offset_step_px
+    return PoseSampling(psi + rotation, fine + rotation, offsets + move, offsets_fine + move, offsets)
 
 
 def _offset_disc(radius: float, step: float) -> Tensor:

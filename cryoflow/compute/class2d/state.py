@@ -1,4 +1,4 @@
-"""What classification is given, what it carries from one iteration to the next, and what it hands back."""
+"""What a classification is given, carries from one iteration to the next, and returns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Options(NamedTuple):
     offset_step_px: float = 2.0
     """Coarse step, twice the step of the fine grid."""
     e_step_limit_a: float | None = None
-    """Resolution beyond which the E-step does not look."""
+    """Resolution, A, beyond which nothing counts in the likelihood."""
     mask_edge_px: float = 5.0
     significant_fraction: float = 0.999
     """Share of the weight that is kept in each pass; 1 for all samples, which makes the search exhaustive."""
@@ -78,12 +78,12 @@ class Model(NamedTuple):
     log_likelihood: float
     mean_pmax: float
     accuracy_deg: Tensor
-    """``(K,)``, smallest rotation that the data could tell apart (P = 0.01); 999 for (nearly) empty
+    """``(K,)``, smallest rotation that the data could distinguish (P = 0.01); 999 for (nearly) empty
     classes."""
     accuracy_px: Tensor
     """``(K,)``, the same for offsets."""
     orientability: Tensor
-    """``(K, S)``, share of each shell in telling rotations apart."""
+    """``(K, S)``, share of each shell in distinguishing rotations."""
 
 
 class Particles(NamedTuple):
@@ -151,7 +151,7 @@ class State(NamedTuple):
     model: Model
     particles: Particles
     perturbation: float
-    """By what part of a coarse step the grid of this iteration was moved."""
+    """Fraction of a coarse step by which the grid of this iteration was moved."""
     current_size: int
     """Box of the transforms used in this iteration; 0 before the first."""
     coarse_size: int

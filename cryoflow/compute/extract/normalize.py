@@ -78,8 +78,8 @@ def background_statistics(images: Tensor, where: Background) -> BackgroundStatis
 def subtract_plane(images: Tensor, where: Background) -> Tensor:
     """Subtract from each image the plane fitted by least squares to its background."""
     pixels = images.flatten(1)
-    out = pixels - (pixels @ where.weight)[:, None]  # single precision dislikes large offsets
-    coefficients = where.solve @ out.T  # this way round it is thrice as quick as out @ solve.T
+    out = pixels - (pixels @ where.weight)[:, None]  # large offsets lose digits in single precision
+    coefficients = where.solve @ out.T  # three times faster than out @ solve.T
     return out.addmm_(coefficients.T, where.functions, alpha=-1).view_as(images)
 
 
@@ -113,9 +113,9 @@ def remove_dust(
     where : Background
         Of images of this size and number type.
     white, black : float or None
-        How many background standard deviations above (white) or below (black) the background mean make
-        dust; None leaves that side alone. Both are judged against the background as it was; white goes
-        first.
+        Pixels further above (white) or below (black) the background mean than so many standard
+        deviations are dust; None skips that side. Both refer to the background before any replacement;
+        white comes first.
     seeds : sequence of int
         One seed an image: the noise depends on the image alone, never on the batch it came in.
     """

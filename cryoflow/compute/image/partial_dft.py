@@ -46,8 +46,8 @@ def folded_basis(length: int, frequency: Tensor, dtype: torch.dtype = torch.floa
     offset = torch.arange(half, device=frequency.device, dtype=torch.float64) - middle
     size, place = torch.unique(frequency.abs(), return_inverse=True)
     angle = 2 * torch.pi * size[:, None] * offset[None, :]
-    turn = -2 * torch.pi * frequency * middle
-    phase = torch.polar(torch.ones_like(turn), turn)
+    to_origin = -2 * torch.pi * frequency * middle
+    phase = torch.polar(torch.ones_like(to_origin), to_origin)
     complex_type = torch.complex128 if dtype == torch.float64 else torch.complex64
     waves = torch.cos(angle).to(dtype), torch.sin(angle).to(dtype)
     return FoldedBasis(*waves, place, frequency.sign().to(dtype), phase.to(complex_type))
@@ -101,8 +101,8 @@ def centred_transform(images: Tensor, frequency_y: Tensor, frequency_x: Tensor) 
 
 def with_origin(basis: FoldedBasis, frequency: Tensor, position: float) -> FoldedBasis:
     """Count the phases of a basis from ``position`` (pixels) instead of pixel 0."""
-    turn = 2 * torch.pi * frequency * position
-    phase = basis.phase * torch.polar(torch.ones_like(turn), turn)
+    angle = 2 * torch.pi * frequency * position
+    phase = basis.phase * torch.polar(torch.ones_like(angle), angle)
     return basis._replace(phase=phase.to(basis.phase.dtype))
 
 
@@ -140,7 +140,7 @@ def inverse_at(
     angle_y = 2 * torch.pi * position_y[:, None] * frequency_y[None, :]
     angle_x = 2 * torch.pi * position_x[:, None] * frequency_x[None, :]
     weight = torch.where(frequency_x == 0, 1.0, 2.0)
-    turn_y = torch.polar(torch.ones_like(angle_y), angle_y).to(half_plane.dtype)
-    rows = turn_y @ half_plane  # (..., h, x frequencies)
+    phase_y = torch.polar(torch.ones_like(angle_y), angle_y).to(half_plane.dtype)
+    rows = phase_y @ half_plane  # (..., h, x frequencies)
     cosine, sine = (weight * torch.cos(angle_x)).to(real), (weight * torch.sin(angle_x)).to(real)
     return rows.real @ cosine.mT - rows.imag @ sine.mT

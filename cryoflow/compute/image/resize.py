@@ -30,7 +30,7 @@ def crop_transform(transform: Tensor, width: int, new_height: int, new_width: in
     transform : Tensor
         ``(..., h, width // 2 + 1)``, origin at pixel 0.
     width : int
-        Width of the image behind ``transform`` (the half-plane does not tell odd from even).
+        Width of the image behind ``transform`` (which a half-plane leaves open: odd and even share one size).
     new_height, new_width : int
         Size of the new image.
 

@@ -52,5 +52,5 @@ def _centred(transform: PaddedTransform) -> Tensor:
 
 def _grid(psi: Tensor, ky: Tensor, kx: Tensor, box: int) -> Tensor:
     """Rotated frequencies, ``(n, box, box // 2 + 1, 2)``, x before y, as `grid_sample` wants them."""
-    cos, sin = ((turn(psi) * 2 / box).to(ky.dtype)[:, None, None] for turn in (torch.cos, torch.sin))
+    cos, sin = ((function(psi) * 2 / box).to(ky.dtype)[:, None, None] for function in (torch.cos, torch.sin))
     return torch.stack((kx * cos - ky * sin, ky * cos + kx * sin), -1)

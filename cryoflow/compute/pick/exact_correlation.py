@@ -43,7 +43,7 @@ class ExactPlaces(NamedTuple):
     """1 where points lie half a sample further along both axes, else 0, int64 ``(points,)``."""
     shell: Tensor
     """Frequencies of the last shell, bool ``(rows, columns)`` of the band's block."""
-    turn: tuple[Tensor, Tensor]
+    phase: tuple[Tensor, Tensor]
     """Their phases at each row and at each column of maps, complex ``(h, n)`` and ``(w, n)``."""
 
 
@@ -69,8 +69,8 @@ def exact_places(
         )
     ]
     h, w = grid.inside
-    turn = _phases(y * grid.spacing, h, own.dtype), _phases(x * grid.spacing, w, own.dtype)
-    return ExactPlaces(weights[0], weights[1], offset, between, shell, turn)
+    phase = _phases(y * grid.spacing, h, own.dtype), _phases(x * grid.spacing, w, own.dtype)
+    return ExactPlaces(weights[0], weights[1], offset, between, shell, phase)
 
 
 def _points(reach: float, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -124,7 +124,7 @@ class Places:
     def __init__(self, exact: ExactPlaces, band: Band, grid: WorkGrid, block: Tensor) -> None:
         self._exact = exact
         weight = torch.where(band.x == 0, 1.0, 2.0).to(block.real) / (grid.rows * grid.columns)
-        self._turn = _parts(exact.turn[0] * (block * weight)[exact.shell]), _parts(exact.turn[1])
+        self._phase = _parts(exact.phase[0] * (block * weight)[exact.shell]), _parts(exact.phase[1])
         half = 2 * torch.pi * grid.spacing / 2 * (band.y[:, None] + band.x)
         inner = block * (band.below_nyquist(grid) & ~exact.shell)
         both = torch.stack((inner, inner * torch.polar(torch.ones_like(half), half).to(block.dtype)))
@@ -156,7 +156,7 @@ class Places:
         )
         (a, b), (c, d) = (
             [part.index_select(0, place) for part in parts]
-            for parts, place in zip(self._turn, (row, column), strict=True)
+            for parts, place in zip(self._phase, (row, column), strict=True)
         )
         even, odd = (
             torch.addmm(samples @ weights[:count], last, weights[count:])

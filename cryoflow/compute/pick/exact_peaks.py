@@ -12,7 +12,7 @@ Exact = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
 _SHARE = 0.5
 """Where none is above the floor, peaks from this share of the highest show how far off templates are."""
 _TIMES = 2
-"""How many times as far below the floor to look as those above were off, root mean square."""
+"""How far below the floor peaks are checked, in root mean square errors of those above."""
 
 
 def make_peaks_exact(fom: Tensor, psi_index: Tensor, exact: Exact, floor: float) -> None:

@@ -85,7 +85,7 @@ def blob_maps(
 
 
 def find_blobs(maps: BlobMaps, thresholds: BlobThresholds, pixel_size_a: float) -> Picks:
-    """Take the highest response, clear its surroundings, and go on with the next.
+    """Take the highest response, clear its surroundings, and repeat with the next.
 
     A blob clears everything within the mean of its own and the least diameter. Responses within half the
     least diameter of a side, or beyond the micrograph, count as 0, also in the mean and sd that make the

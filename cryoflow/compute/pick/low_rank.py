@@ -51,7 +51,7 @@ class Orders(NamedTuple):
     """Basis templates of each order."""
     mix: tuple[Tensor, ...]
     """To real and imaginary part of each reference at an order, ``(2 refs, rows)`` each."""
-    turn: Tensor
+    rotate: Tensor
     """From those to the angles below 180 degrees, ``(psis, 2 orders)``."""
 
     def values(self, basis: Tensor, mixed: Tensor, out: Tensor) -> None:
@@ -69,7 +69,7 @@ class Orders(NamedTuple):
         mixed = mixed[: len(self.mix)]
         for mix, part, made in zip(self.mix, torch.split(basis, self.rows), mixed, strict=True):
             torch.mm(mix, part, out=made)
-        torch.mm(self.turn, mixed.view(self.turn.shape[1], -1), out=out.view(len(self.turn), -1))
+        torch.mm(self.rotate, mixed.view(self.rotate.shape[1], -1), out=out.view(len(self.rotate), -1))
 
 
 class LowRank(NamedTuple):
@@ -184,7 +184,7 @@ def _orders(found: _Spectrum, chosen: Tensor, odd: int, dtype: torch.dtype) -> t
     """How templates are made of the chosen ones of a kind, and those of templates: ``(refs, psis, rows)``."""
     psis = len(found.values) - 1
     phase = _phases(psis, chosen.device)
-    mix, make, turn = [], [], []
+    mix, make, rotate = [], [], []
     for order in range(odd, psis + 1, 2):
         if not bool(chosen[order].any()):
             continue
@@ -195,9 +195,9 @@ def _orders(found: _Spectrum, chosen: Tensor, odd: int, dtype: torch.dtype) -> t
         mix.append(torch.cat(columns[:parts], 1).to(dtype))
         make.append(torch.cat((made.real, made.imag)[:parts], 2).to(dtype))
         back = phase[order] * parts / (4 * psis)
-        turn += [back.real, back.imag]
+        rotate += [back.real, back.imag]
     rows = [part.shape[1] for part in mix]
-    return Orders(rows, tuple(mix), torch.stack(turn, 1).to(dtype)), torch.cat(make, 2)
+    return Orders(rows, tuple(mix), torch.stack(rotate, 1).to(dtype)), torch.cat(make, 2)
 
 
 def _most_values(like: Tensor) -> int:
@@ -247,7 +247,7 @@ def best_over_psi(
     """
     batches = _CPU if block.device.type == "cpu" else _GPU
     maps = _maps(PairInverse(band, grid, batches.transforms, block / 2), basis, batches.transforms)
-    psis, samples = len(basis.even.turn), maps[0].shape[1]
+    psis, samples = len(basis.even.rotate), maps[0].shape[1]
     at_once = min(samples, batches.samples(2 * psis * refs))
     best = block.real.new_empty(refs, samples)
     mixed = best.new_empty(max(len(basis.even.mix), len(basis.odd.mix)), 2 * refs, at_once)
@@ -280,7 +280,7 @@ def _maps(inverse: PairInverse, basis: LowRank, batch: int) -> tuple[Tensor, Ten
 def _numbered(values: Tensor) -> Tensor:
     """Numbers with their index on the first axis in their last bits; overwrites its argument.
 
-    A maximum then tells where it is.
+    A maximum over that axis then carries its own index.
     """
     whole = values.view(_whole(values))
     number = torch.arange(len(values), dtype=whole.dtype, device=values.device)

@@ -1,4 +1,4 @@
-"""A micrograph made ready for the search: mean 0, sd 1, outliers gone, gradients removed."""
+"""A micrograph prepared for the search: mean 0, sd 1, outliers and gradients removed."""
 
 import math
 from typing import NamedTuple
@@ -16,7 +16,7 @@ OUTLIER_SD = 8.0
 
 
 def normalise_micrograph(image: Tensor) -> Tensor:
-    """Mean 0 and sd 1 over all pixels, of which those beyond 8 sd are then put at the mean.
+    """Mean 0 and sd 1 over all pixels, of which those beyond 8 sd are then set to the mean.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def gradients(height: int, width: int, pixel_size_a: float, cutoff_a: float) -> 
 
 
 def remove_gradients(image: Tensor, gradients: Gradients) -> Tensor:
-    """High-pass a micrograph, 0 outside; only the few low frequencies are transformed, and taken off."""
+    """High-pass a micrograph, 0 outside; only the few low frequencies are transformed and subtracted."""
     size, high = gradients.size, gradients.high
     numbers = torch.arange(-high, high + 1, dtype=torch.float64, device=image.device)
     y, x = numbers / size, numbers[high:] / size

@@ -23,7 +23,7 @@ Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 
 _FIRST_BLOCK = 256
-"""Peaks looked at one by one before the rest is cleared of what they have blanked."""
+"""Peaks checked one by one before the rest is cleared of what they have blanked."""
 
 
 class Pruning:
@@ -104,7 +104,7 @@ def _greedy(points: Points, distance: float) -> list[int]:
     height, width = int(y.max(initial=0)) + 1 + reach, max(int(x.max(initial=0)), reach) + 1 + reach
     before = reach * (width + 1)
     disc = _disc(reach, distance, width)
-    blanked = bytearray(before + height * width + reach)  # bytes are quick to read one by one
+    blanked = bytearray(before + height * width + reach)  # bytes are fast to read one by one
     samples = np.frombuffer(blanked, np.uint8)
     place = y * width + x + before
     kept: list[int] = []

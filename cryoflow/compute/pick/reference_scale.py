@@ -13,7 +13,7 @@ SHARE = 0.005
 
 
 def reference_scale(maps: FomMaps, margin: int) -> float:
-    """By what references have to be multiplied to fit the best places of a micrograph.
+    """Factor by which references are multiplied to fit the best places of a micrograph.
 
     The factor of the regression of a place on the reference, ``(c / n - mu a1) / (a2 sd)`` in the terms of
     `cryoflow.compute.pick.figure_of_merit`, is ``(ln(1 + FOM (E - 1)) + ln E) / (2 ln E)``: the figure of

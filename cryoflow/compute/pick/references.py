@@ -11,7 +11,7 @@ from cryoflow.compute.image.resize import at_pixel_size, resize_square
 from cryoflow.errors import CryoflowError
 
 RADIUS_MARGIN = 2
-"""Pixels taken off the mask's radius, so that the mask's own edge is not compared."""
+"""Pixels subtracted from the mask's radius, so that the mask's own edge is not compared."""
 
 
 class References(NamedTuple):

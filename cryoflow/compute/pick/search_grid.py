@@ -1,4 +1,4 @@
-"""The samples at which a micrograph is searched: rectangular, of RELION's spacing, of quick FFT sizes.
+"""The samples at which a micrograph is searched: rectangular, of RELION's spacing, of fast FFT sizes.
 
 RELION pads a micrograph with noise to a square of its longer side, ``size`` pixels, and searches it at
 ``work`` samples a side. Here each axis keeps the spacing ``size / work`` and the phase, and has as many

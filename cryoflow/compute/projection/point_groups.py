@@ -23,7 +23,7 @@ _CUBIC: dict[str, _Generators] = {
 def symmetry_rotations(group: str) -> Tensor:
     """Rotations of a point group, float64 ``(operations, 3, 3)`` acting on ``(x, y, z)``; the identity first.
 
-    ``C<n>`` turns about z; ``D<n>`` also about x; ``T`` has a three-fold, ``O`` a four-fold axis along z;
+    ``C<n>`` rotates about z; ``D<n>`` also about x; ``T`` has a three-fold, ``O`` a four-fold axis along z;
     ``I1`` to ``I4`` are RELION's settings of the icosahedron, ``I`` is ``I2``.
 
     Raises
@@ -45,7 +45,7 @@ def symmetry_rotations(group: str) -> Tensor:
 
 
 def _rotation(axis: tuple[float, float, float], fold: int) -> Tensor:
-    """A turn by ``360 / fold`` degrees (Rodrigues)."""
+    """A rotation by ``360 / fold`` degrees (Rodrigues)."""
     x, y, z = torch.tensor(axis, dtype=torch.float64) / math.hypot(*axis)
     zero = torch.zeros_like(x)
     cross = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero)).reshape(3, 3)

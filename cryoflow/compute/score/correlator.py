@@ -15,8 +15,8 @@ class Correlator(NamedTuple):
     """An image, repeated beyond its edges as far as kernels of n pixels reach, and transformed."""
 
     transform: Tensor
-    turned: Tensor
-    """The same for kernels turned by half a turn."""
+    rotated: Tensor
+    """The same for kernels rotated by 180 degrees."""
     size: tuple[int, int]
     """Of the transformed image, and of the given one."""
     shape: tuple[int, int]
@@ -26,12 +26,12 @@ class Correlator(NamedTuple):
         return self._back(self.transform * self._spread(kernels).conj())
 
     def opposite_sums(self, kernels: Tensor) -> tuple[Tensor, Tensor]:
-        """`sums` with kernels, and with kernels turned by half a turn, which share a transform.
+        """`sums` with kernels, and with kernels rotated by 180 degrees, which share a transform.
 
         Row 0 and column 0 of the kernels, which lie opposite no others, must be 0.
         """
         spread = self._spread(kernels)
-        return self._back(self.transform * spread.conj()), self._back(self.turned * spread)
+        return self._back(self.transform * spread.conj()), self._back(self.rotated * spread)
 
     def _spread(self, kernels: Tensor) -> Tensor:
         rows = torch.fft.rfft(kernels, n=self.size[1])
@@ -50,5 +50,5 @@ def correlator(image: Tensor, n: int) -> Correlator:
     wrapped = pad(image[None, None], (low, high, low, high), mode="circular")[0, 0]
     size = (good_size(height + n), good_size(width + n))
     transform = torch.fft.rfft2(wrapped, s=size)
-    turned = transform * shift_phases(*size, -n, -n, transform)
-    return Correlator(transform, turned, size, (height, width))
+    rotated = transform * shift_phases(*size, -n, -n, transform)
+    return Correlator(transform, rotated, size, (height, width))

@@ -1,9 +1,9 @@
-"""References that look like the particle by radius and power, but are no particle.
+"""References that look like the particle by radius and power, but are not particles.
 
 Target-decoy competition (Elias and Gygi 2007, Nat Methods 4:207; conservative under competition: He et al.
-2015, arXiv 1501.00537): what decoys win tells how many of the targets' peaks are chance. Two nulls:
+2015, arXiv 1501.00537): what decoys win shows how many of the targets' peaks are chance. Two nulls:
 
-``noise``: each angular order of the image is turned by a random phase, the same at all radii and for all
+``noise``: each angular order of the image is shifted by a random phase, the same at all radii and for all
 references, and order 0, what is the same all around, is negated. Power by radius and by angular order stays,
 and with it power by frequency under any round CTF and mask: on noise the best of all angles and references
 is as high for decoys as for references. How the orders fit together, the shape, is lost, and so is the blob.
@@ -29,7 +29,7 @@ NULLS: tuple[Null, ...] = ("noise", "shape")
 RADII, ANGLES = 2, 8
 """Polar samples for each pixel of the box: radii per pixel, angles per pixel of the side."""
 ROUNDS = 5
-"""Times that power by frequency and support are restored in turn."""
+"""Times that power by frequency and support are restored alternately."""
 
 
 def decoys(references: Tensor, seed: int, null: Null = "noise") -> Tensor:
@@ -54,8 +54,8 @@ def decoys(references: Tensor, seed: int, null: Null = "noise") -> Tensor:
 
 def _decoy(image: Tensor, seed: int, null: Null, inside: Tensor) -> Tensor:
     orders = torch.fft.rfft(to_polar(image), dim=1)
-    turned = orders * (_phases(orders, seed) if null == "noise" else _signs(orders))
-    decoy = from_polar(torch.fft.irfft(turned, n=ANGLES * len(image), dim=1), len(image))
+    shifted = orders * (_phases(orders, seed) if null == "noise" else _signs(orders))
+    decoy = from_polar(torch.fft.irfft(shifted, n=ANGLES * len(image), dim=1), len(image))
     for _ in range(ROUNDS):
         decoy = _of_power(decoy, image) * inside
     return decoy

@@ -1,4 +1,4 @@
-"""Numbers that tell particles from noise, broken particles and contaminants."""
+"""Numbers that distinguish particles from noise, broken particles and contaminants."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Features(NamedTuple):
     """Log of the local sd between D/3 and D/6, over the micrograph's median."""
     maximum: Tensor
     """Of the coarse image in the disc of the particle's diameter, as the next one and the skewness; less the
-    mean of the window, as the rings' means: beside carbon the background is uneven, and tells nothing."""
+    mean of the window, as the rings' means: next to carbon the background is uneven."""
     minimum: Tensor
     skewness: Tensor
     ring_mean_0: Tensor
@@ -55,7 +55,7 @@ class Features(NamedTuple):
 
 
 MIXTURE = Features._fields[:12]
-"""Those that tell the kinds apart by their densities; the logistic function takes all."""
+"""Those by whose densities the kinds are distinguished; the logistic function takes all."""
 
 
 class Measured(NamedTuple):

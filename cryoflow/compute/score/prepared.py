@@ -1,4 +1,4 @@
-"""A micrograph mended, inverted, binned, and without slow gradients."""
+"""A micrograph without outliers or slow gradients, inverted and binned."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cryoflow.errors import CryoflowError
 OUTLIER_MAD = 6.0
 GRADIENT_DIAMETERS = 3.0
 FINEST = 9.0
-"""The finest detail that is looked at is this part of the diameter: binning must leave it."""
+"""The finest detail used is the diameter over this: binning must keep it."""
 
 
 class Prepared(NamedTuple):
-    """A micrograph with bright particles, mended, binned, and without slow gradients."""
+    """A micrograph with bright particles, without outliers or slow gradients, binned."""
 
     image: Tensor
     """``(h, w)``."""
@@ -28,7 +28,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(micrograph: Tensor, pixel_a: float, diameter_a: float) -> Prepared:
-    """Mend outliers beyond 6 MAD, invert, bin two-fold where that keeps the fine band, take gradients off.
+    """Replace outliers beyond 6 MAD, invert, bin two-fold where that keeps the fine band, remove gradients.
 
     Parameters
     ----------

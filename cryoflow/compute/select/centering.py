@@ -30,7 +30,7 @@ def centre_of_mass(images: Tensor) -> Offset:
 def shift_bilinear(images: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
     """Move ``(n, h, w)`` images by ``(dy, dx)`` pixels, content at p going to p + d, periodic, bilinear.
 
-    Bilinear keeps a flat border exactly flat, which the automatic mask of picking and sorting looks for; a
+    Bilinear keeps a flat border exactly flat, which the automatic mask of picking and sorting depends on; a
     Fourier shift would not.
     """
     height, width = images.shape[-2:]

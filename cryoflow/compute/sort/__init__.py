@@ -1,1 +1,1 @@
-"""Sort: features of what is left of a particle without its reference, and Z-scores."""
+"""Sort: features of the residual of each particle, and Z-scores."""

@@ -25,9 +25,9 @@ def sorting_radius_squared(references: Tensor) -> float:
     box = references.shape[-1]
     line = references[:, references.shape[-2] // 2]
     differs = line != references[:, 0, :1]
-    begun = differs.int().cumsum(1) > 0
-    back = begun & ~differs
-    first, last = begun.int().argmax(1), back.int().argmax(1) - 1
+    started = differs.int().cumsum(1) > 0
+    back = started & ~differs
+    first, last = started.int().argmax(1), back.int().argmax(1) - 1
     width = torch.where(back.any(1), (last - first).double(), torch.inf)
     width = torch.where(differs.any(1), width, 0.0)
     return min(float(width.mean()) / 2, box / 2) ** 2

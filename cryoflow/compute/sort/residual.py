@@ -1,4 +1,4 @@
-"""What is left of a particle after its reference is taken away, as RELION's particle sorting looks at it."""
+"""Residual of a particle after subtraction of its reference, as in RELION's particle sorting."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def read_header(path: str | PathLike[str]) -> MrcHeader:
     Raises
     ------
     FileError
-        When the file cannot be read, is no MRC file, holds complex or 4-bit numbers, or is too short.
+        When the file cannot be read, is not an MRC file, holds complex or 4-bit numbers, or is too short.
     """
     return read_layout(path).header
 

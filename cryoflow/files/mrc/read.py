@@ -49,7 +49,7 @@ def read_image(path: str | PathLike[str]) -> Floats:
 
 
 def map_image(path: str | PathLike[str]) -> Numbers:
-    """Map a file of a single image into memory: (ny, nx), numbers as they stand in the file.
+    """Map a file of a single image into memory: (ny, nx), numbers as stored in the file.
 
     Nothing is read before it is used, and what is written to the array stays in it.
 
@@ -97,7 +97,7 @@ def read_stack(
     wanted = np.asarray(indices, dtype=np.int64).reshape(-1)
     wrong = wanted[(wanted < 0) | (wanted >= layout.header.nz)]
     if wrong.size:
-        raise FileError(path, f"holds {layout.header.nz} images; there is no number {int(wrong[0]) + 1}")
+        raise FileError(path, f"holds {layout.header.nz} images; image {int(wrong[0]) + 1} does not exist")
     if len(wanted) and np.array_equal(wanted, np.arange(wanted[0], wanted[0] + len(wanted))):
         return _run(path, layout, int(wanted[0]), len(wanted))
     return np.asarray(_map(path, layout)[wanted], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""How numbers and text stand in a STAR file."""
+"""How numbers and text are written in a STAR file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def cell(value: Any) -> str:
     Raises
     ------
     ValueError
-        When text cannot be quoted so that it is read back as it was.
+        When text cannot be quoted so that it reads back unchanged.
     """
     if isinstance(value, str):
         return _text(value)
@@ -68,7 +68,7 @@ def number(value: float) -> str:
 
 def float_column(values: npt.NDArray[np.float64]) -> tuple[str, list[Any]]:
     """Return a format for ``%`` and what to put in, one an entry: the text of `number`, quicker."""
-    codes, bits = pd.factorize(values.view(np.int64))  # tells 0 from -0
+    codes, bits = pd.factorize(values.view(np.int64))  # distinguishes 0 from -0
     if 4 * len(bits) <= len(values):
         form, entries = _distinct_floats(bits.view(np.float64))
         texts = [form % entry for entry in entries]

@@ -45,7 +45,7 @@ def read_star(path: str | PathLike[str]) -> dict[str, Block]:
 
 def _is_block(line: str) -> bool:
     first, *rest = line.split()
-    # a path such as data_1/a.mrc at the start of a row is no block
+    # a path such as data_1/a.mrc at the start of a row is not a block
     return first.startswith("data_") and "/" not in first and (not rest or rest[0].startswith("#"))
 
 

@@ -45,7 +45,7 @@ def _words(line: str) -> Iterator[str]:
 
 
 def column(values: Sequence[str], label: str, wrong: Callable[[int, str], FileError]) -> Column:
-    """Turn the words of one column into text, int64 or float64, by its label or else by their looks.
+    """Convert the words of one column to text, int64 or float64, by its label or else by what they look like.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def column(values: Sequence[str], label: str, wrong: Callable[[int, str], FileEr
 
 
 def scalar(value: str, label: str, wrong: Callable[[int, str], FileError]) -> Scalar:
-    """Turn one word into text, an integer or a float; as `column` does."""
+    """Convert one word to text, an integer or a float; as `column` does."""
     result: Scalar = column([value], label, wrong).tolist()[0]
     return result
 

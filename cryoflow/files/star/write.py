@@ -34,7 +34,7 @@ def write_star(path: str | PathLike[str], blocks: Mapping[str, Block], style: St
     Raises
     ------
     FileError
-        When a name or value cannot stand in a STAR file, or the file cannot be written.
+        When a name or value cannot be written in a STAR file, or the file cannot be written.
     """
     try:
         content = "".join(_TAGS[style] + _block(name, block) for name, block in blocks.items())

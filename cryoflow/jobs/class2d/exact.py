@@ -1,6 +1,6 @@
-"""The state of a run to the last bit, so that one that was killed goes on as if nothing had happened.
+"""The state of a run to the last bit, so that a killed run continues as if uninterrupted.
 
-RELION's files hold six or seven digits of it: enough to go on from, but not to come to the same bytes.
+RELION's files hold six or seven digits of it: enough to continue, but not for identical bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cryoflow.files.atomic import replacing
 
 
 def save_state(directory: Path, root: str, state: State) -> None:
-    """Keep the state of an iteration, hidden beside its files."""
+    """Write the state of an iteration to a hidden file next to its other files."""
     parts = {name: getattr(state, name)._asdict() for name in _PARTS}
     plain = state._asdict() | parts | {"halves": None}  # which no later iteration needs
     with replacing(_path(directory, root, state.iteration)) as temporary:
@@ -38,7 +38,7 @@ def exact_state(directory: Path, root: str, rounded: State) -> State:
     Raises
     ------
     FileError
-        When what was kept is no state, or one of another version.
+        When the file is not a state, or one of another version.
     """
     path = _path(directory, root, rounded.iteration)
     if not path.exists():
@@ -47,7 +47,7 @@ def exact_state(directory: Path, root: str, rounded: State) -> State:
         plain: dict[str, Any] = torch.load(path, weights_only=True)
         found = State(**plain | {name: part(**plain[name]) for name, part in _PARTS.items()})
     except (EOFError, KeyError, RuntimeError, TypeError, UnpicklingError) as error:
-        what = "holds no state of this version; remove it to go on from the iteration's STAR files"
+        what = "was not written by this version; remove it to continue from the iteration's STAR files"
         raise FileError(path, what) from error
     return found if _agree(found, rounded) else rounded
 

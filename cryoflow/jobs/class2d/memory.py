@@ -26,7 +26,7 @@ LIMITS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
-"""Files that tell how much memory the process's group may take, and takes."""
+"""Files with how much memory the process's group may take, and takes."""
 
 
 class Size(NamedTuple):
@@ -63,14 +63,14 @@ def expected_bytes(spec: Class2D, project: Path) -> float:
 
 
 class Need(NamedTuple):
-    """Bytes, beside the program itself."""
+    """Bytes, in addition to the program itself."""
 
     particles: float
     """Table, poses and CTF."""
     images: float
     """Kept in memory."""
     search: float
-    """Turned references, sums and batches of all threads; the last iterations need most."""
+    """Rotated references, sums and batches of all threads; the last iterations need most."""
 
     @property
     def total(self) -> float:
@@ -83,7 +83,7 @@ def expected_need(size: Size) -> Need:
 
     Each class has a row for each fine angle, or for two that are opposite: three numbers at each of the
     pi/8 n^2 Fourier points. There are two sets of rows, and for each thread two sets of their sums, of which
-    one is in double precision, and the rows it looks at; and the padded transforms and gridded sums of the
+    one is in double precision, and the rows it compares; and the padded transforms and gridded sums of the
     references.
     """
     number, box, real = size.classes, size.box, 8 if size.double else 4
@@ -102,7 +102,7 @@ def expected_need(size: Size) -> Need:
 
 def free_bytes() -> float | None:
     """Memory that this process can still take: the machine's, or less where its group is limited; None where
-    Linux does not tell."""
+    Linux does not report it."""
     with suppress(OSError, IndexError, ValueError):
         free = float(Path("/proc/meminfo").read_text().split("MemAvailable:")[1].split()[0]) * 1024
         return min([free, *_left_in_group()])

@@ -26,7 +26,7 @@ def _line(need: Need, free: float | None) -> str:
     kept = f"images {_gb(need.images)}" if need.images else "images read in batches"
     there = "" if free is None else f"; {_gb(free)} are free"
     return (
-        f"memory at most {_gb(need.total)} beside the program: particles {_gb(need.particles)}, {kept}, "
+        f"memory at most {_gb(need.total)} besides the program: particles {_gb(need.particles)}, {kept}, "
         f"references and sums {_gb(need.search)}{there}"
     )
 

@@ -29,7 +29,7 @@ class Run(NamedTuple):
 
     directory: Path
     root: str
-    """``run``, or ``run_ct010`` for one that goes on from iteration 10 of another."""
+    """``run``, or ``run_ct010`` for one that continues iteration 10 of another."""
     relative: str
     """Project-relative job directory."""
     table: Table

@@ -18,7 +18,7 @@ _OPTIMISER = re.compile(r"(run(?:_ct\d+)?)_it(\d+)_optimiser\.star")
 
 
 class Begin(NamedTuple):
-    """The particles, and the state to go on from, if any."""
+    """The particles, and the state to continue from, if any."""
 
     table: Table
     state: State | None

@@ -18,19 +18,19 @@ from cryoflow.spec import Class2D
 
 
 def run(spec: Class2D, context: JobContext) -> JobResult:
-    """Classify, writing every iteration; go on from an earlier iteration where asked to."""
+    """Classify, writing every iteration; continue from an earlier iteration where asked to."""
     begin = find_begin(spec, context)
     given = prepare_input(spec, context, begin.table)
     if begin.state is not None and given.failures:
         item, why = given.failures[0]
-        raise CryoflowError(f"{item}: {why}; a run cannot go on without particles that it began with")
+        raise CryoflowError(f"{item}: {why}; a run cannot be continued without particles it started with")
     files = _files(spec, context, given, begin)
     asked = run_plan(spec)
     state, written = _first_state(asked, begin, given, files)
     progress = ProgressReporter(
         context.report, given.options, spec.optimization.number_of_iterations - state.iteration
     )
-    began = time.monotonic()
+    started = time.monotonic()
     left = spec.optimization.number_of_iterations - state.iteration
     states = iterations(state, given.data, given.options, asked)
     for state in context.report.progress(states, "iterations", left):
@@ -38,8 +38,8 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
         if fill is None or fill.wanted == asked.classes:
             progress.classes(state)
         written += [context.relative(path) for path in write_iteration(files, state)]
-        progress.iteration(state, time.monotonic() - began)
-        began = time.monotonic()
+        progress.iteration(state, time.monotonic() - started)
+        started = time.monotonic()
     forget_states(files.directory, files.root)
     written.append(context.relative(convergence_path(files)))
     return _result(context, given, begin, files, state, written)
@@ -86,7 +86,7 @@ def _first_state(asked: RunPlan, begin: Begin, given: Input, files: Run) -> tupl
 
 
 def _written_before(files: Run, last: int) -> list[str]:
-    """Iterations of an earlier run in this directory, up to the one that is gone on from."""
+    """Iterations of an earlier run in this directory, up to the one that is continued."""
     numbers = range(last + 1)
     paths = (path for n in numbers for path in sorted(files.directory.glob(f"{files.root}_it{n:03d}_*")))
     return [f"{files.relative}/{path.name}" for path in paths]

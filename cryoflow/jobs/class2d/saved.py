@@ -31,11 +31,11 @@ CLASS_COLUMNS = ("rlnReferenceImage", "rlnClassDistribution", "rlnClassPriorOffs
 NOISE_COLUMNS = ("rlnSpectralIndex", "rlnSigma2Noise")
 
 LATER = "rlnSigmaOffsetsAngst"
-"""Stands in the models of RELION 3.1 and later, which count offsets in A."""
+"""In the models of RELION 3.1 and later, which count offsets in A."""
 
 
 class Saved(NamedTuple):
-    """One iteration as it stands on disk."""
+    """One iteration as stored on disk."""
 
     optimiser: Mapping[str, Any]
     general: Mapping[str, Any]
@@ -66,7 +66,7 @@ def read_saved(path: Path, project: Path) -> Saved:
     path : Path
         The optimiser file.
     project : Path
-        Names inside are relative to it; a file that is not there is looked for beside the optimiser.
+        Names inside are relative to it; a missing file is searched for next to the optimiser.
 
     Raises
     ------
@@ -204,9 +204,9 @@ def _column(table: pd.DataFrame, name: str) -> Tensor:
     return torch.as_tensor(table[name].to_numpy(dtype=float, copy=True), dtype=torch.float64)
 
 
-def _find(name: str, beside: Path, project: Path) -> Path:
+def _find(name: str, optimiser: Path, project: Path) -> Path:
     there = project / name
-    return there if there.exists() else beside.parent / Path(name).name
+    return there if there.exists() else optimiser.parent / Path(name).name
 
 
 def _simple(path: Path, name: str) -> Mapping[str, Any]:
@@ -222,7 +222,7 @@ def _block(blocks: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any
 
 def _loop(blocks: Mapping[str, Any], name: str, path: Path, *columns: str) -> pd.DataFrame:
     block = blocks.get(name)
-    if isinstance(block, dict):  # a table of one row may stand as a list
+    if isinstance(block, dict):  # a table of one row may be written as a list
         block = pd.DataFrame([block])
     if not isinstance(block, pd.DataFrame):
         raise FileError(path, f"has no table data_{name}; give the files of a Class2D run")

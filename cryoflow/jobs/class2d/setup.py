@@ -1,4 +1,4 @@
-"""The particles of a job: read, checked, and made ready for the classification."""
+"""The particles of a job: read, checked and prepared for the classification."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from cryoflow.spec import Class2D
 SMALL_GROUP = 10
 """Particles below which a group's noise is poorly known."""
 SCAN = 512
-IMAGE_BROKEN = "its image holds values that are no numbers (NaN or infinite)"
-CTF_BROKEN = "its CTF columns hold values that make no CTF (NaN, or out of range)"
+IMAGE_BROKEN = "its image has values that are not finite (NaN or infinite)"
+CTF_BROKEN = "its CTF columns have invalid values (NaN, or out of range)"
 
 
 class Input(NamedTuple):
     """Particles that can be classified."""
 
     table: Table
-    """Without those set aside."""
+    """Without those left out."""
     groups: tuple[str, ...]
     data: Data
     options: Options
@@ -42,19 +42,19 @@ class Input(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """Background of each image, ``(N,)``; NaN for images with values that are no numbers."""
+    """Background of each image, ``(N,)``; NaN for images with values that are not finite."""
 
     mean: Tensor
     deviation: Tensor
 
 
 def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
-    """Check the table and all images; set broken and unreadable images aside.
+    """Check the table and all images; leave out broken and unreadable images.
 
     Raises
     ------
     FileError, CryoflowError
-        When nothing could be classified.
+        When nothing can be classified.
     """
     name = context.relative(table.path)
     if len(table.rows) == 0:
@@ -151,7 +151,7 @@ def _box(table: Table, headers: Mapping[str, MrcHeader | FileError]) -> int:
 
 
 def _scan(context: JobContext, table: Table, options: Options) -> Scan:
-    """RowScores at every image once: mean and standard deviation outside of the particle."""
+    """Read every image once: mean and standard deviation outside of the particle."""
     names = [str(name) for name in table.rows["rlnImageName"]]
     radius = options.mask_diameter_a / (2 * options.pixel_size_a)
     outside = outside_disc(options.box, radius).flatten()

@@ -1,8 +1,8 @@
-"""What target-decoy competition says of false discoveries (Elias and Gygi 2007, Nat Methods 4:207).
+"""False-discovery rates from target-decoy competition (Elias and Gygi 2007, Nat Methods 4:207).
 
 It holds where a false discovery is as likely won by a target as by a decoy, each as high: then as many
-targets as decoys above a threshold are false. What is false but no matter of chance, such as contaminants,
-is not seen.
+targets as decoys above a threshold are false. False targets that do not arise by chance, such as
+contaminants, are not counted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ BINS = 80
 WIDTH = 0.3
 """Smoothing of the histograms, in sds of the decoys."""
 LEAST_WINNING = 0.2
-"""Peaks that hidden ones are told by win at least as often, so that none stands for more than four."""
+"""Peaks that stand for hidden ones win at least this often, so that none counts for more than four."""
 LIKELY_FALSE = 0.5
 """Targets of at least this local false-discovery rate show how noise is picked."""
 
@@ -30,7 +30,7 @@ def q_values(targets: Tensor, decoys: Tensor, share: float = 1.0) -> Tensor:
     targets, decoys : Tensor
         Scores of the two, ``(n,)`` and ``(m,)``.
     share : float
-        How many of the false targets are among those given, see `picked_share`.
+        Share of the false targets that are among those given, see `picked_share`.
     """
     up, order = targets.double().sort()
     accepted = len(up) - torch.searchsorted(up, up)

@@ -1,7 +1,7 @@
 """Particles, noise and outliers as three robust densities, of the features but the first.
 
-What the first feature tells of noise, its competition with decoys has measured: there the densities have no
-say. That keeps noise of several kinds, which one density fits badly, from passing for particles.
+Chances of being noise come from the competition of the first feature with decoys, not from the densities.
+That keeps noise of several kinds, which one density fits badly, from passing for particles.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from cryoflow.learn.score.robust import Shape, log_t, robust_shape
 SURE_OBJECT, NOISE = 0.7, 0.3
 """Objects above this chance show what particles look like, those below that what noise does."""
 PARTICLE_SHARE, NOISE_SHARES = 0.5, (0.5, 0.9)
-"""Of those that show it, how many do at least: the others may be contaminants, or what surrounds them."""
+"""Least share of these that are what they show; the others may be contaminants or their surroundings."""
 DOUBT = 0.02
-"""Chance that is left to either side where the competition is sure."""
+"""Chance left to the other kind where the competition is certain."""
 FREEDOM = (15.0, 8.0, 3.0)
-"""Of the t distributions: noise has longer tails than particles, beside carbon and contaminants."""
+"""Of the t distributions: noise has longer tails than particles, next to carbon and contaminants."""
 BROAD = 10.0
 """Covariance of outliers over that of particles."""
 LEAST = 5
-"""Points a dimension that a shape is learnt from at least."""
+"""Fewest points for each dimension from which a shape is learnt."""
 STEPS = 300
 
 

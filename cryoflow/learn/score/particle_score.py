@@ -14,10 +14,10 @@ FOLDS = 4
 LEAST = 60
 """Fewer sure objects, or less noise, than this teach too little: five for each feature of the densities."""
 TEACHES_ONLY = -1
-"""Fold of what is no particle to be scored."""
+"""Fold of rows that teach but are not scored."""
 CLIP = 12.0
 SURE = 15.0
-"""Log-odds beyond this are not told apart."""
+"""Log-odds are clipped to this."""
 
 
 class Scale(NamedTuple):
@@ -41,7 +41,7 @@ class LogOddsModel(NamedTuple):
     """What is learnt from the particles of some micrographs."""
 
     mixture: Mixture | None
-    """None where labels have told what outliers are."""
+    """None where labels mark the outliers."""
     logistic: Logistic
 
     def log_odds(self, features: Tensor, mixed: int) -> Tensor:
@@ -84,7 +84,7 @@ def particle_log_odds(features: Tensor, object_chance: Tensor, fold: Tensor, mix
     features : Tensor
         As measured, float64 ``(n, p)``.
     object_chance : Tensor
-        ``(n,)``: chance of being anything but noise, as the first feature alone tells it.
+        ``(n,)``: chance of being anything but noise, estimated from the first feature alone.
     fold : Tensor
         Int64 ``(n,)``; folds alike, or their models give scores of different scales. Those of
         `TEACHES_ONLY` teach all the others and get nan.

@@ -20,7 +20,7 @@ from cryoflow.learn.score.particle_score import (
 
 
 class Calibration(NamedTuple):
-    """A line through log-odds (Platt 1999, Adv Large Margin Classif 61), and what no feature tells."""
+    """A line through log-odds (Platt 1999, Adv Large Margin Classif 61), and what no feature explains."""
 
     slope: float = 1.0
     offset: float = 0.0
@@ -79,7 +79,7 @@ def taught_by_labels(features: Tensor, label: Tensor, fold: Tensor) -> Scored:
     features : Tensor
         As measured, float64 ``(n, p)``.
     label : Tensor
-        ``(n,)``: 1 for good, 0 for bad, nan for those to be scored only.
+        ``(n,)``: 1 for good, 0 for bad, nan for those only to be scored.
     fold : Tensor
         Int64 ``(n,)``; each has enough of both kinds outside it.
     """
@@ -104,13 +104,13 @@ def calibrate(log_odds: Tensor, label: Tensor) -> Calibration:
 def importances(model: ScoreModel, features: Tensor, seed: int) -> Tensor:
     """How much each feature moves the score, ``(p,)``.
 
-    Mean absolute change of the log-odds when the feature's values are dealt out among the particles anew
+    Mean absolute change of the log-odds when the feature's values are permuted among the particles
     (permutation importance: Breiman 2001, Mach Learn 45:5, without labels).
     """
     random = torch.Generator().manual_seed(seed)
-    before, moved = model.log_odds(features), []
+    before, changes = model.log_odds(features), []
     for place in range(features.shape[1]):
-        dealt = features.clone()
-        dealt[:, place] = features[torch.randperm(len(features), generator=random), place]
-        moved.append((model.log_odds(dealt) - before).abs().mean())
-    return torch.stack(moved)
+        permuted = features.clone()
+        permuted[:, place] = features[torch.randperm(len(features), generator=random), place]
+        changes.append((model.log_odds(permuted) - before).abs().mean())
+    return torch.stack(changes)

@@ -95,8 +95,8 @@ BAD = {
     "two boxes": "boxes of 20 px where Extract/job012/Movies/mic2.mrcs has 24 px",
     "oblong": r"mic1.mrcs: images of 20 x 24 px; classification needs square, even boxes",
     "one particle": "there is only one; give several particles",
-    "all the same": "all images are the same",
-    "no numbers": r"000001@Extract/job012/Movies/mic2.mrcs: its CTF columns hold values that make no CTF",
+    "all the same": "all images are identical",
+    "no numbers": r"000001@Extract/job012/Movies/mic2.mrcs: its CTF columns have invalid values",
 }
 
 

@@ -95,14 +95,16 @@ def test_continuing_with_another_number_of_classes_is_refused(project: Path) -> 
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_a_run_does_not_go_on_without_particles_it_began_with(project: Path, inside: bool) -> None:
+def test_a_run_does_not_continue_without_particles_it_started_with(project: Path, inside: bool) -> None:
     classify(project, spec(1))
     stack = project / "Extract/job012/Movies/mic1.mrcs"
     images = read_stack(stack)
     images[3, 4, 5] = np.nan
     write_mrc(stack, images, PIXEL)
     io = {"input_images_star_file": None, "continue_from_here": "Class2D/job015/run_it001_optimiser.star"}
-    with pytest.raises(CryoflowError, match=r"^000004@.*mic1.mrcs: its image holds .* began with"):
+    with pytest.raises(
+        CryoflowError, match=r"^000004@.*mic1.mrcs: its image has values that are not finite .* started with"
+    ):
         classify(project, spec(2) if inside else spec(2, io=io), "job015" if inside else "job016", inside)
 
 
@@ -114,7 +116,7 @@ def test_a_state_of_another_version_is_told(project: Path, kept: bytes | dict[st
         path.write_bytes(kept)
     else:
         torch.save(kept, path)
-    with pytest.raises(FileError, match=r"\.run_it001_state\.pt: holds no state of this version; remove it"):
+    with pytest.raises(FileError, match=r"\.run_it001_state\.pt: was not written by this version; remove it"):
         classify(project, spec(2), continuing=True)
     path.unlink()
     classify(project, spec(2), continuing=True)

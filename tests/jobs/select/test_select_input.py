@@ -84,7 +84,7 @@ def test_a_class_without_an_image_is_told(project: Path) -> None:
     names = classes["rlnReferenceImage"].tolist()
     blocks["model_classes"] = classes.assign(rlnReferenceImage=[*names[:2], names[2].replace("3@", "9@")])
     write_star(model, blocks)
-    message = r"run_it025_classes.mrcs: holds 3 images; there is no number 9"
+    message = r"run_it025_classes.mrcs: holds 3 images; image 9 does not exist"
     with pytest.raises(FileError, match=message):
         select(project, io=MODEL)
     with pytest.raises(FileError, match=r"run_it025_model.star: names a class average.*" + message):

@@ -14,13 +14,13 @@ from torch import Tensor
 from cryoflow.compute.class2d.e_step.prepare import Prepared
 from cryoflow.compute.class2d.e_step.shift_basis import moved
 from cryoflow.compute.class2d.e_step.significant import heaviest
-from cryoflow.compute.class2d.gridding import Rows, for_both_half_turns
+from cryoflow.compute.class2d.gridding import Rows, for_opposite_angles
 
 
 class CoarseGrid(NamedTuple):
     """Samples of a class, S offsets and H x A angles, and what they are compared with. On the device."""
 
-    turns: int
+    opposites: int
     """H; 2 where each row also stands for the angle 180 degrees further."""
     rows: Rows
     """``(R, P)`` each, R = K' * A, without the origin."""
@@ -48,7 +48,7 @@ def significant(grid: CoarseGrid, images: Prepared, prior: Tensor, fraction: flo
         Bool ``(B, S, H, R)``.
     """
     if fraction >= 1:
-        shape = *prior.shape[:2], grid.turns, len(grid.rows.power)
+        shape = *prior.shape[:2], grid.opposites, len(grid.rows.power)
         return torch.ones(shape, dtype=torch.bool, device=prior.device)
     logs = coarse_log_weights(grid, images, prior)
     return heaviest(logs.flatten(1), fraction).view(logs.shape)
@@ -62,6 +62,6 @@ def coarse_log_weights(grid: CoarseGrid, images: Prepared, prior: Tensor) -> Ten
     real = torch.sub(prior[..., None], norm, alpha=0.5).view(count * offsets, -1)
     real.addmm_(masked.real.flatten(0, 1), rows.real.T)
     imag = masked.imag.flatten(0, 1) @ rows.imag.T
-    out = real.new_empty(len(real), grid.turns, real.shape[1])
-    for_both_half_turns(real, imag, out)
+    out = real.new_empty(len(real), grid.opposites, real.shape[1])
+    for_opposite_angles(real, imag, out)
     return out.view(count, offsets, *out.shape[1:])

@@ -1,8 +1,8 @@
 """The E-step: posterior over class, angle and offset of every particle, and the sums for the M-step.
 
 CTF and noise stand on the image side (`prepare`), so that the cross terms of all samples are matrix products.
-A coarse pass at low resolution finds the samples with 99.9 % of the weight (`coarse`); the fine pass looks at
-the finer ones of these, at all offsets for each class and angle among them (`fine`).
+A coarse pass at low resolution finds the samples with 99.9 % of the weight (`coarse_pass`); the fine
+pass compares the finer samples of these, at all offsets for each class and angle among them (`fine_pass`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COARSE_COPIES = 14
 
 
 def expectation(setup: EStepSetup, particles: Particles, sampling: PoseSampling, subset: Tensor) -> Record:
-    """Weigh all samples of the particles ``subset`` and add them up.
+    """Find the posterior of the particles ``subset`` and sum their expectations.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def expectation(setup: EStepSetup, particles: Particles, sampling: PoseSampling,
     particles : Particles
         Where the search of each particle starts.
     sampling : PoseSampling
-        The grids; not looked at when poses are kept.
+        The grids; not used when poses are kept.
     subset : Tensor
         int64 ``(m,)`` indices of the particles to use.
 
@@ -52,17 +52,17 @@ def expectation(setup: EStepSetup, particles: Particles, sampling: PoseSampling,
         keep_poses(setup, particles, subset, record)
         return record
     device = setup.like.device
-    workers = 1 if device.type == "cuda" else torch.get_num_threads()
+    count = 1 if device.type == "cuda" else torch.get_num_threads()
     grids = make_grids(setup, sampling)
     chunks = torch.split(_alike_together(particles, subset), _chunk_size(grids, machine(device)))
     with one_thread_each(device.type) as run:
-        dealt = [EStepWorker(setup, grids, record, chunks[i::workers]) for i in range(workers)]
-        list(run(lambda lane: lane.work(particles), dealt))
-    record.sums = sum_of([lane.record.sums for lane in dealt])
-    for lane in dealt[1:]:
-        lane.total.flush_into(dealt[0].total)
+        workers = [EStepWorker(setup, grids, record, chunks[i::count]) for i in range(count)]
+        list(run(lambda worker: worker.work(particles), workers))
+    record.sums = sum_of([worker.record.sums for worker in workers])
+    for worker in workers[1:]:
+        worker.total.flush_into(workers[0].total)
     psi = grids.fine.psi_deg[0].flatten()
-    record.sums.add_grids(setup.classes, dealt[0].total, setup.options.box, psi, setup.points)
+    record.sums.add_grids(setup.classes, workers[0].total, setup.options.box, psi, setup.points)
     return record
 
 
@@ -80,5 +80,5 @@ def _chunk_size(grids: Grids, of: Machine) -> int:
     """Particles at once: images moved, and for every row weights of functions and coarse samples, with their
     copies."""
     (functions, points), coarse = grids.fine.basis.shape, grids.coarse
-    weights = 8 * functions + COARSE_COPIES * coarse.turns * len(coarse.phases)
+    weights = 8 * functions + COARSE_COPIES * coarse.opposites * len(coarse.phases)
     return chunk_size(8 * functions * points + weights * len(coarse.rows.power), of)

@@ -30,10 +30,10 @@ class FineGrid(NamedTuple):
     folding: Tensor
     """``(T, s + 4)``: the amplitude, and `moments`."""
     seen: slice
-    """Points that the likelihood looks at."""
+    """Points that count in the likelihood."""
     rows_determined: Rows
-    """``rows`` in the shells in which references are well determined (they tell the scale of groups) and zero
-    elsewhere; up to the last of them, no points if there is no need."""
+    """``rows`` in the shells in which references are well determined (they define the scale of groups), zero
+    elsewhere; up to the last of them, no points if there is one group."""
     shell: Tensor
     """One-hot ``(P, S)``."""
 
@@ -50,7 +50,7 @@ class Chunk(NamedTuple):
     prior: Tensor
     """``(B, S, K')``: log prior of coarse offset and class."""
     wanted: Tensor
-    """Bool ``(B, S, H, R)``: the coarse samples to look at."""
+    """Bool ``(B, S, H, R)``: the coarse samples whose finer ones are compared."""
     masked: Moved
     """``(B, s, P)``, by the basis."""
     unmasked: Moved

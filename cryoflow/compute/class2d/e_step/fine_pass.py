@@ -15,10 +15,10 @@ from torch import Tensor
 
 from cryoflow.compute.class2d.batching import Machine
 from cryoflow.compute.class2d.e_step.fine_grid import Chunk, FineGrid, pick
-from cryoflow.compute.class2d.gridding import Rows, for_both_half_turns
+from cryoflow.compute.class2d.gridding import Rows, for_opposite_angles
 
 MOST = 0.5
-"""Share of the particles of a chunk from which on all of them look at a row: that saves picking it out."""
+"""Share of the particles of a chunk above which a row is compared with all of them: that saves indexing."""
 
 
 class RowScores(NamedTuple):
@@ -32,14 +32,14 @@ class RowScores(NamedTuple):
     top: Tensor
     """``(r, b)``: log weight of the best sample, -inf where there is none."""
     both: Tensor
-    """``(r, 2, b, s + 4)``: weights of the functions, of an angle and its turn by 180 degrees; then sums of
-    the weights times `moments`."""
+    """``(r, 2, b, s + 4)``: weights of the functions, of an angle and of the one 180 degrees further; then
+    sums of the weights times `moments`."""
     difference: Tensor
-    """``(r, 2, b, s)``: weights of an angle, less those of its turn."""
+    """``(r, 2, b, s)``: weights of an angle, less those of the one 180 degrees further."""
 
 
 def blocks(wanted: Tensor, classes: int) -> list[tuple[Tensor, Tensor]]:
-    """Rows and members to look at together, from what each particle wants, bool ``(B, R)``.
+    """Rows and members to compare together, from what each particle wants, bool ``(B, R)``.
 
     Rows that most particles want are taken for all of them; the others for each particle by itself, or, where
     many small products would take long, class by class.
@@ -62,7 +62,7 @@ def one_by_one(where: Tensor) -> bool:
 
 
 def score_rows(chunk: Chunk, grid: FineGrid, rows: Tensor, members: Tensor, of: Machine) -> RowScores:
-    """Weigh all samples of some rows for some particles; a few rows at a time, which fit into caches."""
+    """Score all samples of some rows for some particles; a few rows at a time, which fit into caches."""
     images, weight = chunk.masked.of(members), chunk.images.weight[members]
     size = max(1, of.cache // (4 * len(members) * len(grid.amplitude)))
     parts = []
@@ -90,7 +90,7 @@ def gather_scores(seen: list[RowScores], chunk: Chunk) -> tuple[Tensor, Tensor]:
 
 
 def _prior(chunk: Chunk, rows: Tensor, members: Tensor) -> Tensor:
-    """``(r, b, S, H)``, -inf where there is no need to look; for rows and members that broadcast to
+    """``(r, b, S, H)``, -inf where nothing is compared; for rows and members that broadcast to
     ``(r, b)``."""
     of_class = chunk.wanted.shape[3] // chunk.prior.shape[2]
     prior = chunk.prior[members, :, rows // of_class][..., None]
@@ -99,9 +99,9 @@ def _prior(chunk: Chunk, rows: Tensor, members: Tensor) -> Tensor:
 
 def _log_weights(grid: FineGrid, real: Tensor, imag: Tensor, norm: Tensor, prior: Tensor) -> Tensor:
     """``(r, H, 2, b, T)`` from products with the functions ``(r, 2, b, s)`` and norms ``(r, 2, b)``."""
-    turns, offsets = len(grid.psi_deg), len(grid.amplitude)
-    mixed = real.new_empty(len(real), turns, *real.shape[1:3], real.shape[3] + 1)
-    for_both_half_turns(real, imag, mixed[..., :-1])
+    opposites, offsets = len(grid.psi_deg), len(grid.amplitude)
+    mixed = real.new_empty(len(real), opposites, *real.shape[1:3], real.shape[3] + 1)
+    for_opposite_angles(real, imag, mixed[..., :-1])
     mixed[..., -1] = norm[:, None] * -0.5
     spread = grid.folding[:, : mixed.shape[-1]]  # the amplitude, and ones
     logs = (mixed.flatten(0, 3) @ spread.T).view(*mixed.shape[:4], offsets)
@@ -132,5 +132,5 @@ def best_samples(chunk: Chunk, grid: FineGrid, rows: Tensor) -> tuple[Tensor, Te
     every = torch.arange(len(rows), device=rows.device)[:, None]
     logs = _log_weights(grid, real, imag, norm, _prior(chunk, rows[:, None], every))
     best, offsets = logs.flatten(1).argmax(1).cpu(), len(grid.amplitude)
-    turn, side = best // (2 * offsets), best // offsets % 2
-    return (turn * angles + rows.cpu() % angles) * 2 + side, best % offsets
+    opposite, side = best // (2 * offsets), best // offsets % 2
+    return (opposite * angles + rows.cpu() % angles) * 2 + side, best % offsets

@@ -6,7 +6,7 @@ of the particle's group, and s2 the variance of the real and of the imaginary pa
 
     log w(k, psi, d) = log prior(k, d) - sum_q |X_q e_d(q) - c_q R_q|^2 / (2 s2_q)
 
-over the Fourier points q that the likelihood looks at, each conjugate pair once (Scheres 2012, J Mol Biol
+over the Fourier points q that count in the likelihood, each conjugate pair once (Scheres 2012, J Mol Biol
 415:406 and J Struct Biol 180:519). The posterior probabilities are these weights over their sum; the sums for
 the M-step are expectations under them.
 
@@ -80,7 +80,7 @@ def log_posterior(image: Observed, samples: Samples, seen: Tensor) -> Tensor:
     samples : Samples
         What is tried.
     seen : Tensor
-        bool ``(P,)``: the points that the likelihood looks at.
+        bool ``(P,)``: the points that count in the likelihood.
     """
     moved = image.masked * samples.phases
     difference = moved - (image.contrast * samples.references)[:, :, None]  # (K, A, D, P)

@@ -30,22 +30,22 @@ class Grids(NamedTuple):
 
 
 def make_grids(setup: EStepSetup, sampling: PoseSampling) -> Grids:
-    """Turned references and phases of both passes; two angles share a row where angles have opposites."""
-    turns = 1 if len(sampling.psi_coarse) % 2 else 2
+    """Rotated references and phases of both passes; two angles share a row where angles have opposites."""
+    opposites = 1 if len(sampling.psi_coarse) % 2 else 2
     last = setup.points.within(setup.sizes.coarse // 2)
     near = Points(*(field[1:last] for field in setup.points))
-    own = sampling.psi_coarse[: len(sampling.psi_coarse) // turns]
+    own = sampling.psi_coarse[: len(sampling.psi_coarse) // opposites]
     coarse = CoarseGrid(
-        turns,
+        opposites,
         rotated_rows(setup.transform, own, near, setup.like),
         shift_phases(sampling.offset_coarse, near, setup.options.box, setup.like),
     )
-    return Grids(sampling, coarse, _fine_grid(setup, sampling, turns))
+    return Grids(sampling, coarse, _fine_grid(setup, sampling, opposites))
 
 
-def _fine_grid(setup: EStepSetup, sampling: PoseSampling, turns: int) -> FineGrid:
+def _fine_grid(setup: EStepSetup, sampling: PoseSampling, opposites: int) -> FineGrid:
     like, points = setup.like, setup.points
-    psi = sampling.psi_fine.view(turns, -1, 2)
+    psi = sampling.psi_fine.view(opposites, -1, 2)
     offset = sampling.offset_fine.view(-1, 4, 2).transpose(0, 1).flatten(0, 1)
     phases = shift_phases(offset, points, setup.options.box, like)
     basis = shift_basis(phases, _signal_to_noise(setup), 0.0 if like.dtype == torch.float64 else ERROR)

@@ -31,8 +31,8 @@ def _add(setup: EStepSetup, particles: Particles, index: Tensor, record: Record)
     images = prepare(index, setup.data, setup.model, particles, setup.options, setup.where)
     psi, offset = particles.psi_deg[index], particles.offset_px[index] - images.shift
     phases = shift_phases(offset, setup.points, setup.options.box, setup.like)
-    turned = rotated_rows(setup.transform, psi, setup.points, setup.like)
-    rows = Rows(*(field.view(len(setup.classes), len(index), -1) for field in turned))
+    rotated = rotated_rows(setup.transform, psi, setup.points, setup.like)
+    rows = Rows(*(field.view(len(setup.classes), len(index), -1) for field in rotated))
     masked, unmasked = images.masked * phases, images.unmasked * phases
     cross = rows.real * masked.real + rows.imag * masked.imag  # (K', B, P)
     power = rows.power * images.weight

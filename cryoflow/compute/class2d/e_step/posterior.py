@@ -1,4 +1,4 @@
-"""What the weights of all samples say of each particle."""
+"""Posterior probabilities of rows from the weights of their samples."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ class Posterior(NamedTuple):
     """int64 ``(B,)``: row of the best sample."""
 
 
-def normalise_posterior(top: Tensor, mass: Tensor, fraction: float) -> Posterior:
-    """Add up the weights of rows, and leave out the lightest that together carry less than ``1 - fraction``.
+def normalise_posterior(log_max: Tensor, weight_sum: Tensor, keep: float) -> Posterior:
+    """Normalise weights over rows; drop the lightest rows, which together carry at most ``1 - keep``.
 
     Parameters
     ----------
-    top : Tensor
-        ``(B, R)``: log weight of the best sample of each row, -inf for rows that were not looked at.
-    mass : Tensor
-        ``(B, R)``: sum of the weights of a row, that of its best sample being 1.
-    fraction : float
-        Share of the weight to keep.
+    log_max : Tensor
+        ``(B, R)``: log weight of the best sample of each row, -inf for rows that were not compared.
+    weight_sum : Tensor
+        ``(B, R)``: sum of the weights of the samples of a row, relative to its best sample.
+    keep : float
+        Share of the posterior to keep, at most 1.
     """
-    highest, best = top.max(1)
-    factor = (top - highest[:, None]).double().exp()
-    weight = factor * mass
+    highest, best = log_max.max(1)
+    factor = (log_max - highest[:, None]).double().exp()
+    weight = factor * weight_sum
     total = weight.sum(1)
     share = weight / total[:, None]
     lightest = share.sort(1)
-    dropped = lightest.values.cumsum(1) <= 1 - fraction
+    dropped = lightest.values.cumsum(1) <= 1 - keep
     heavy = torch.ones_like(dropped).scatter(1, lightest.indices, ~dropped)
     return Posterior(highest.double() + total.log(), total, factor / total[:, None] * heavy, best)

@@ -63,7 +63,7 @@ def geometry(options: Options, points: Points, size: int, device: torch.device) 
 def prepare(
     index: Tensor, data: Data, model: Model, particles: Particles, options: Options, where: Geometry
 ) -> Prepared:
-    """Read, scale, centre, mask, transform and normalise_posterior the particles ``index``."""
+    """Read, scale, centre, mask, transform and weight the particles ``index``."""
     images = data.images(index)
     factor = (model.norm_mean / particles.norm[index]).to(images)
     shift = round_away_tensor(particles.offset_px[index])

@@ -37,7 +37,7 @@ class EStepSetup(NamedTuple):
     transform: PaddedTransform
     """Of these classes' references."""
     e_points: int
-    """Points, from the first, that the likelihood looks at."""
+    """Points, from the first, that count in the likelihood."""
     e_radius: int
     shell: Tensor
     """One-hot ``(P, S)``."""
