@@ -15,10 +15,10 @@ from cryoflow.compute.class2d.initialise import START_FREQUENCY
 from cryoflow.compute.class2d.m_step.maximization import resolution_shell
 from cryoflow.compute.class2d.sampling import round_away
 from cryoflow.compute.class2d.state import Options
-from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_images
 from cryoflow.files.star import read_star
 from cryoflow.files.tables import Table, pixel_size, read_particles
+from cryoflow.jobs.class2d.star_blocks import block_of, find_file, numbers_of, read_block, table_of
 
 SPECTRA = {
     "ssnr": "rlnSsnrMap",
@@ -47,17 +47,6 @@ class Saved(NamedTuple):
     paths: tuple[Path, ...]
 
 
-class _Block(dict[str, Any]):
-    """Values of a block that say which file lacks one that is asked for."""
-
-    def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
-        super().__init__(values)
-        self._path = path
-
-    def __missing__(self, name: str) -> Any:
-        raise FileError(self._path, f"lacks {name}; give the files of a Class2D run")
-
-
 def read_saved(path: Path, project: Path) -> Saved:
     """Read ``run_itNNN_optimiser.star`` and the files that it names.
 
@@ -73,18 +62,18 @@ def read_saved(path: Path, project: Path) -> Saved:
     FileError
         When a file is missing or lacks what is needed.
     """
-    optimiser = _simple(path, "optimiser_general")
+    optimiser = read_block(path, "optimiser_general")
     names = {
-        key: _find(str(optimiser[key]), path, project)
+        key: find_file(str(optimiser[key]), path, project)
         for key in ("rlnModelStarFile", "rlnExperimentalDataStarFile")
     }
     model_path = names["rlnModelStarFile"]
     table = read_particles(names["rlnExperimentalDataStarFile"])
     blocks = read_star(model_path)
-    general = _block(blocks, "model_general", model_path)
+    general = block_of(blocks, "model_general", model_path)
     iteration = int(optimiser["rlnCurrentIteration"])
-    sampling_path = _find(str(optimiser["rlnOrientSamplingStarFile"]), path, project)
-    sampling = _simple(sampling_path, "sampling_general") if sampling_path.exists() else {}
+    sampling_path = find_file(str(optimiser["rlnOrientSamplingStarFile"]), path, project)
+    sampling = read_block(sampling_path, "sampling_general") if sampling_path.exists() else {}
     options = read_options(optimiser, general, sampling, float(pixel_size(table)[0]))
     model = _model(blocks, general, iteration, options, model_path, project)
     state = State(
@@ -93,7 +82,7 @@ def read_saved(path: Path, project: Path) -> Saved:
         Changes(*(float(optimiser[f"rlnChangesOptimal{what}"]) for what in ("Orientations", "Offsets",
         "Classes"))),
     )  # fmt: skip
-    groups = tuple(_loop(blocks, "model_groups", model_path, "rlnGroupName")["rlnGroupName"].astype(str))
+    groups = tuple(table_of(blocks, "model_groups", model_path, "rlnGroupName")["rlnGroupName"].astype(str))
     paths = (path, model_path, table.path, *([sampling_path] if sampling else []))
     return Saved(optimiser, general, sampling, table, groups, state, options, paths)
 
@@ -154,28 +143,28 @@ def _model(
 ) -> Model:
     unit, suffix = (options.pixel_size_a, "Angst") if LATER in general else (1.0, "")
     accuracy = ("rlnAccuracyRotations", f"rlnAccuracyTranslations{suffix}")
-    classes = _loop(blocks, "model_classes", path, *CLASS_COLUMNS, *accuracy)
-    groups = _loop(blocks, "model_groups", path, "rlnGroupScaleCorrection")
-    tables = [_loop(blocks, f"model_class_{k + 1}", path, *SPECTRA.values()) for k in range(len(classes))]
+    classes = table_of(blocks, "model_classes", path, *CLASS_COLUMNS, *accuracy)
+    groups = table_of(blocks, "model_groups", path, "rlnGroupScaleCorrection")
+    tables = [table_of(blocks, f"model_class_{k + 1}", path, *SPECTRA.values()) for k in range(len(classes))]
     spectra = {
-        key: torch.stack([_column(table, label) for table in tables]) for key, label in SPECTRA.items()
+        key: torch.stack([numbers_of(table, label) for table in tables]) for key, label in SPECTRA.items()
     }
     start = round_away(START_FREQUENCY * options.box)
     sigma_offset = float(general[f"rlnSigmaOffsets{suffix}"]) / unit
     return Model(
         references=_references(classes, path, project),
-        share=_column(classes, "rlnClassDistribution"),
-        class_offset=torch.stack([_column(classes, f"rlnClassPriorOffset{axis}") for axis in "YX"], 1) / unit,
+        share=numbers_of(classes, "rlnClassDistribution"),
+        class_offset=torch.stack([numbers_of(classes, f"rlnClassPriorOffset{a}") for a in "YX"], 1) / unit,
         **spectra,
         noise=torch.stack([_noise(blocks, g + 1, options, path) for g in range(len(groups))]),
-        scale=_column(groups, "rlnGroupScaleCorrection"),
+        scale=numbers_of(groups, "rlnGroupScaleCorrection"),
         norm_mean=float(general["rlnNormCorrectionAverage"]),
         offset_variance=sigma_offset**2,
         shell=resolution_shell(spectra["ssnr"], options) if iteration > 0 else start,
         log_likelihood=float(general["rlnLogLikelihood"]),
         mean_pmax=float(general["rlnAveragePmax"]),
-        accuracy_deg=_column(classes, accuracy[0]),
-        accuracy_px=_column(classes, accuracy[1]) / unit,
+        accuracy_deg=numbers_of(classes, accuracy[0]),
+        accuracy_px=numbers_of(classes, accuracy[1]) / unit,
         orientability=torch.zeros_like(spectra["ssnr"]),
     )
 
@@ -185,48 +174,16 @@ def _references(classes: pd.DataFrame, path: Path, project: Path) -> Tensor:
     images = []
     for name in names:
         number, _, stack = name.partition("@")
-        found = _find(stack, path, project)
+        found = find_file(stack, path, project)
         images.append(f"{number}@{found}")
     return torch.from_numpy(read_images(images, project)).double()
 
 
 def _noise(blocks: Mapping[str, Any], group: int, options: Options, path: Path) -> Tensor:
     own = f"model_group_{group}"  # later versions have one spectrum for all groups of an optics group
-    table = _loop(blocks, own if own in blocks else "model_optics_group_1", path, *NOISE_COLUMNS)
+    table = table_of(blocks, own if own in blocks else "model_optics_group_1", path, *NOISE_COLUMNS)
     out = torch.full((options.shells,), 1e-12, dtype=torch.float64)
-    out[torch.as_tensor(table["rlnSpectralIndex"].to_numpy(dtype=int, copy=True))] = _column(
+    out[torch.as_tensor(table["rlnSpectralIndex"].to_numpy(dtype=int, copy=True))] = numbers_of(
         table, "rlnSigma2Noise"
     )
     return out
-
-
-def _column(table: pd.DataFrame, name: str) -> Tensor:
-    return torch.as_tensor(table[name].to_numpy(dtype=float, copy=True), dtype=torch.float64)
-
-
-def _find(name: str, optimiser: Path, project: Path) -> Path:
-    there = project / name
-    return there if there.exists() else optimiser.parent / Path(name).name
-
-
-def _simple(path: Path, name: str) -> Mapping[str, Any]:
-    return _block(read_star(path), name, path)
-
-
-def _block(blocks: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
-    block = blocks.get(name)
-    if not isinstance(block, dict):
-        raise FileError(path, f"has no block data_{name}; give the files of a Class2D run")
-    return _Block(path, block)
-
-
-def _loop(blocks: Mapping[str, Any], name: str, path: Path, *columns: str) -> pd.DataFrame:
-    block = blocks.get(name)
-    if isinstance(block, dict):  # a table of one row may be written as a list
-        block = pd.DataFrame([block])
-    if not isinstance(block, pd.DataFrame):
-        raise FileError(path, f"has no table data_{name}; give the files of a Class2D run")
-    missing = next((column for column in columns if column not in block.columns), None)
-    if missing is not None:
-        raise FileError(path, f"data_{name} lacks {missing}; give the files of a Class2D run")
-    return block
