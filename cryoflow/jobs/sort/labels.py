@@ -1,4 +1,4 @@
-"""Which particles a user has called good or bad."""
+"""Which particles the user labelled good or bad."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Labels = npt.NDArray[np.float64]
 
 
 def read_labels(scores: Scores, context: JobContext, particles: Table) -> Labels | None:
-    """Labels of the particles to be sorted, known by their image names; None when none are given.
+    """Labels of the particles to be sorted, matched by image name; None if there are none.
 
     With ``good_classes`` the classes of the good table tell good from bad; with ``bad_particles`` that table
     does; with neither all that are not good are bad.
@@ -47,7 +47,10 @@ def _labels(particles: Table, source: Table, good: pd.DataFrame, bad: pd.DataFra
     is_bad = ~is_good if bad is None else np.array([key in known[1] for key in keys], dtype=bool)
     if not is_good.any() or not is_bad.any():
         kind = "bad" if is_good.any() else "good"
-        raise FileError(source.path, f"calls none of the particles of {particles.path} {kind}")
+        raise FileError(source.path, f"labels none of the particles of {particles.path} {kind}")
     if (is_good & is_bad).any():
-        raise FileError(source.path, f"calls {(is_good & is_bad).sum()} particles good that are bad as well")
+        raise FileError(
+            source.path,
+            f"labels {(is_good & is_bad).sum()} particles both good and bad",
+        )
     return np.where(is_good, 1.0, np.where(is_bad, 0.0, np.nan))

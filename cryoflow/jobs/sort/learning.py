@@ -1,4 +1,4 @@
-"""The score of particles from their features: learnt from themselves, from labels, or elsewhere before."""
+"""The score of particles from their features: learnt here, from labels, or by another job."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cryoflow.project.context import Reporter
 from cryoflow.seeds import seed_for
 
 LEAST = 3 * len(Features._fields)
-"""Good and bad particles that must be left when a fold is taken out."""
+"""Good and bad particles required outside each fold."""
 
 
 class Learnt(NamedTuple):
@@ -57,7 +57,7 @@ def learn_scores(
     if plan.stored is not None:
         seen = set(plan.stored.micrographs).intersection(plan.rows["rlnMicrographName"])
         if seen:
-            warning = f"the model has learnt from {len(seen)} of these micrographs: their scores flatter"
+            warning = f"the model was trained on {len(seen)} of these micrographs: scores are optimistic"
             report.warn(warning)
         return Learnt(plan.stored.model.log_odds(whole.features), plan.stored.model, "by the given model")
     fold = _folds(plan, whole.row)
@@ -109,4 +109,4 @@ def _check_labels(label: Tensor, fold: Tensor) -> None:
             found = (
                 f"{count.sum()} {name} particles, {left} without those of the fullest quarter of micrographs"
             )
-            raise CryoflowError(f"{found}, are too few to learn from: at least {LEAST} must be left")
+            raise CryoflowError(f"{found}, are too few to learn from: at least {LEAST} are needed")

@@ -77,17 +77,17 @@ def read_model(path: str | PathLike[str]) -> StoredModel:
     Raises
     ------
     FileError
-        When the file is missing, broken, of something else, or of other features than are measured here.
+        When the file is missing or damaged, is not a score model, or uses other features.
     """
     try:
         plain = json.loads(read_bytes(path).decode("utf-8", "surrogateescape"))
         if plain["format"] != FORMAT:
             raise FileError(path, f"its format is {plain['format']!r}, not {FORMAT!r}")
         if tuple(plain["features"]) != Features._fields:
-            raise FileError(path, "is of other features than this version measures; learn it again")
+            raise FileError(path, "uses other features than this version measures; learn it again")
         return StoredModel(_model(plain), tuple(map(str, plain["micrographs"])))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = "is no model of a particle score (particles_model.json of a Sort job)"
+        what = "is not a particle score model; give the particles_model.json of a Sort job"
         raise FileError(path, f"{what}: {error}") from None
 
 
@@ -101,7 +101,7 @@ def _model(plain: dict[str, Any]) -> ScoreModel:
     logistic = Logistic(**terms, weights=_tensor([*parts["weights"].values()]))
     model = ScoreModel(scale, LogOddsModel(mixture, logistic), Calibration(**plain["calibration"]), mixed)
     count = len(Features._fields)
-    model.log_odds(torch.zeros(1, count, dtype=torch.float64))  # shapes that do not fit are told now
+    model.log_odds(torch.zeros(1, count, dtype=torch.float64))  # mismatched shapes fail here
     return model
 
 

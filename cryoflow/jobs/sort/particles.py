@@ -1,4 +1,4 @@
-"""The particles to be sorted, checked for what sorting needs."""
+"""Read and check the particles to be sorted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cryoflow.project.context import JobContext
 from cryoflow.spec import Sort
 
 MANUAL = -999
-"""Class number of particles that were picked by hand; other programs without classes write -9999 or -1."""
+"""Class number of particles picked by hand; other programs without classes write -9999 or -1."""
 
 
 class Particles(NamedTuple):
@@ -115,18 +115,18 @@ def _classes(table: Table, references: int) -> npt.NDArray[np.int64]:
     if wrong.size:
         row = int(wrong[0])
         why = "classes count from 1" if numbers[row] == 0 else f"there are {references} references"
-        raise FileError(table.path, f"rlnClassNumber {numbers[row]:g} of row {row + 1}, but {why}")
+        raise FileError(table.path, f"rlnClassNumber of row {row + 1} is {numbers[row]:g}, but {why}")
     return classes
 
 
 def _check_numbers(table: Table, columns: list[str]) -> None:
-    """Refuse what is not finite: all scores would be lost to one such row."""
+    """Refuse values that are not finite: one such row would invalidate all scores."""
     for column in columns:
         values = table.rows.get(column, pd.Series(0.0, index=table.rows.index)).to_numpy(np.float64)
         bad = ~np.isfinite(values)
         if bad.any():
             row = int(bad.argmax())
-            raise FileError(table.path, f"{column} of row {row + 1} is {values[row]:g}; leave the row out")
+            raise FileError(table.path, f"{column} of row {row + 1} is {values[row]:g}; remove the row")
 
 
 def _check_ctf(table: Table) -> None:
@@ -135,12 +135,12 @@ def _check_ctf(table: Table) -> None:
         row = int(bad.argmax())
         values = ", ".join(f"{name} {table.rows[name].iloc[row]:g}" for name in CTF_NEEDED[1:])
         raise FileError(
-            table.path, f"the CTF columns of row {row + 1} make no CTF ({values}); leave the row out"
+            table.path, f"the CTF columns of row {row + 1} give no finite CTF ({values}); remove the row"
         )
 
 
 def poses_of(rows: pd.DataFrame, classes: npt.NDArray[np.int64], device: str) -> Poses:
-    """Reference, angle and origin of each row; particles picked by hand count as of the first reference."""
+    """Reference, angle and origin of each row; particles picked by hand belong to the first reference."""
     zero = pd.Series(np.zeros(len(rows)), index=rows.index)
     columns = (rows["rlnAnglePsi"], rows.get("rlnOriginY", zero), rows.get("rlnOriginX", zero))
     numbers = [torch.from_numpy(column.to_numpy(np.float64, copy=True)).to(device) for column in columns]

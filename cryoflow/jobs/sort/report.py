@@ -1,4 +1,4 @@
-"""``scores_report.star``: what the learnt scores look like together, in numbers; drawn by `cryoflow.view`."""
+"""``scores_report.star``: statistics of the learnt scores; drawn by `cryoflow.view`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cryoflow.learn.score.score_model import ScoreModel, importances
 BINS, CHANCES = 50, 10
 """Of the histograms of correlations and of probabilities."""
 LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
-"""q-values that acceptance is told at."""
+"""q-values at which acceptance is reported."""
 
 Floats = npt.NDArray[np.float64]
 

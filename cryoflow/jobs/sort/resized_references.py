@@ -22,7 +22,7 @@ def prepare(
     pixel_size_a, box : float, int
         Of the particles.
     context : JobContext
-        Told what is done.
+        Receives the report lines.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def prepare(
         When pixels are not finite.
     """
     if not bool(stack.images.isfinite().all()):
-        raise FileError(stack.files[-1], "references have pixels that are not finite numbers")
+        raise FileError(stack.files[-1], "references contain pixels that are not finite")
     old = stack.images.shape[-1]
     pixel = given_pixel_a
     if pixel is None:
@@ -38,6 +38,6 @@ def prepare(
     fitted = fit_references(stack.images, pixel, pixel_size_a, box)
     if fitted.resized_box != box or fitted.resized_box != old:
         context.report.say(
-            f"brought the references from {old} px of {pixel:g} A to {box} px of {pixel_size_a:g} A"
+            f"rescaled the references from {old} px of {pixel:g} A to {box} px of {pixel_size_a:g} A"
         )
     return fitted

@@ -76,22 +76,22 @@ def _features(
 
 
 def _check_finite(found: Tensor, names: list[str]) -> None:
-    """One particle without numbers would leave all without scores: means and deviations are of all."""
+    """One particle that is not finite would invalidate all scores, which use means over all particles."""
     bad = (~found.isfinite().all(1)).nonzero()[:, 0].tolist()
     if bad:
-        text = f"has pixels that are not finite numbers, as {len(bad)} of the particles; leave them out"
+        text = f"has pixels that are not finite, as have {len(bad)} of {len(names)} particles; remove them"
         raise FileError(names[bad[0]], text)
 
 
 def _images(names: list[str], box: int, context: JobContext) -> Tensor:
     images = torch.from_numpy(read_images(names, context.project))
     if images.shape[-2:] != (box, box):
-        raise FileError(names[0], f"is not of {box} x {box} px as the particles before")
+        raise FileError(names[0], f"is not {box} x {box} px like the particles before it")
     return images
 
 
 def _summary(scores: npt.NDArray[np.float64]) -> str:
     if not len(scores):
-        return "no particles but those picked by hand"
+        return "only particles picked by hand"
     low, middle, high = np.quantile(scores, (0.05, 0.5, 0.95))
     return f"{len(scores)} Z-scores: median {middle:.2f}, 90 % between {low:.2f} and {high:.2f}"

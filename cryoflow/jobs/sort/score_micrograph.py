@@ -40,7 +40,7 @@ class Round(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What one micrograph tells; on the CPU, float64."""
+    """The evidence of one micrograph; on the CPU, float64."""
 
     row: Tensor
     """Numbers of its rows, ``(n,)``, in the order of their image names."""
@@ -62,14 +62,14 @@ def together(found: Sequence[Evidence]) -> Evidence:
 
 
 def evidence(plan: Plan, context: JobContext, name: str, rows: pd.DataFrame) -> Evidence | Failure:
-    """Read and search one micrograph; what goes wrong with it becomes a `Failure`."""
+    """Read and search one micrograph; errors become a `Failure`."""
     try:
         path = context.resolve(name)
         pixel_a = micrograph_pixel(plan, read_header(path).pixel_size)
         image = torch.from_numpy(read_image(path)).to(context.device)
         return micrograph_evidence(plan, image, pixel_a, rows)
     except (CryoflowError, OSError) as error:
-        return Failure(name, f"its particles get no score: {error}")
+        return Failure(name, f"its particles have no scores: {error}")
 
 
 def micrograph_evidence(plan: Plan, image: Tensor, pixel_a: float, rows: pd.DataFrame) -> Evidence:

@@ -1,4 +1,4 @@
-"""What the learnt scores need: micrographs, coordinates, references, decoys and a diameter, all checked."""
+"""Inputs of the learnt scores, checked: micrographs, coordinates, references, decoys and a diameter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cryoflow.spec import Sort
 
 
 class Plan(NamedTuple):
-    """All that scoring a micrograph takes."""
+    """Everything needed to score a micrograph."""
 
     rows: pd.DataFrame
     """Of the particles, as in ``particles_sort.star``, numbered from 0."""
@@ -43,7 +43,7 @@ class Plan(NamedTuple):
     first_peak: bool
     """The CTF is 1 up to its first peak."""
     labels: Labels | None = None
-    """Of the rows, if they were told."""
+    """Of the rows, if given."""
     stored: StoredModel | None = None
     """Learnt elsewhere; None to learn here."""
     micrograph_pixel_a: float | None = None
@@ -78,14 +78,14 @@ def plan_scores(spec: Sort, context: JobContext, particles: Particles, stack: St
     Raises
     ------
     FileError
-        When a column is missing, there is no diameter, or labels or model are no good.
+        When a column is missing, there is no diameter, or labels or model are unusable.
     """
     require(particles.table, "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
     particle_a = particles.pixel_size_a
     pixel_a = spec.reference.pixel_size_in_references or stack.header_pixel_a or particle_a
     diameter_a = spec.scores.particle_diameter or mask_diameter(stack.images, pixel_a)
     if diameter_a is None:
-        what = "references without a mask tell no diameter; give scores.particle_diameter"
+        what = "no mask to measure a diameter; give it, such as scores.particle_diameter=180 (A)"
         raise FileError(stack.files[0], what)
     plan = make_plan(
         particles.table.rows,
@@ -150,10 +150,10 @@ def micrograph_pixel(plan: Plan, header_a: float) -> float:
     if given is not None:
         return float(given)
     if header_a <= 0:
-        raise CryoflowError("no pixel size in the header; give scores.micrograph_pixel_size")
+        raise CryoflowError("the header has no pixel size; give scores.micrograph_pixel_size")
     if header_a in UNSET and not math.isclose(header_a, plan.particle_pixel_a, rel_tol=PIXEL_TOLERANCE):
         raise CryoflowError(
-            f"the header says {header_a:g} A a pixel, as where nobody has set it, the particles have "
+            f"the header's pixel size of {header_a:g} A looks unset, since the particles' is "
             f"{plan.particle_pixel_a:g} A; give scores.micrograph_pixel_size"
         )
     return header_a

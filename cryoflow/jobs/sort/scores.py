@@ -1,7 +1,7 @@
 """``particles_scores.star``: a calibrated probability, a q-value and features of every particle.
 
 ``cryoflowProbability`` is the chance of being a whole particle: of those with 0.8 some 80 % are. Learnt
-without labels it holds where particles are more alike than contaminants and the references tell them from
+without labels it holds where particles are more alike than contaminants and the references separate them from
 noise, and is never below the chance that a place where nothing is seen lies on a particle that something
 nearby hides; learnt from labels it means what they mean; by a model from elsewhere, where its share of good
 particles holds as well.
@@ -41,13 +41,13 @@ FILE, REPORT, MODEL = "particles_scores.star", "scores_report.star", "particles_
 PREFIX = "cryoflow"
 """Of the columns' names: RELION knows none of them."""
 LEVEL = 0.01
-"""False-discovery rate that the summary counts at."""
+"""False-discovery rate at which the summary counts."""
 
 
 def write_scores(plan: Plan, context: JobContext) -> JobResult:
     """Score every particle and write the table; its rows are those of ``particles_sort.star``.
 
-    Particles of micrographs that could not be read have no numbers (``nan``) and are told as failures.
+    Particles of micrographs that could not be read have no numbers (``nan``) and are reported as failures.
 
     Raises
     ------
@@ -146,5 +146,5 @@ def camel(name: str) -> str:
 def _summary(table: pd.DataFrame, how: str) -> str:
     probability, q = table[f"{PREFIX}Probability"], table[f"{PREFIX}QValue"]
     good, sure = int((probability >= 0.5).sum()), int((q <= LEVEL).sum())
-    sure_text = f"{sure} at a false-discovery rate of {LEVEL:.0%} against noise (contaminants are not noise)"
-    return f"; scored {how}: {good} more likely particles than not, {sure_text}"
+    particles = f"{good} of {len(table)} are probably particles (p >= 0.5)"
+    return f"; scored {how}: {particles}, {sure} not noise (q <= {LEVEL:g}; ice and carbon may be among them)"

@@ -210,7 +210,7 @@ def test_labels_teach_and_what_was_learnt_serves_elsewhere(
     assert named in result.inputs and "Sort/job021/particles_model.json" in result.outputs
     job = context(project, "Sort/job024")
     again, _ = score(project, job=job, score_model="Sort/job021/particles_model.json")
-    assert isinstance(job.report, Listener) and "learnt from 3 of these micrographs" in job.report.warned[0]
+    assert isinstance(job.report, Listener) and "trained on 3 of these micrographs" in job.report.warned[0]
     assert auc(again["cryoflowLogOdds"], good) > 0.99  # of what it has seen
     chances = read_star(project / "Sort/job021/scores_report.star")["probability"]
     assert isinstance(chances, pd.DataFrame) and chances["cryoflowLabelled"].sum() == len(rows)
@@ -263,22 +263,22 @@ def test_labels_of_no_use_are_told(project: Path) -> None:
     few = write_rows(project, "few.star", rows[:7])
     with pytest.raises(CryoflowError, match="7 good particles, 0 without those of the fullest quarter"):
         score(project, "Sort/job025", good_particles=few)
-    with pytest.raises(FileError, match=r"calls none of the particles of .* bad"):
+    with pytest.raises(FileError, match=r"labels none of the particles of .* bad"):
         score(project, "Sort/job025", good_particles=PARTICLES)
-    with pytest.raises(FileError, match="calls 7 particles good that are bad as well"):
+    with pytest.raises(FileError, match="labels 7 particles both good and bad"):
         score(project, "Sort/job025", good_particles=few, bad_particles=PARTICLES)
     other = write_rows(project, "other.star", rows.assign(rlnImageName="1@other.mrcs"))
-    with pytest.raises(FileError, match=r"calls none of the particles of .* good"):
+    with pytest.raises(FileError, match=r"labels none of the particles of .* good"):
         score(project, "Sort/job025", good_particles=other)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no model of a particle score"),
-        ("[1]", "is no model of a particle score"),
+        ("{", "is not a particle score model"),
+        ("[1]", "is not a particle score model"),
         ('{"format": "x"}', "its format is 'x', not 'cryoflow particle score 2'"),
-        ('{"format": "cryoflow particle score 2", "features": {"a": 1}}', "is of other features than this"),
+        ('{"format": "cryoflow particle score 2", "features": {"a": 1}}', "uses other features than this"),
     ],
 )
 def test_files_that_are_no_model(project: Path, text: str, message: str) -> None:
@@ -318,7 +318,7 @@ def test_a_bad_micrograph_does_not_stop_the_rest(project: Path) -> None:
     rows, gone = second_renamed(project, "gone")
     table, result = score(project, "Sort/job016", "gone.star")
     assert [failure.item for failure in result.failures] == ["Micrographs/gone.mrc"]
-    assert "its particles get no score" in result.failures[0].message
+    assert "its particles have no scores" in result.failures[0].message
     numbers = table["cryoflowProbability"].astype(float)
     assert numbers[gone].isna().all() and numbers[~gone].notna().all()
     write_star(project / "all.star", {"": rows[gone]})
@@ -331,7 +331,7 @@ def test_a_header_that_nobody_set_is_no_pixel_size(project: Path) -> None:
     _, here = second_renamed(project, "unset")
     _, result = score(project, "Sort/job031", "unset.star")
     assert [failure.item for failure in result.failures] == ["Micrographs/unset.mrc"]
-    assert "1 A a pixel, as where nobody has set it" in result.failures[0].message
+    assert "header's pixel size of 1 A looks unset" in result.failures[0].message
     same, result = score(project, "Sort/job032", "unset.star", micrograph_pixel_size=OPTIONS.pixel_size)
     assert not result.failures and same.loc[here, "cryoflowNcc"].notna().all()
 
@@ -344,7 +344,7 @@ def test_what_is_missing_is_told_before_anything_is_done(project: Path) -> None:
     write_mrc(project / "full.mrcs", np.random.default_rng(1).normal(size=(1, 48, 48)).astype("f4"), 4.0)
     io = {"input_particles_to_be_sorted": PARTICLES, "autopicking_references": "full.mrcs"}
     spec = parse_spec({"job": "Sort", "io": io, "scores": {"learnt_scores": True}})
-    with pytest.raises(FileError, match=r"tell no diameter; give scores.particle_diameter"):
+    with pytest.raises(FileError, match=r"no mask to measure a diameter; give it, such as scores.p"):
         run(spec, context(project, "Sort/job018"))
     assert not (project / "Sort/job018/particles_sort.star").exists()
 
