@@ -192,7 +192,7 @@ class Autopicking(Section):
         "threshold_autopick",
         0.05,
         low=0,
-        help="Minimum figure of merit (1: perfect match); lower values give more picks, and more false ones.",
+        help="Minimum figure of merit; lower gives more picks with ncc, with RELION's not always.",
     )
     minimum_inter_particle_distance: float = field(
         "Minimum inter-particle distance (A):",

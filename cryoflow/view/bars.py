@@ -11,6 +11,9 @@ from PIL import Image
 
 from cryoflow.view.charts import COLOURS, Values, chart_style, label_axes, make_axes, rendered
 
+_MARKS = ("-", "--", ":")
+"""How the first mark, the second and so on are drawn."""
+
 
 class Histogram(NamedTuple):
     """Counts of one or two kinds over the same bins."""
@@ -22,10 +25,12 @@ class Histogram(NamedTuple):
     """Name and counts of each; a later one is drawn as a line over the first."""
     x_label: str = ""
     y_label: str = "count"
+    marks: tuple[tuple[str, float], ...] = ()
+    """Name and place on x of vertical lines."""
 
 
 def draw_histogram(shown: Histogram, width: int = 620, height: int = 300) -> Image.Image:
-    """Draw a histogram, with a legend where there are several series."""
+    """Draw a histogram, with a legend where there are several series or marks."""
     step = float(shown.x[1] - shown.x[0]) if len(shown.x) > 1 else 1.0
     edges = np.append(shown.x - step / 2, shown.x[-1] + step / 2)
     with chart_style():
@@ -35,13 +40,21 @@ def draw_histogram(shown: Histogram, width: int = 620, height: int = 300) -> Ima
             line = 0.0 if filled else 1.8
             heights = np.nan_to_num(counts)
             axes.stairs(heights, edges, label=name, color=COLOURS[number], fill=filled, linewidth=line)
-        axes.set_xlim(edges[0], edges[-1])
+        for (name, place), style in zip(shown.marks, _MARKS, strict=False):
+            axes.axvline(place, label=name, color="black", linewidth=1.2, linestyle=style)
+        axes.set_xlim(*_limits(edges, shown.marks))
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         label_axes(axes, shown.title, shown.x_label, shown.y_label)
-        if len(shown.series) > 1:
+        if len(shown.series) + len(shown.marks) > 1:
             axes.legend()
         return rendered(figure)
+
+
+def _limits(edges: Values, marks: Sequence[tuple[str, float]]) -> tuple[float, float]:
+    """Return the range of the bins, widened to hold the marks."""
+    places = [place for _, place in marks]
+    return min([edges[0], *places]), max([edges[-1], *places])
 
 
 def draw_named(

@@ -34,12 +34,18 @@ PARTICLE_SMOOTHING = 5.0
 def draw_picks(directory: Path, project: Path) -> list[Path]:
     """Diagrams, and circles on the first micrographs coloured by figure of merit: blue at 1, red at 0."""
     picked = read_coordinate_list(directory / "coords_suffix_autopick.star", project)
-    distance = float(read_settings(directory).get("Minimum inter-particle distance (A):", 0)) or 100.0
+    settings = read_settings(directory)
+    distance = float(settings.get("Minimum inter-particle distance (A):", 0)) or 100.0
     pictures, told = _picture_names([name for name, _ in picked]), _table_pixels(directory, project)
     shown = zip(picked[:MICROGRAPHS], pictures, strict=False)
     drawn = [_draw_picks_on(*pick, directory / name, project, distance, told) for pick, name in shown]
     if picked:
-        diagrams = draw_pick_statistics([path for _, path in picked])
+        threshold = settings.get("Picking threshold:")
+        diagrams = draw_pick_statistics(
+            [path for _, path in picked],
+            directory / "thresholds.star",
+            None if threshold is None else float(threshold),
+        )
         drawn.append(save(diagrams, directory / "statistics.png"))
     return drawn
 

@@ -204,6 +204,7 @@ def test_points_of_a_picking_sweep_share_their_maps(
         "mic001_autopick_candidates.npz",
         "mic002_autopick_candidates.npz",
         "statistics.star",
+        "thresholds.star",
     }
     capsys.readouterr()
     assert cryoflow(simulated, "rerun", point["job"]) == 0

@@ -90,4 +90,4 @@ class Work(NamedTuple):
 
 def _statistics(source: MicrographSource, found: Found) -> Statistics | None:
     """Only where they can be had again, from candidates, for a micrograph that is skipped."""
-    return None if source.files.candidates is None else statistics_of(found.picks, found.scale)
+    return None if source.files.candidates is None else statistics_of(found)

@@ -17,6 +17,8 @@ from cryoflow.files.star import StarStyle, write_star
 from cryoflow.files.star.format import as_written
 from cryoflow.jobs.autopick.q_values import Judged
 from cryoflow.jobs.autopick.statistics import Statistics, write_statistics
+from cryoflow.jobs.autopick.thresholds import FILE as THRESHOLDS
+from cryoflow.jobs.autopick.thresholds import Proposed, write_thresholds
 from cryoflow.project.context import JobContext
 
 SUFFIX = "autopick"
@@ -87,8 +89,9 @@ def write_lists(
     picked: Sequence[Picked],
     style: StarStyle,
     judged: Judged | None = None,
+    proposed: Proposed | None = None,
 ) -> tuple[str, ...]:
-    """Write RELION 3's and RELION 4's list of coordinates, summary and statistics; return their names.
+    """Write RELION 3's and 4's list of coordinates, summary, statistics, proposals; return their names.
 
     RELION 3's is not a STAR file but one line, the name of the micrographs' table.
     """
@@ -110,6 +113,9 @@ def write_lists(
     if rows:
         written.append(context.directory / "statistics.star")
         write_statistics(written[-1], rows, judged.expected if judged else {})
+    if proposed is not None:
+        written.append(context.directory / THRESHOLDS)
+        write_thresholds(written[-1], proposed)
     if judged is not None:
         written.append(judged.output)
     return tuple(context.relative(path) for path in written)

@@ -21,6 +21,9 @@ Source: TypeAlias = Candidates | BlobMaps
 """What picks are chosen from: a blob blanks its surroundings, so that blobs need their maps."""
 Settings: TypeAlias = dict[str, Any]
 
+RAISED = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Added to the picking threshold, to see whether it picks fewer than a higher one."""
+
 
 class Recipe(NamedTuple):
     """What the maps and the picks of one micrograph depend on besides its pixels."""
@@ -35,6 +38,15 @@ class Recipe(NamedTuple):
     """Least figure of merit of peaks that are exact in maps; None when maps are exact everywhere."""
 
 
+class OtherThresholds(NamedTuple):
+    """What other thresholds would have picked on one micrograph."""
+
+    peaks: Tensor
+    """Figures of merit of peaks down to the floor of the candidates, the best within the distance each."""
+    raised: tuple[int, ...]
+    """Picks at thresholds higher by `RAISED`; empty where a higher one never gives more."""
+
+
 class Found(NamedTuple):
     """What was found on one micrograph."""
 
@@ -45,6 +57,8 @@ class Found(NamedTuple):
     """From `cryoflow.compute.pick.reference_scale.reference_scale`; nan for other figures of merit."""
     competitions: Mapping[Null, Competition] = {}
     """Picks against decoys, by null; empty without decoys."""
+    others: OtherThresholds | None = None
+    """None in a sweep, whose points are other thresholds, and for blobs."""
 
 
 class Picker(Protocol):

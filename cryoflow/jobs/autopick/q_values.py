@@ -29,6 +29,8 @@ from cryoflow.project.context import JobContext
 FILE = "picks_scores.star"
 SUFFIXES: dict[Null, str] = {"noise": "", "shape": "Shape"}
 """Of the columns of each null."""
+Q_LEVEL = 0.05
+"""The q-value whose figure of merit is proposed as a threshold."""
 FOM, DECOY, WON = "rlnAutopickFigureOfMerit", "cryoflowDecoy", "cryoflowWon"
 
 
@@ -38,6 +40,10 @@ class Judged(NamedTuple):
     output: Path
     expected: dict[Null, dict[str, int]]
     """How many picks are expected to be what the null says, by micrograph."""
+    q_cut: float | None
+    """Lowest figure of merit with a q-value of at most `Q_LEVEL`; None where no pick has one."""
+    decoys: npt.NDArray[np.float64]
+    """Figures of merit of the decoys that have won, of noise."""
 
     @property
     def counts(self) -> dict[str, int | float]:
@@ -103,7 +109,10 @@ def assign_q_values(context: JobContext, micrographs: Sequence[str], coordinates
     target = context.directory / FILE
     write_star(target, {"": scores})
     expected = {null: dict(zip(micrographs, map(_expected, tables[null]), strict=True)) for null in NULLS}
-    return Judged(target, expected)
+    noise = pd.concat(tables["noise"], ignore_index=True)
+    decoys = noise[(noise[DECOY] == 1) & (noise[WON] == 1)][FOM].to_numpy(np.float64)
+    sure = scores[scores["cryoflowQValue"] <= Q_LEVEL][FOM]
+    return Judged(target, expected, float(sure.min()) if len(sure) else None, decoys)
 
 
 def _q_values(table: pd.DataFrame) -> npt.NDArray[np.float64]:

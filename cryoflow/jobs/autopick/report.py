@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cryoflow.jobs.autopick.output import Picked
 from cryoflow.jobs.autopick.statistics import greyscale_warning
+from cryoflow.jobs.autopick.thresholds import Proposed, merging_warning, proposal_lines
 from cryoflow.project.context import JobContext
 from cryoflow.spec import AutoPick
 
@@ -22,6 +23,19 @@ def report_picks(spec: AutoPick, context: JobContext, picked: Sequence[Picked]) 
     for line in warnings:
         if line is not None:
             context.report.warn(line)
+
+
+def report_thresholds(
+    spec: AutoPick, context: JobContext, picked: Sequence[Picked], proposed: Proposed
+) -> None:
+    """Report the proposed thresholds; warn where a higher one than the spec's picks more."""
+    for line in proposal_lines(proposed, spec.autopicking.picking_threshold, spec.statistics.decoys):
+        context.report.say(line)
+    known = [one.statistics for one in picked if one.statistics is not None]
+    others = [one.others for one in known if one.others is not None]
+    warning = merging_warning(spec, others, sum(one.picks for one in known))
+    if warning is not None:
+        context.report.warn(warning)
 
 
 def _empty_warning(spec: AutoPick, picked: Sequence[Picked]) -> str | None:

@@ -19,8 +19,9 @@ from cryoflow.jobs.autopick.output import Finished, Picked, write_lists
 from cryoflow.jobs.autopick.picker import Picker, Recipe
 from cryoflow.jobs.autopick.q_values import Judged, assign_q_values
 from cryoflow.jobs.autopick.references import GivenReferences, project_3d_reference, read_2d_references
-from cryoflow.jobs.autopick.report import report_picks
+from cryoflow.jobs.autopick.report import report_picks, report_thresholds
 from cryoflow.jobs.autopick.template_picker import ReferencePicker
+from cryoflow.jobs.autopick.thresholds import propose_thresholds
 from cryoflow.project.context import Failure, JobContext, JobResult
 from cryoflow.spec import AutoPick
 
@@ -56,8 +57,13 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     if spec.statistics.decoys:
         judged = assign_q_values(context, [one.name for one in picked], [one.outputs[0] for one in picked])
     check_files_written(context.directory, [context.project / one.outputs[0] for one in picked])
-    lists = write_lists(context, spec.io.input_micrographs_for_autopick, picked, listed.style, judged)
+    others = [one.statistics.others for one in picked if one.statistics and one.statistics.others]
+    proposed = propose_thresholds(others, judged) if others else None
+    table = spec.io.input_micrographs_for_autopick
+    lists = write_lists(context, table, picked, listed.style, judged, proposed)
     report_picks(spec, context, picked)
+    if proposed is not None:
+        report_thresholds(spec, context, picked, proposed)
     return _result(spec, given, picked, failures, lists, judged)
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from cryoflow.compute.pick.peaks import Picks
 from cryoflow.compute.score.decoys import Null
 from cryoflow.files.star import write_star
+from cryoflow.jobs.autopick.picker import Found, OtherThresholds
 from cryoflow.jobs.autopick.q_values import SUFFIXES
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -31,15 +31,17 @@ class Statistics(NamedTuple):
     """Mean over the picks of the background's sd."""
     scale: float
     """From `cryoflow.compute.pick.reference_scale.reference_scale`; nan with other figures of merit."""
+    others: OtherThresholds | None = None
 
 
-def statistics_of(picks: Picks, scale: float) -> Statistics:
+def statistics_of(found: Found) -> Statistics:
     """Compute one row of the table."""
+    picks = found.picks
     fom = picks.fom.double()
     if not len(fom):
-        return Statistics(0, (math.nan,) * len(QUANTILES), math.nan, scale)
-    at = fom.new_tensor(QUANTILES)
-    return Statistics(len(fom), tuple(fom.quantile(at).tolist()), float(picks.sd.double().mean()), scale)
+        return Statistics(0, (math.nan,) * len(QUANTILES), math.nan, found.scale, found.others)
+    quantiles = tuple(fom.quantile(fom.new_tensor(QUANTILES)).tolist())
+    return Statistics(len(fom), quantiles, float(picks.sd.double().mean()), found.scale, found.others)
 
 
 def write_statistics(

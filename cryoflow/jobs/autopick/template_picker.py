@@ -14,7 +14,7 @@ from cryoflow.compute.score.decoys import NULLS, Null
 from cryoflow.errors import CryoflowError
 from cryoflow.jobs.autopick.map_cache import PickingCache
 from cryoflow.jobs.autopick.micrographs import Micrograph
-from cryoflow.jobs.autopick.picker import Found, Maps, Recipe, Settings, Source
+from cryoflow.jobs.autopick.picker import RAISED, Found, Maps, OtherThresholds, Recipe, Settings, Source
 from cryoflow.jobs.autopick.reference_search import ReferenceSearches
 from cryoflow.jobs.autopick.references import GivenReferences
 from cryoflow.project.context import JobContext
@@ -86,7 +86,16 @@ class ReferencePicker:
         assert isinstance(source, Candidates)
         picks = self._pick(micrograph, source, 0)
         competitions = self._compete(micrograph, source, picks) if self.spec.statistics.decoys else {}
-        return Found(picks, source.best, source.scale, competitions)
+        others = self._at_other_thresholds(micrograph, source) if self._cache is None else None
+        return Found(picks, source.best, source.scale, competitions, others)
+
+    def _at_other_thresholds(self, micrograph: Micrograph, candidates: Candidates) -> OtherThresholds:
+        thresholds, among = self._thresholds(micrograph), self._among(candidates, 0)
+        least = thresholds.least_fom
+        lowest = thresholds._replace(least_fom=self._floor, keep_best=True)
+        raised = [] if thresholds.keep_best else [thresholds._replace(least_fom=least + by) for by in RAISED]
+        peaks, *picks = (pick_gated(gate(candidates, one, among), one) for one in (lowest, *raised))
+        return OtherThresholds(peaks.fom.cpu(), tuple(len(one.fom) for one in picks))
 
     def _compete(
         self, micrograph: Micrograph, candidates: Candidates, picks: Picks
@@ -97,13 +106,17 @@ class ReferencePicker:
 
     def _pick(self, micrograph: Micrograph, candidates: Candidates, group: int) -> Picks:
         """Picks of the references (group 0), or of the decoys of one null."""
-        thresholds, among = self._thresholds(micrograph), None
-        if self.spec.statistics.decoys:
-            among = candidates.reference // len(self.given.images) == group
+        thresholds, among = self._thresholds(micrograph), self._among(candidates, group)
         if self._cache is None:
             return pick_gated(gate(candidates, thresholds, among), thresholds)
         gated = self._cache.gated((micrograph.name, group), candidates, thresholds, among)
         return pick_gated(gated, thresholds)
+
+    def _among(self, candidates: Candidates, group: int) -> Tensor | None:
+        """Which candidates are of a group; None for all, without decoys."""
+        if not self.spec.statistics.decoys:
+            return None
+        return candidates.reference // len(self.given.images) == group
 
     @property
     def _floor(self) -> float:

@@ -92,7 +92,7 @@ def test_picks_are_the_same_with_and_without_decoys(project: Path, picked: JobRe
     plain, scored = pick(project, "job010", decoys=False), picked
     before, after = files(project, "job010"), files(project, "job011")
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"autopick.star", "statistics.star"}
+    assert changed == {"autopick.star", "statistics.star", "thresholds.star"}
     assert {name for name in after if name not in before} == {
         "picks_scores.star", *(f"mic00{i}_autopick_decoys.star" for i in (1, 2, 3))
     }  # fmt: skip
