@@ -43,10 +43,9 @@ def files_of_micrographs(folder: Path, micrographs: Sequence[str]) -> list[tuple
         When a file may be of two micrographs, a micrograph has two files, or no file is of a kind that is
         read.
     """
-    every = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(_HIDDEN))
-    files = [file for file in every if file.suffix in ENDINGS]
+    files = coordinate_files(folder)
     if not files:
-        raise FileError(folder, _what_is_there(every))
+        raise FileError(folder, _what_is_there(_shown(folder)))
     matches = _without_others(_matches(folder, files, micrographs))
     if any(match.inside and match.shared for match in matches):
         matches = [match for match in matches if match.shared or not match.inside]
@@ -54,6 +53,15 @@ def files_of_micrographs(folder: Path, micrographs: Sequence[str]) -> list[tuple
     for match in matches:
         by_name[match.micrograph].append(match)
     return [(name, _only(folder, by_name[name])) for name in micrographs if name in by_name]
+
+
+def coordinate_files(folder: Path) -> list[Path]:
+    """Return the files below a folder that may hold coordinates, sorted."""
+    return [file for file in _shown(folder) if file.suffix in ENDINGS]
+
+
+def _shown(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(_HIDDEN))
 
 
 def _what_is_there(files: list[Path]) -> str:

@@ -81,6 +81,18 @@ def read_coordinate_list(
     return _one_file_each(path, _from_table(path, project))
 
 
+def missing_coordinates(path: Path, project: Path) -> CoordinateList:
+    """List micrographs of a suffix file whose coordinates do not exist, with the files looked for."""
+    suffix = _SUFFIX_FILE.match(path.name)
+    pairs = _suffix_pairs(path, project, f"_{suffix.group(1)}.star") if suffix else []
+    return [(name, file) for name, file in pairs if not file.exists()]
+
+
+def table_of_suffix_file(path: Path) -> tuple[str, ...]:
+    """Return the name of the table of micrographs that a suffix file holds; nothing for other files."""
+    return (read_suffix_file(path),) if _SUFFIX_FILE.match(path.name) else ()
+
+
 def write_suffix_file(path: str | PathLike[str], table: str) -> None:
     """Write a ``coords_suffix_<suffix>.star`` next to coordinates of the micrographs of a project's table."""
     write_bytes(path, f"{table}\n".encode("utf-8", "surrogateescape"))
@@ -132,10 +144,13 @@ def _has(block: Block, columns: Sequence[str]) -> bool:
 
 
 def _from_suffix(path: Path, project: Path, ending: str) -> CoordinateList:
+    return [(name, file) for name, file in _suffix_pairs(path, project, ending) if file.exists()]
+
+
+def _suffix_pairs(path: Path, project: Path, ending: str) -> CoordinateList:
     table = read_micrographs(project / read_suffix_file(path))
     require(table, _NAME)
-    pairs = [(name, micrograph_file(path.parent, name, ending)) for name in table.rows[_NAME]]
-    return [(name, file) for name, file in pairs if file.exists()]
+    return [(name, micrograph_file(path.parent, name, ending)) for name in table.rows[_NAME]]
 
 
 def _from_table(path: Path, project: Path) -> CoordinateList:

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from cryoflow.project.input_log import InputLog
 from cryoflow.project.paths import relative_to_project, resolve_in_project
 
 T = TypeVar("T")
@@ -73,6 +74,8 @@ class JobContext:
         True for ``--continue`` into a directory that has earlier output.
     cache : SweepCache, optional
         What this point of a sweep shares with others; None for a job of its own.
+    inputs : InputLog
+        What the job depends on, see `reads`.
     """
 
     project: Path
@@ -81,6 +84,14 @@ class JobContext:
     report: Reporter = field(default_factory=Reporter)
     continuing: bool = False
     cache: SweepCache | None = None
+    inputs: InputLog = field(default_factory=InputLog)
+
+    def reads(self, names: Iterable[str]) -> None:
+        """Note files by project-relative name before they are read, or looked for and not found.
+
+        They become the inputs of the job's record: the result is up to date as long as they are the same.
+        """
+        self.inputs.note(self.project, names)
 
     def relative(self, path: str | PathLike[str]) -> str:
         """Return ``path`` relative to the project root, in POSIX form."""

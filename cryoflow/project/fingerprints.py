@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 
 from cryoflow.errors import CryoflowError
 from cryoflow.files.atomic import write_bytes
+from cryoflow.files.coordinate_folder import coordinate_files
 from cryoflow.project.directory import HIDDEN
 
 Fingerprint: TypeAlias = dict[str, str | int | None]
@@ -29,7 +31,9 @@ _LITTER = 5000
 _DIGITS = 64
 
 
-class _State(NamedTuple):
+class FileState(NamedTuple):
+    """What changes with the content of a file; of a folder, the number and a hash of its coordinate files."""
+
     size: int
     mtime_ns: int
     inode: int
@@ -48,7 +52,8 @@ def fingerprints(
     project : Path
         Absolute project root.
     names : iterable of str
-        Project-relative names; one that does not exist gets ``None`` for size and sha256.
+        Project-relative names; one that does not exist gets ``None`` for size and sha256. A folder gets the
+        number of the coordinate files below it, and a hash of their names.
     threads : int
         Files read at the same time.
     fresh : bool
@@ -78,7 +83,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._known: dict[str, tuple[_State, str]] = {}
+        self._known: dict[str, tuple[FileState, str]] = {}
         self._new: list[str] = []
         self._lines = self._read = self._inode = 0
         self._reading = Lock()
@@ -98,16 +103,19 @@ class Store:
     def fingerprint(self, project: Path, name: str, fresh: bool) -> Fingerprint:
         """Return path, size and sha256 of one file; see `fingerprints`."""
         path = project / name
-        if not path.is_file():
+        if path.is_dir():
+            count, digest = _listing(path)
+            return {"path": name, "size": count, "sha256": digest}
+        state = file_state(path)
+        if state is None:
             return {"path": name, "size": None, "sha256": None}
-        state = _state(path)
         known = self._known.get(name)
         if known and known[0] == state and not fresh:
             return {"path": name, "size": state.size, "sha256": known[1]}
         begun = time.time_ns()
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        if _state(path) == state and state.mtime_ns + _TICK < begun and "\n" not in name:
+        if file_state(path) == state and state.mtime_ns + _TICK < begun and "\n" not in name:
             self._new.append(_line(name, state, digest))
         return {"path": name, "size": state.size, "sha256": digest}
 
@@ -129,13 +137,27 @@ class Store:
         with suppress(ValueError):  # half a line: the process that wrote it was killed
             digest, size, mtime_ns, inode, name = line.split(" ", 4)
             if len(digest) == _DIGITS:
-                self._known[name] = (_State(int(size), int(mtime_ns), int(inode)), digest)
+                self._known[name] = (FileState(int(size), int(mtime_ns), int(inode)), digest)
 
 
-def _line(name: str, state: _State, digest: str) -> str:
+def _line(name: str, state: FileState, digest: str) -> str:
     return f"{digest} {state.size} {state.mtime_ns} {state.inode} {name}\n"
 
 
-def _state(path: Path) -> _State:
-    found = path.stat()
-    return _State(found.st_size, found.st_mtime_ns, found.st_ino)
+def file_state(path: Path) -> FileState | None:
+    """Return the state of a file or folder; None for what is neither, or does not exist."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        count, digest = _listing(path)
+        return FileState(count, int(digest[:15], 16), found.st_ino)
+    regular = stat.S_ISREG(found.st_mode)
+    return FileState(found.st_size, found.st_mtime_ns, found.st_ino) if regular else None
+
+
+def _listing(folder: Path) -> tuple[int, str]:
+    """Number of the coordinate files below a folder, and a hash of their names."""
+    names = [os.fsencode(path.relative_to(folder)) for path in coordinate_files(folder)]
+    return len(names), hashlib.sha256(b"\n".join(names)).hexdigest()

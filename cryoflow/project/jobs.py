@@ -15,7 +15,9 @@ from cryoflow.project.names import TRASH, is_job_name, job_directories, job_numb
 from cryoflow.project.pipeline import PIPELINE
 from cryoflow.project.pipeline_text import Loop, read_words
 from cryoflow.project.record import RECORD, read_record
+from cryoflow.project.verify import changed_files
 
+_ENDED = ("succeeded", "partial")
 _MARKERS = {SUCCESS: "succeeded", FAILURE: "failed", ABORTED: "aborted"}
 
 
@@ -29,8 +31,8 @@ class Job(NamedTuple):
     alias : str or None
         Its alias, without the type.
     state : str
-        ``succeeded``, ``partial``, ``failed``, ``aborted``, ``running``, ``stopped`` (killed before its end)
-        or ``unknown`` (of RELION, not ended).
+        ``succeeded``, ``partial``, ``outdated`` (ended, but what it read has changed since), ``failed``,
+        ``aborted``, ``running``, ``stopped`` (killed before its end) or ``unknown`` (of RELION, not ended).
     record : dict
         The record; empty for jobs of RELION.
     feeders : tuple of str
@@ -52,7 +54,32 @@ def list_jobs(project: Path) -> list[Job]:
         for folder in job_directories(project)
         if folder.is_dir() and not folder.is_symlink() and folder.parent.name != TRASH
     ]
-    return sorted(found, key=lambda job: (job_number(job.name), job.name))
+    return _with_outdated(project, sorted(found, key=lambda job: (job_number(job.name), job.name)))
+
+
+def _with_outdated(project: Path, jobs: list[Job]) -> list[Job]:
+    """Mark jobs whose inputs differ from their records, and those fed by such jobs."""
+    outdated = {job.name for job in jobs if job.state in _ENDED and _inputs_changed(project, job.record)}
+    fed: dict[str, list[str]] = {}
+    for job in jobs:
+        for feeder in job.feeders:
+            fed.setdefault(feeder, []).append(job.name)
+    rest = list(outdated)
+    while rest:
+        new = set(fed.get(rest.pop(), ())) - outdated
+        outdated |= new
+        rest += new
+    return [
+        job._replace(state="outdated") if job.name in outdated and job.state in _ENDED else job
+        for job in jobs
+    ]
+
+
+def _inputs_changed(project: Path, record: dict[str, Any]) -> bool:
+    try:
+        return bool(changed_files(project, record, ("input",)))
+    except (OSError, KeyError, TypeError):  # a record or a file that cannot be read shows in `verify`
+        return True
 
 
 def read_job(project: Path, directory: Path, edges: Iterable[tuple[str, str]] = ()) -> Job:

@@ -55,17 +55,20 @@ def _changed(project: Path, kind: str, entries: list[dict[str, Any]], fresh: boo
     found = fingerprints(project, (entry["path"] for entry in entries), threads, fresh)
     now = {entry["path"]: entry for entry in found}
     return [
-        Changed(kind, then["path"], _what(then, now[then["path"]]))
+        Changed(kind, then["path"], _what(then, now[then["path"]], project))
         for then in entries
         if then != now[then["path"]]
     ]
 
 
-def _what(then: dict[str, Any], now: dict[str, Any]) -> str:
+def _what(then: dict[str, Any], now: dict[str, Any], project: Path) -> str:
     if now["size"] is None:
         return "is gone"
     if then["size"] is None:
         return "was missing then"
+    if then["sha256"] is None:
+        return "changed while the job ran"
     if then["size"] != now["size"]:
-        return f"has changed: {then['size']} bytes then, {now['size']} now"
+        unit = "coordinate files" if (project / then["path"]).is_dir() else "bytes"
+        return f"has changed: {then['size']} {unit} then, {now['size']} now"
     return "has changed, with the same size"

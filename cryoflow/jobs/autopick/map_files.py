@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,8 @@ def relion_fom_maps(
         When the spec needs maps that RELION does not write, or their size differs.
     """
     _check_relion_has_these(spec, f"{stem}_*.spi")
+    maps = Path(stem).parent.glob(f"{escape(Path(stem).name)}_*.spi")
+    context.reads([micrograph.name, *map(context.relative, maps)])
     header = read_header(context.resolve(micrograph.name))
     lowpass, shrink = spec.references.lowpass_filter_references, spec.autopicking.shrink_factor
     grid = work_grid(header.ny, header.nx, micrograph.pixel_size_a, lowpass, shrink)

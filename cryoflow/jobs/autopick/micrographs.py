@@ -63,9 +63,11 @@ def list_micrographs(spec: AutoPick, context: JobContext) -> MicrographList:
         require(table, *CTF_NEEDED, why=", and 'Are References CTF corrected?' is Yes")
         check_ctf(context, table)
     names = table.rows["rlnMicrographName"].astype(str).tolist()
+    check_one_file_each(table.path, names, "coordinates")
+    if not spec.autopicking.read_fom_maps:
+        context.reads(names)
     sizes = _pixel_sizes(spec, context, table)
     ctfs = _ctfs(table.rows) if with_ctf else [None] * len(names)
-    check_one_file_each(table.path, names, "coordinates")
     rows = zip(names, sizes, ctfs, strict=True)
     style = table.style if spec.star_style == "input" else spec.star_style
     return MicrographList(tuple(Micrograph(*row) for row in rows), style)

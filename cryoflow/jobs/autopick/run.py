@@ -84,6 +84,7 @@ def _checked_recipe(spec: AutoPick, context: JobContext, picker: Picker, microgr
     recipe = picker.recipe(micrograph)
     maps = files_of(spec, context, micrograph, recipe).maps
     if spec.autopicking.read_fom_maps and maps.exists():
+        context.reads([context.relative(maps)])
         check_maps(maps, context.relative(maps), recipe)
     return recipe
 

@@ -47,11 +47,15 @@ def find_begin(spec: Class2D, context: JobContext) -> Begin:
         begin = _go_on(spec, context, own, _OPTIMISER.fullmatch(own.name)[1], own=True)  # type: ignore[index]
         assert begin.state is not None
         state = exact_state(context.directory, begin.root, begin.state)
-        return begin._replace(state=state, inputs=_first_inputs(spec, context))
+        inputs = _first_inputs(spec, context)
+        context.reads(inputs)
+        return begin._replace(state=state, inputs=inputs)
     if given is not None:
         path = context.resolve(given)
         iteration = _OPTIMISER.fullmatch(path.name)
-        return _go_on(spec, context, path, f"run_ct{int(iteration[2]) if iteration else 0}")
+        begin = _go_on(spec, context, path, f"run_ct{int(iteration[2]) if iteration else 0}")
+        context.reads(begin.inputs)
+        return begin
     name = spec.io.input_images_star_file
     assert name is not None
     return Begin(read_particles(context.resolve(name)), None, "run", (name,))

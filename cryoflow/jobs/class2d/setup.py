@@ -23,6 +23,7 @@ from cryoflow.jobs.class2d.memory_check import report_memory
 from cryoflow.jobs.class2d.source import group_names, make_data
 from cryoflow.jobs.inputs.ctf import CTF_NEEDED
 from cryoflow.jobs.inputs.images import check_images, stack_headers
+from cryoflow.jobs.inputs.relocated import stacks_of
 from cryoflow.jobs.inputs.sanity import check_ctf
 from cryoflow.project.context import Failure, JobContext
 from cryoflow.spec import Class2D
@@ -54,6 +55,7 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
     if spec.ctf.do_ctf_correction:
         require(table, *CTF_NEEDED, why=", and 'Do CTF-correction?' is Yes")
         check_ctf(context, table)
+    context.reads(stacks_of(table.rows["rlnImageName"]))
     headers = stack_headers(context, table.rows["rlnImageName"].astype(str).tolist())
     table, unreadable = without_broken(table, why_unreadable(table, headers))
     check_images(context, table, headers)

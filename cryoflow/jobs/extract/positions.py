@@ -10,7 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from cryoflow.errors import CryoflowError, FileError
-from cryoflow.files.coordinates import read_coordinate_list, read_coordinate_table
+from cryoflow.files.coordinates import (
+    missing_coordinates,
+    read_coordinate_list,
+    read_coordinate_table,
+    table_of_suffix_file,
+)
 from cryoflow.files.micrograph_names import MicrographNames
 from cryoflow.files.tables import Table, pixel_size, read_particles, require, require_finite
 from cryoflow.jobs.extract import offsets
@@ -65,7 +70,10 @@ def _picked(spec: Extract, context: JobContext, table: Path, names: list[str]) -
     if rows is not None:
         return Positions(_rows_of(context, given, rows, names, table), (given,))
     known, sources = MicrographNames(names), dict[str, Source]()
+    context.reads(table_of_suffix_file(path))
     listed = read_coordinate_list(path, context.project, names)
+    missing = missing_coordinates(path, context.project)
+    context.reads(context.relative(file) for name, file in missing if _find(known, given, name) is not None)
     for name, file in listed:
         owner = _find(known, given, name)
         if owner is not None and sources.setdefault(owner, file) != file:
@@ -76,7 +84,8 @@ def _picked(spec: Extract, context: JobContext, table: Path, names: list[str]) -
         table_name = context.relative(table)
         raise FileError(given, f"has no coordinates for the micrographs of {table_name}, {named}{theirs}")
     sources = {name: sources[name] for name in names if name in sources}
-    read = [context.relative(file) for file in sources.values() if isinstance(file, Path)]
+    read = [*table_of_suffix_file(path)]
+    read += [context.relative(file) for file in sources.values() if isinstance(file, Path)]
     return Positions(sources, (given, *read) if path.is_file() else tuple(read))
 
 

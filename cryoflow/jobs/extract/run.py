@@ -36,6 +36,7 @@ def run(spec: Extract, context: JobContext) -> JobResult:
     pixels = pixel_sizes(spec, context, micrographs)
     positions = find_positions(spec, context, micrographs, pixels)
     tasks = tasks_of(spec, context, micrographs, pixels, positions)
+    context.reads([*positions.inputs, *(task.name for task in tasks)])
     results = _work_all(tasks, spec.compute)
     done = list(context.report.progress(results, "micrographs", len(tasks)))
     failures = tuple(Failure(one.name, one.problem) for one in done if one.problem)

@@ -42,6 +42,7 @@ def read_references(context: JobContext, name: str) -> Stack:
         return _stack(torch.from_numpy(read_stack(path)), header.pixel_size, (name,))
     names = [image_beside(context, image, path) for image in _image_names(path)]
     files = stacks_of(names)
+    context.reads(files)
     for image in names:
         if "@" not in image and read_header(context.resolve(image)).nz > 1:
             raise FileError(path, f"the reference {image} is a volume; give 2D references")

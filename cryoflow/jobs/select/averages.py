@@ -53,6 +53,7 @@ def write_averages(
     rows = classes.reset_index(drop=True)
     if recentre and len(rows):
         names = [image_beside(context, str(name), beside) for name in rows["rlnReferenceImage"]]
+        context.reads(stacks_of(names))
         images = centre(torch.from_numpy(read_images(names, context.project))).numpy()
         inputs = stacks_of(names)
         header = read_header(context.project / inputs[0])

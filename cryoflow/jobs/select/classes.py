@@ -24,7 +24,7 @@ from cryoflow.jobs.select.conditions import (
     within,
 )
 from cryoflow.jobs.select.groups import regroup
-from cryoflow.jobs.select.model import ClassModel, class_numbers, data_beside, read_model
+from cryoflow.jobs.select.model import ClassModel, class_numbers, data_beside, files_beside, read_model
 from cryoflow.jobs.select.named import add_named
 from cryoflow.jobs.select.output import PARTICLES, Output, result, style_of, write_backup, write_rows
 from cryoflow.jobs.select.scored import add_scored
@@ -45,8 +45,10 @@ def run(spec: Select, context: JobContext) -> JobResult:
     """Write the particles and averages of the selected classes, and which classes those are."""
     given = spec.io.select_classes_from_model_star
     assert given is not None
-    model = read_model(context.resolve(given))
-    data = data_beside(model.path)
+    path = context.resolve(given)
+    context.reads(map(context.relative, files_beside(path)))
+    model = read_model(path)
+    data = data_beside(path)
     table = read_particles(context.resolve(context.relative(data)))
     number = class_numbers(table, model)
     classes, outputs = _scored(spec, context, model, number, style_of(spec, table))

@@ -7,7 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from cryoflow.errors import FileError
-from cryoflow.files.coordinates import read_coordinate_list, read_coordinates, read_suffix_file
+from cryoflow.files.coordinates import (
+    missing_coordinates,
+    read_coordinate_list,
+    read_coordinates,
+    read_suffix_file,
+    table_of_suffix_file,
+)
 from cryoflow.files.tables import Table, read_micrographs
 from cryoflow.jobs.select.conditions import Source, combine, report_conditions, row_conditions
 from cryoflow.jobs.select.named import add_named
@@ -23,7 +29,10 @@ def run(spec: Select, context: JobContext) -> JobResult:
     path = context.resolve(given)
     if path.is_dir():
         raise FileError(given, "is a folder; give the coords_suffix_*.star or autopick.star inside it")
+    context.reads(table_of_suffix_file(path))
     listed = read_coordinate_list(path, context.project)
+    looked_for = [*listed, *missing_coordinates(path, context.project)]
+    context.reads(context.relative(file) for _, file in looked_for)
     table, inputs = _micrographs(context, path, given, [name for name, _ in listed])
     picks = sum(len(read_coordinates(file)) for _, file in listed)
     context.report.say(f"{len(listed)} of {len(table.rows)} micrographs have coordinates, {picks} in all")

@@ -86,6 +86,13 @@ def data_beside(model: Path) -> Path:
     return _beside(model, "data.star")
 
 
+def files_beside(model: Path) -> list[Path]:
+    """Return the files next to a model.star that are read with it, if they exist."""
+    if not model.name.endswith("_model.star"):
+        return []
+    return [_beside(model, what) for what in ("data.star", "optimiser.star", "classes.star")]
+
+
 def _beside(model: Path, what: str) -> Path:
     for ending in ("_half1_model.star", "_half2_model.star", "_model.star"):
         if model.name.endswith(ending):

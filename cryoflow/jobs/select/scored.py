@@ -47,6 +47,7 @@ def add_scored(
     if not cuts:
         return ()
     path = context.resolve(selection.scores) if selection.scores else source.path.with_name(BESIDE)
+    context.reads([context.relative(path)])
     if not path.exists():
         what = "; run Sort with learnt_scores: Yes, or name the scores in selection > scores"
         raise FileError(path, f"does not exist, but selection > {_field(cuts[0])} needs it{what}")

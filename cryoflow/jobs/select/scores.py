@@ -32,7 +32,7 @@ from cryoflow.compute.select.class_features import class_features
 from cryoflow.errors import FileError
 from cryoflow.files.mrc import read_header, read_images, split_image_name
 from cryoflow.files.star import StarStyle, write_star
-from cryoflow.jobs.inputs.relocated import image_beside
+from cryoflow.jobs.inputs.relocated import image_beside, stacks_of
 from cryoflow.jobs.select.model import ClassModel
 from cryoflow.jobs.select.output import Output
 from cryoflow.learn.class_score import KINDS, ClassEvidence, brightness, class_kinds, class_score
@@ -65,6 +65,7 @@ def score_classes(context: JobContext, model: ClassModel, number: npt.NDArray[np
         When an average is missing or too small to judge.
     """
     names = [image_beside(context, str(name), model.path) for name in model.classes["rlnReferenceImage"]]
+    context.reads(stacks_of(names))
     images = _read(context, model, names)
     pixel_a = model.pixel_size_a or read_header(context.project / split_image_name(names[0])[1]).pixel_size
     evidence = class_evidence(model, images, number, pixel_a)

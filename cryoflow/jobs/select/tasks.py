@@ -56,6 +56,7 @@ def by_statistics(spec: Select, context: JobContext, table: Table) -> Kept:
     tab = spec.subsets
     column = tab.metadata_label_for_images.removeprefix("_")
     require(table, column)
+    context.reads(stacks_of(table.rows[column]))
     mean, sd, failures = _measure(context, table.rows[column].astype(str).tolist())
     read = np.isfinite(mean)
     keep = np.zeros(len(mean), dtype=bool)

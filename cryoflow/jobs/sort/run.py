@@ -34,6 +34,7 @@ def run(spec: Sort, context: JobContext) -> JobResult:
     assert given is not None
     stack = read_references(context, given)
     particles = read(spec, context, len(stack.images))
+    context.reads(stacks_of(particles.names))
     plan = plan_scores(spec, context, particles, stack) if spec.scores.learnt_scores else None
     references = prepare(
         stack, spec.reference.pixel_size_in_references, particles.pixel_size_a, particles.box, context

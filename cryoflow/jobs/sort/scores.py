@@ -55,6 +55,7 @@ def write_scores(plan: Plan, context: JobContext) -> JobResult:
         When no micrograph could be read.
     """
     groups = sorted(plan.rows.groupby("rlnMicrographName"), key=lambda group: str(group[0]))
+    context.reads(str(name) for name, _ in groups)
     found = _search(plan, context, [(str(name), rows) for name, rows in groups])
     done = [one for one in found if isinstance(one, Evidence)]
     failures = tuple(one for one in found if isinstance(one, Failure))

@@ -51,6 +51,7 @@ class JobFiles:
         self._spec, self._request, self._context = spec, request, context
         self.report, self._inputs = report, inputs
         self._process = JOB_TYPES[spec.job].process
+        context.reads(inputs)
         self._started = datetime.now().astimezone()
         self._before: DirectorySnapshot | None = None
         self.name = context.relative(context.directory)
@@ -74,6 +75,7 @@ class JobFiles:
         """Write the final record; an output that is missing is an error, whatever the job says."""
         for name in self.result.outputs:
             self._context.resolve(name)
+        self._warn_changed()
         self._write_record("partial" if self.result.failures else "succeeded")
         write_output_nodes(self._context.directory, (Node(*node) for node in self.result.nodes))
         self._register("Succeeded", self._inputs)
@@ -101,6 +103,15 @@ class JobFiles:
         with suppress(OSError):
             mark(self._context.directory, success=False)
         return Outcome(self.name, 1, message)
+
+    def _warn_changed(self) -> None:
+        changed = sorted(self._context.inputs.sizes_of_changed(self._context.project))
+        if changed:
+            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+            self.report.warn(
+                f"{changed[0]}{more} changed while the job ran, so its results count as outdated: "
+                "run it again"
+            )
 
     def _register(self, state: str, inputs: tuple[str, ...]) -> None:
         nodes = tuple(guess_node(name) for name in inputs)

@@ -51,12 +51,20 @@ def first_record(
 def full_record(
     first: Mapping[str, Any], context: JobContext, result: JobResult, seconds: Mapping[str, float]
 ) -> Record:
-    """Return the record of a job that has ended, with the hashes of its files."""
+    """Return the record of a job that has ended, with the hashes of its files.
+
+    An input that changed while the job ran has no hash: what was read of it is not known.
+    """
     start, threads = time.monotonic(), int(first["threads"] or 1)
+    inputs = fingerprints(context.project, {*result.inputs, *context.inputs.names}, threads)
+    changed = context.inputs.sizes_of_changed(context.project)
     record = dict(first) | {
         "counts": result.counts,
         "failures": [failure._asdict() for failure in result.failures],
-        "inputs": fingerprints(context.project, result.inputs, threads),
+        "inputs": [
+            entry | {"size": changed[entry["path"]], "sha256": None} if entry["path"] in changed else entry
+            for entry in inputs
+        ],
         "outputs": fingerprints(context.project, result.outputs, threads),
     }
     spent = {**seconds, "hashes": time.monotonic() - start}
