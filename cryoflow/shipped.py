@@ -1,4 +1,4 @@
-"""The specs that come with the package: the tutorial's, and the presets of launchers."""
+"""The specs that come with the package: recommended, the tutorial's, and the presets of launchers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cryoflow.errors import FileError
 
 #: Name -> the patterns of its files, relative to `shipped_folder`.
 COLLECTIONS = {
+    "recommended": ("recommended.yaml", "recommended/*.yaml"),
     "tutorial": ("tutorial.yaml", "tutorial/*.yaml"),
     "launcher": ("launcher/*.yaml",),
 }

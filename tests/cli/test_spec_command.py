@@ -21,7 +21,7 @@ def test_without_a_name_every_file_is_listed(capsys: pytest.CaptureFixture[str])
     assert all(file.startswith(name) for name, file in listed)
 
 
-@pytest.mark.parametrize("name", ["tutorial", "launcher"])
+@pytest.mark.parametrize("name", ["recommended", "tutorial", "launcher"])
 def test_copies_are_the_files_in_the_same_layout(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,7 @@ from cryoflow.jobs.select.conditions import (
     within,
 )
 from cryoflow.jobs.select.groups import regroup
+from cryoflow.jobs.select.junk import kept_junk_warnings
 from cryoflow.jobs.select.model import ClassModel, class_numbers, data_beside, files_beside, read_model
 from cryoflow.jobs.select.named import add_named
 from cryoflow.jobs.select.output import PARTICLES, Output, result, style_of, write_backup, write_rows
@@ -58,6 +59,8 @@ def run(spec: Select, context: JobContext) -> JobResult:
     named += add_scored(spec.selection, context, conditions.particles, particles)
     chosen, keep = _choose(spec.selection, conditions, model, number)
     _report_selection(spec.selection, context, conditions, chosen, keep)
+    for line in kept_junk_warnings(spec.selection, classes, chosen, number[keep]):
+        context.report.warn(line)
     inputs = [given, context.relative(data), *named]
     averages = _write_classes(spec, context, model, chosen, style_of(spec, table))
     inputs, outputs = [*inputs, *averages.inputs], [*outputs, *averages.outputs]
