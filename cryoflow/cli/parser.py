@@ -16,6 +16,7 @@ _COMMANDS = {
     "sweep": "print the table of a sweep",
     "status": "show the jobs of a project as a tree, from inputs to results",
     "show": "show one job: settings, inputs, outputs, and how it ended",
+    "draw": "draw the pictures of a job or sweep, or the picks on any micrograph",
     "diff": "show where two jobs differ",
     "verify": "check that the files of jobs still match their records",
     "rerun": "run jobs again from their records and compare the results",
@@ -31,6 +32,7 @@ _EXAMPLES = """examples:
   cryoflow run specs/tutorial.yaml --from 12 12:particle_box_size=128
   cryoflow run pick.yaml "Picking threshold=0.6" compute.threads=4
   cryoflow run --continue AutoPick/job010 read_fom_maps=yes write_fom_maps=no picking_threshold=0.6
+  cryoflow draw AutoPick/job011 mic003
   cryoflow run pick.yaml --multirun --launcher joblib picking_threshold=0.4,0.6,0.8
   cryoflow run pick.yaml --multirun hydra/sweeper=optuna objective=f1 "picking_threshold=interval(0.2,0.9)"
 """

@@ -19,6 +19,8 @@ from cryoflow.spec import AutoPick, Class2D, Extract, JobSpec, Select, Sort
 Run = Callable[[Any, JobContext], JobResult]
 #: ``(directory, project) -> PNG files``: draws the pictures of a finished job.
 Draw = Callable[[Path, Path], list[Path]]
+#: ``(directory, project) -> measured``: what the pictures of a job show beyond its files, or None.
+Measure = Callable[[Path, Path], Any]
 #: ``(spec, project) -> bytes``: expected memory beside the program itself; needs the job's inputs.
 ExpectedBytes = Callable[[Any, Path], float]
 #: ``(project, job directory, counts, cache) -> columns``: what one point of a sweep found.
@@ -61,6 +63,8 @@ class JobType:
         Reference to a `Run` function.
     pictures : str
         Reference to a `Draw` function; empty for a job without pictures.
+    measured : str
+        Reference to a `Measure` function, whose result the pictures take as well; empty where they need none.
     memory : str
         Reference to an `ExpectedBytes` function; empty where memory does not matter.
     rerun_overrides : tuple of str
@@ -73,6 +77,7 @@ class JobType:
     process: ProcessType
     run: str
     pictures: str = ""
+    measured: str = ""
     memory: str = ""
     rerun_overrides: tuple[str, ...] = ()
     sweep: SweepTraits = SweepTraits()
@@ -120,6 +125,7 @@ JOB_TYPES: dict[str, JobType] = {
             process=ProcessType(8, "relion.class2d"),
             run="cryoflow.jobs.class2d.run:run",
             pictures="cryoflow.view.draw:draw_classes",
+            measured="cryoflow.jobs.select.scores:scores_of_run",
             memory="cryoflow.jobs.class2d.memory:expected_bytes",
         ),
     )
@@ -146,8 +152,9 @@ def draw_pictures(job: str, directory: Path, project: Path) -> list[Path]:
     CryoflowError
         When a table or an image cannot be read.
     """
-    pictures = JOB_TYPES[job].pictures
-    drawn: list[Path] = load(pictures)(directory, project) if pictures else []
+    kind = JOB_TYPES[job]
+    measured = [load(kind.measured)(directory, project)] if kind.measured else []
+    drawn: list[Path] = load(kind.pictures)(directory, project, *measured) if kind.pictures else []
     return drawn
 
 

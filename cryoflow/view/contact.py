@@ -22,6 +22,9 @@ SCORES = {"rlnParticleSelectZScore": True, "rlnAutopickFigureOfMerit": False}
 """Columns that rank particles, the most reliable first; True where low values are good."""
 
 
+_WORDS = {"rlnParticleSelectZScore": "Z-score", "rlnAutopickFigureOfMerit": "figure of merit"}
+
+
 class Part(NamedTuple):
     """Rows of one part of the sheet, under their heading."""
 
@@ -38,8 +41,8 @@ def parts(rows: pd.DataFrame) -> list[Part]:
     best_first = rows.sort_values(column, ascending=SCORES[column], kind="stable")
     return [
         Part("first", rows[:EACH], column),
-        Part(f"best by {column}", best_first[:EACH], column),
-        Part(f"worst by {column}", best_first[::-1][:EACH], column),
+        Part(f"best by {_WORDS[column]}", best_first[:EACH], column),
+        Part(f"worst by {_WORDS[column]}", best_first[::-1][:EACH], column),
     ]
 
 

@@ -2,94 +2,45 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cryoflow.errors import CryoflowError
-from cryoflow.files.coordinates import read_coordinate_list, read_coordinates, read_suffix_file
-from cryoflow.files.job_paths import stem_below_job
-from cryoflow.files.mrc import read_header, read_image, read_images
+from cryoflow.files.mrc import read_header, read_images, split_image_name
 from cryoflow.files.star import read_star, table_block
-from cryoflow.files.tables import pixel_size, read_micrographs, read_particles
-from cryoflow.files.vocabulary import SAME_SIZE
+from cryoflow.files.tables import read_particles
 from cryoflow.view.classification import convergence_picture, history_picture
 from cryoflow.view.contact import Part, contact_sheet, parts
 from cryoflow.view.grey import smooth
 from cryoflow.view.particle_scores import score_parts, scores_picture
 from cryoflow.view.pick_statistics import draw_pick_statistics
-from cryoflow.view.pictures import SMOOTHING_A, Circles, micrograph_picture, save, sheet
+from cryoflow.view.picks import draw_micrographs, read_micrograph_list
+from cryoflow.view.pictures import SMOOTHING_A, save, sheet
 
 MICROGRAPHS, PARTICLES = 3, 100
 """Maximum number of micrographs and particles shown."""
 
-PARTICLE_SMOOTHING = 5.0
-"""Wavelength at which smoothing halves the contrast of particles, pixels."""
+LEAST_SMOOTHING_PX = 5.0
+"""Particles of larger pixels are smoothed more than `SMOOTHING_A`: single pixels show only noise."""
 
 
 def draw_picks(directory: Path, project: Path) -> list[Path]:
-    """Diagrams, and circles on the first micrographs coloured by figure of merit: blue at 1, red at 0."""
-    picked = read_coordinate_list(directory / "coords_suffix_autopick.star", project)
+    """Charts, and the picks on the first micrographs that have any."""
     settings = read_settings(directory)
-    distance = float(settings.get("Minimum inter-particle distance (A):", 0)) or 100.0
-    pictures, told = _picture_names([name for name, _ in picked]), _table_pixels(directory, project)
-    shown = zip(picked[:MICROGRAPHS], pictures, strict=False)
-    drawn = [_draw_picks_on(*pick, directory / name, project, distance, told) for pick, name in shown]
+    picked = [one for one in read_micrograph_list(directory, project) if one.coordinates is not None]
+    drawn = draw_micrographs(directory, project, picked[:MICROGRAPHS], settings)
     if picked:
         threshold = settings.get("Picking threshold:")
-        diagrams = draw_pick_statistics(
-            [path for _, path in picked],
+        charts = draw_pick_statistics(
+            [one.coordinates for one in picked if one.coordinates is not None],
             directory / "thresholds.star",
             None if threshold is None else float(threshold),
         )
-        drawn.append(save(diagrams, directory / "statistics.png"))
+        drawn.append(save(charts, directory / "statistics.png"))
     return drawn
-
-
-def _table_pixels(directory: Path, project: Path) -> dict[str, float]:
-    """Pixel size of each micrograph in A, as the table that was picked from states it."""
-    try:
-        table = read_micrographs(project / read_suffix_file(directory / "coords_suffix_autopick.star"))
-        return dict(zip(table.rows["rlnMicrographName"], pixel_size(table).tolist(), strict=True))
-    except CryoflowError:
-        return {}
-
-
-def _pixel_size(micrograph: Path, told: float | None) -> float:
-    """The header's, unless nobody has set that or the table has another."""
-    header = read_header(micrograph).known_pixel_size
-    if header is None or (told is not None and abs(header - told) > SAME_SIZE * told):
-        return told or 1.0
-    return header
-
-
-def _picture_names(micrographs: list[str]) -> list[str]:
-    """What the pictures of picks are called; those of micrographs of one name lie in folders as these do."""
-    stems = [PurePosixPath(stem_below_job(name)) for name in micrographs]
-    names = Counter(stem.name for stem in stems)
-    return [
-        f"picks_{stem.name}.png" if names[stem.name] == 1 else f"{stem.parent}/picks_{stem.name}.png"
-        for stem in stems
-    ]
-
-
-def _draw_picks_on(
-    name: str, coordinates: Path, target: Path, project: Path, distance: float, told: dict[str, float]
-) -> Path:
-    table = read_coordinates(coordinates)
-    pixel = _pixel_size(project / name, told.get(name))
-    values = table.get("rlnAutopickFigureOfMerit")
-    circles = Circles(
-        table[["rlnCoordinateX", "rlnCoordinateY"]].to_numpy(float),
-        distance / 2 / pixel,
-        None if values is None else values.to_numpy(float),
-    )
-    picture = micrograph_picture(read_image(project / name), circles, resolution=SMOOTHING_A / pixel)
-    return save(picture, target)
 
 
 def draw_extracted(directory: Path, project: Path) -> list[Path]:
@@ -120,18 +71,31 @@ def _draw_parts(found: list[Part], project: Path, path: Path) -> Path:
     return save(contact_sheet(found, images, _side(images[0], 64)), path)
 
 
-def draw_classes(directory: Path, project: Path) -> list[Path]:
-    """Class averages of the last iteration, the most populated first, and the course of the run."""
-    models = sorted(directory.glob("run_*it[0-9][0-9][0-9]_model.star"), key=lambda path: path.stem[-9:-6])
-    if not models:
+def draw_classes(directory: Path, project: Path, scores: pd.DataFrame | None = None) -> list[Path]:
+    """Class averages of the last iteration, the most populated first, and the course of the run.
+
+    Parameters
+    ----------
+    directory, project : Path
+    scores : DataFrame, optional
+        ``cryoflowClassScore`` and ``cryoflowClassKind`` of each class.
+    """
+    model = last_model(directory)
+    if model is None:
         return []
-    root = models[-1].name.partition("_it")[0]
+    root = model.name.partition("_it")[0]
     pictures = {
         "classes_history.png": history_picture(directory, root),
         "convergence.png": convergence_picture(directory, root),
     }
     drawn = [save(picture, directory / name) for name, picture in pictures.items() if picture is not None]
-    return [_draw_model(models[-1], (), directory, project), *drawn]
+    return [_draw_model(model, (), directory, project, scores), *drawn]
+
+
+def last_model(directory: Path) -> Path | None:
+    """``run_itNNN_model.star`` of a classification's last iteration; None if there is none."""
+    models = sorted(directory.glob("run_*it[0-9][0-9][0-9]_model.star"), key=lambda path: path.stem[-9:-6])
+    return models[-1] if models else None
 
 
 def draw_selected(directory: Path, project: Path) -> list[Path]:
@@ -141,28 +105,37 @@ def draw_selected(directory: Path, project: Path) -> list[Path]:
     if model and backup.exists():
         (flags,) = (block for block in read_star(backup).values() if isinstance(block, pd.DataFrame))
         chosen = np.flatnonzero(flags["rlnSelected"].to_numpy(int))
-        return [_draw_model(project / model, chosen.tolist(), directory, project)]
+        return [_draw_model(project / model, chosen.tolist(), directory, project, read_scores(directory))]
     return draw_extracted(directory, project) if (directory / "particles.star").exists() else []
 
 
-def _draw_model(model: Path, chosen: list[int] | tuple[()], directory: Path, project: Path) -> Path:
+def _draw_model(
+    model: Path, chosen: Sequence[int], directory: Path, project: Path, scores: pd.DataFrame | None
+) -> Path:
     """Draw the classes that have particles, the largest first; ``chosen`` counts from 0."""
     classes = read_star(model)["model_classes"]
     assert isinstance(classes, pd.DataFrame)
     share = classes["rlnClassDistribution"].to_numpy(float)
-    order = np.argsort(-share, kind="stable")[: max(1, np.count_nonzero(share))]
-    scores = read_scores(directory)
+    order = np.argsort(-share, kind="stable")[: max(1, np.count_nonzero(share))].tolist()
     names = (classes if scores is None else scores)["rlnReferenceImage"]
     images = read_images(names.iloc[order].tolist(), project)
-    captions = [f"{index + 1}: {100 * share[index]:.1f} %" for index in order]
-    if scores is not None:
-        values, kinds = scores["cryoflowClassScore"].astype(float), scores["cryoflowClassKind"]
-        captions = [
-            f"{text}\n{values[k]:.2f} {kinds[k]}" for text, k in zip(captions, order.tolist(), strict=True)
-        ]
+    captions = [class_caption(classes, scores, index) for index in order]
     framed = {place for place, index in enumerate(order) if index in set(chosen)}
     columns = max(1, min(10, round(np.sqrt(1.6 * len(images)))))
     return save(sheet(images, columns, _side(images, 96), captions, framed), directory / "classes.png")
+
+
+def class_caption(classes: pd.DataFrame, scores: pd.DataFrame | None, index: int) -> str:
+    """Return number, share, resolution and score of a class, as far as they are known."""
+    row = classes.iloc[index]
+    text = f"{index + 1}: {100 * float(row['rlnClassDistribution']):.1f} %"
+    resolution = float(row.get("rlnEstimatedResolution", np.nan))
+    if np.isfinite(resolution):
+        text += f", {resolution:.3g} A"
+    if scores is not None:
+        score = scores.iloc[index]
+        text += f"\n{float(score['cryoflowClassScore']):.2f} {score['cryoflowClassKind']}"
+    return text
 
 
 def read_scores(directory: Path) -> pd.DataFrame | None:
@@ -186,8 +159,10 @@ def _draw_particles(
 
 
 def _smoothed(rows: pd.DataFrame, project: Path) -> npt.NDArray[np.float32]:
-    noisy = read_images(rows["rlnImageName"].tolist(), project)
-    return np.stack([smooth(image, PARTICLE_SMOOTHING) for image in noisy])
+    names = rows["rlnImageName"].tolist()
+    pixel_a = read_header(project / split_image_name(names[0])[1]).pixel_size or 1.0
+    smoothing = max(SMOOTHING_A / pixel_a, LEAST_SMOOTHING_PX)
+    return np.stack([smooth(image, smoothing) for image in read_images(names, project)])
 
 
 def _spread(rows: pd.DataFrame) -> pd.DataFrame:

@@ -69,7 +69,8 @@ def draw_cells(axes: Axes, name: str, values: Values, grid: Grid, varied: Sequen
     axes.set_yticks(range(len(grid.rows)), grid.rows)
     axes.grid(visible=False)
     down = " × ".join(map(with_unit, varied[:-1]))
-    label_axes(axes, with_unit(name), with_unit(varied[-1]), fill(down, _LABEL_WIDTH))
+    right = fill(with_unit(varied[-1]), _LABEL_WIDTH)
+    label_axes(axes, with_unit(name), right, fill(down, _LABEL_WIDTH))
 
 
 def with_unit(name: str) -> str:

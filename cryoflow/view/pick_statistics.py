@@ -86,5 +86,7 @@ def fom_histogram(values: Values) -> Histogram:
         low, high = low - 0.5, low + 0.5
     counts, edges = np.histogram(values.clip(low, high), BINS, (low, high))
     middles = (edges[:-1] + edges[1:]) / 2
-    title = f"Figures of merit of {len(values)} picks"
+    beyond = int(((values < low) | (values > high)).sum())
+    clipped = f"; the outermost bins hold {beyond} from beyond" if beyond else ""
+    title = f"Figures of merit of {len(values)} picks{clipped}"
     return Histogram(title, middles, (("picks", counts.astype(float)),), "figure of merit", "picks")

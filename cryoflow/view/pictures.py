@@ -71,11 +71,12 @@ def micrograph_picture(
     grey = stretch(smooth(bin_image(image, factor), resolution / factor))
     picture = Image.fromarray(grey).convert("RGB")
     if circles is not None:
-        _draw_circles(ImageDraw.Draw(picture), circles, factor)
+        draw_circles(ImageDraw.Draw(picture), circles, factor)
     return picture
 
 
-def _draw_circles(draw: ImageDraw.ImageDraw, circles: Circles, factor: int) -> None:
+def draw_circles(draw: ImageDraw.ImageDraw, circles: Circles, factor: int, width: int = 2) -> None:
+    """Draw picks on a micrograph that is binned by a factor, the best last."""
     radius = max(2, round(circles.radius / factor))
     values = circles.values
     order = range(len(circles.xy)) if values is None else np.argsort(values, kind="stable")
@@ -84,7 +85,7 @@ def _draw_circles(draw: ImageDraw.ImageDraw, circles: Circles, factor: int) -> N
         colours = value_colours(values, circles.blue, circles.red)
     for index in order:
         x, y = np.rint((circles.xy[index] + 0.5) / factor - 0.5)  # Pillow would cut the fraction off
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colours[index], width=2)
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colours[index], width=width)
 
 
 def sheet(

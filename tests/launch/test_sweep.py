@@ -188,6 +188,13 @@ def test_points_of_a_picking_sweep_share_their_maps(
     assert {"precision", "recall", "f1", "fom_50"} <= set(rows[0])
     assert all(0 <= float(row["recall"]) <= 1 for row in rows)
     assert (simulated / "Sweep" / "sweep001" / "picks.png").exists()
+    assert cryoflow(simulated, "draw", "Sweep/sweep001", "--all") == 0
+    drawn = {path.name for path in (simulated / "Sweep/sweep001").glob("picks_*.png")}
+    assert drawn == {f"picks_mic{i:03d}.png" for i in range(1, SMALL.micrographs + 1)}
+    assert cryoflow(simulated, "draw", rows[0]["job"], "mic002") == 0
+    assert [path.name for path in (simulated / rows[0]["job"]).glob("*.png")] == ["picks_mic002.png"]
+    assert cryoflow(simulated, "draw", rows[0]["job"], "mic999") == 2
+    assert "mic999: not among the" in capsys.readouterr().err
     point = rows[1]
     assert (point["picking_threshold"], point["minimum_inter_particle_distance"]) == ("0.1", "170")
     alone = ("number=-", "alias=-", "picking_threshold=0.1", "minimum_inter_particle_distance=170")

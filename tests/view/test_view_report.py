@@ -12,7 +12,15 @@ from PIL import Image
 
 from cryoflow.files.mrc import join_image_name, write_mrc
 from cryoflow.files.star import write_star
-from cryoflow.view.draw import draw_classes, draw_extracted, draw_picks, draw_selected, draw_sorted
+from cryoflow.view.draw import (
+    class_caption,
+    draw_classes,
+    draw_extracted,
+    draw_picks,
+    draw_selected,
+    draw_sorted,
+)
+from cryoflow.view.legend import legend_height
 from cryoflow.view.pick_statistics import draw_pick_statistics, fom_histogram
 from cryoflow.view.pictures import BLUE, RED, sheet_corner
 
@@ -36,7 +44,7 @@ def test_picks_are_drawn_for_the_micrographs_that_have_any(tmp_path: Path) -> No
     write_star(job / "Movies/m2_autopick.star", {"": pd.DataFrame(picks)})
     assert draw_picks(job, tmp_path) == [job / "picks_m2.png", job / "statistics.png"]
     drawn = load(job / "picks_m2.png")
-    assert drawn.shape == (200, 240, 3)
+    assert drawn.shape == (200 + legend_height(), 240, 3)
     assert tuple(drawn[60, 120]) == BLUE and tuple(drawn[40, 100]) == BLUE  # 80 A are 20 pixels
 
 
@@ -44,6 +52,7 @@ def test_figures_of_merit_are_counted_and_the_few_far_ones_held() -> None:
     values = np.concatenate((np.repeat([0.1, 0.5, 0.9], (50, 200, 150)), [40.0]))
     ((_, counts),) = (histogram := fom_histogram(values)).series
     assert counts.sum() == 401 and counts[0] == 50 and counts[-1] == 151
+    assert histogram.title == "Figures of merit of 401 picks; the outermost bins hold 1 from beyond"
     assert 0.1 < histogram.x[0] < 0.12 and 0.88 < histogram.x[-1] < 0.9
     assert fom_histogram(np.array([2.0])).series[0][1].sum() == 1
 
@@ -158,6 +167,24 @@ def test_the_chosen_classes_are_framed(tmp_path: Path) -> None:
     corners = [sheet_corner(*divmod(place, 2), 96, True) for place in range(3)]
     framed = [tuple(drawn[y - 2, x + 30]) == RED for x, y in corners]
     assert framed == [False, True, True]  # by share: classes 2, 3, 1
+
+
+def test_classes_carry_number_share_resolution_and_score() -> None:
+    classes = pd.DataFrame(
+        {"rlnClassDistribution": [0.25, 0.125], "rlnEstimatedResolution": [17.116, np.inf]},
+    )
+    assert class_caption(classes, None, 0) == "1: 25.0 %, 17.1 A"
+    scores = pd.DataFrame({"cryoflowClassScore": [0.9, 0.124], "cryoflowClassKind": ["particle", "ice"]})
+    assert class_caption(classes, scores, 1) == "2: 12.5 %\n0.12 ice"
+
+
+def test_scores_of_a_classification_stand_under_its_classes(tmp_path: Path) -> None:
+    job = tmp_path / "Class2D/job015"
+    model(tmp_path, job / "run_it025_model.star", [0.2, 0.8])
+    names = [join_image_name(k, "Class2D/job015/run_it025_classes.mrcs") for k in range(2)]
+    scores = {"cryoflowClassScore": [0.9, 0.1], "cryoflowClassKind": ["particle", "ice"]}
+    draw_classes(job, tmp_path, pd.DataFrame({"rlnReferenceImage": names, **scores}))
+    assert load(job / "classes.png").shape == (96 + 2 * 3 + 2 * 15, 2 * (96 + 2 * 3), 3)
 
 
 def test_class_scores_stand_under_the_classes(tmp_path: Path) -> None:

@@ -23,17 +23,20 @@ cryoflowHalfSetResolution
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 
 from cryoflow.compute.select.class_features import class_features
-from cryoflow.errors import FileError
+from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.mrc import read_header, read_images, split_image_name
 from cryoflow.files.star import StarStyle, write_star
+from cryoflow.files.tables import read_particles
 from cryoflow.jobs.inputs.relocated import image_beside, stacks_of
-from cryoflow.jobs.select.model import ClassModel
+from cryoflow.jobs.select.model import ClassModel, class_numbers, data_beside, read_model
 from cryoflow.jobs.select.output import Output
 from cryoflow.learn.class_score import KINDS, ClassEvidence, brightness, class_kinds, class_score
 from cryoflow.project.context import JobContext
@@ -94,6 +97,19 @@ def score_classes(context: JobContext, model: ClassModel, number: npt.NDArray[np
     if model.half_set_resolution_a is not None:
         table["cryoflowHalfSetResolution"] = model.half_set_resolution_a
     return table
+
+
+def scores_of_run(directory: Path, project: Path) -> pd.DataFrame | None:
+    """Score the classes of a classification's last iteration; None where they cannot be scored."""
+    models = sorted(directory.glob("run_*it[0-9][0-9][0-9]_model.star"), key=lambda path: path.stem[-9:-6])
+    if not models:
+        return None
+    try:
+        model = read_model(models[-1])
+        number = class_numbers(read_particles(data_beside(models[-1])), model)
+        return score_classes(JobContext(project, directory), model, number)
+    except CryoflowError:
+        return None
 
 
 def _read(context: JobContext, model: ClassModel, names: list[str]) -> npt.NDArray[np.float32]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from cryoflow.errors import CryoflowError
 from cryoflow.jobs.registry import JOB_TYPES, load
 from cryoflow.launch.outcome import Outcome
 from cryoflow.project.context import SweepCache
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Results of one point by column.
 Row: TypeAlias = dict[str, Any]
+
+TABLE = "sweep.csv"
 
 _STATES = ("done", "failed", "partial")
 
@@ -63,9 +66,30 @@ def make_table(points: Sequence[Sequence[str]], found: Sequence[Row]) -> SweepTa
         numbers = pd.to_numeric(rows[short], errors="coerce")
         if numbers.notna().all():
             rows[short] = numbers
-    apart = {*varied.values(), "job", "state", "seconds"}
+    return _table(rows, tuple(varied.values()))
+
+
+def read_table(directory: Path) -> SweepTable:
+    """Read the table of a finished sweep.
+
+    Raises
+    ------
+    CryoflowError
+        If the sweep has not finished.
+    """
+    import pandas as pd
+
+    path = directory / TABLE
+    if not path.exists():
+        raise CryoflowError(f"{directory}: not finished; run its command again to resume it")
+    rows = pd.read_csv(path)
+    return _table(rows, tuple(rows.columns[: rows.columns.get_loc("job")]))
+
+
+def _table(rows: pd.DataFrame, varied: tuple[str, ...]) -> SweepTable:
+    apart = {*varied, "job", "state", "seconds"}
     shown = tuple(name for name in rows.columns if name not in apart and rows[name].nunique() > 1)
-    return SweepTable(rows, tuple(varied.values()), shown)
+    return SweepTable(rows, varied, shown)
 
 
 def results(project: Path, outcome: Outcome, cache: SweepCache | None = None) -> Row:
@@ -89,7 +113,7 @@ def write_table(directory: Path, table: SweepTable) -> None:
 
     rows = table.rows.astype(object).where(table.rows.notna(), "None") if _gaps(table) else table.rows
     write_star(directory / "sweep.star", {"sweep": rows})
-    write_bytes(directory / "sweep.csv", table.rows.to_csv(index=False).encode())
+    write_bytes(directory / TABLE, table.rows.to_csv(index=False).encode())
 
 
 def _gaps(table: SweepTable) -> bool:
