@@ -106,7 +106,7 @@ def die_at(change: int) -> None:
 def step_command(project: Path, step: int, anew: bool = False) -> list[str]:
     """Return the command that runs one step of the chain, even if it is up to date when it is to run anew."""
     where = ["--project", str(project), "--from", str(step), "--to", str(step)]
-    return ["run", str(SPECS), *where, *VALUES, *(["--force"] if anew else [])]
+    return ["run", str(SPECS), *where, *VALUES, "--replace", *(["--force"] if anew else [])]
 
 
 def times_of(directory: Path) -> dict[Path, int]:

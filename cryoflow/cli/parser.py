@@ -20,6 +20,7 @@ _COMMANDS = {
     "diff": "show where two jobs differ",
     "verify": "check that the files of jobs still match their records",
     "rerun": "run jobs again from their records and compare the results",
+    "restore": "bring back the results of a job that a chain has replaced",
     "fields": "list the fields of the job types",
     "schema": "print the JSON schema of a job type's specs",
     "simulate": "make a synthetic project with known truth",

@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--to", dest="stop", default="", metavar="STEP", help="of a chain: stop after this step")
     add("--force", action="store_true", help="of a chain: run steps even if they are up to date")
+    add("--replace", action="store_true", help="of a chain: replace finished results that are outdated")
     add(
         "--dry-run",
         "-n",
@@ -65,8 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the specs.
 
-    A step of a chain that is not up to date runs under its own number; the earlier content of its directory
-    goes to Trash/. The same command given again resumes a job that was killed.
+    A step of a chain that is not up to date runs under its own number. Finished results are replaced only
+    with --replace, or when asked on a terminal: they go to Trash/, from where `cryoflow restore` brings them
+    back. The same command given again resumes a job that was killed, and does what failed in a partial one.
     """
     from cryoflow.launch.options import RunOptions
     from cryoflow.launch.run import run_specs

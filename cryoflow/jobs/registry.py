@@ -69,6 +69,8 @@ class JobType:
         Reference to an `ExpectedBytes` function; empty where memory does not matter.
     rerun_overrides : tuple of str
         ``field=value`` for a rerun in a new directory, where nothing of an earlier run can be read.
+    completes : bool
+        Whether a job that is continued keeps its micrographs and adds those that it lacked.
     sweep : SweepTraits
         Its sweeps.
     """
@@ -80,6 +82,7 @@ class JobType:
     measured: str = ""
     memory: str = ""
     rerun_overrides: tuple[str, ...] = ()
+    completes: bool = False
     sweep: SweepTraits = SweepTraits()
 
 
@@ -93,6 +96,7 @@ JOB_TYPES: dict[str, JobType] = {
             pictures="cryoflow.view.draw:draw_picks",
             memory="cryoflow.jobs.autopick.memory:expected_bytes",
             rerun_overrides=("autopicking.read_fom_maps=no",),
+            completes=True,
             sweep=SweepTraits(
                 # the points share their maps in memory
                 overrides=("autopicking.write_fom_maps=no", "autopicking.read_fom_maps=no"),
@@ -107,6 +111,7 @@ JOB_TYPES: dict[str, JobType] = {
             run="cryoflow.jobs.extract.run:run",
             pictures="cryoflow.view.draw:draw_extracted",
             memory="cryoflow.jobs.extract.memory:expected_bytes",
+            completes=True,
         ),
         JobType(
             spec=Sort,

@@ -27,7 +27,9 @@ def report_steps(plans: Sequence[Planned], project: Path) -> int:
     for plan in plans:
         where = f" in {plan.directory}" if plan.directory else " in the next free number"
         action = _ACTIONS[plan.verdict.action]
-        say(f"{plan.step.title} {action}{where if action != 'would be skipped' else ''}: {plan.verdict.why}")
+        asks = "; this replaces finished results and needs --replace" if plan.verdict.asks else ""
+        where = where if plan.verdict.action != "skip" else ""
+        say(f"{plan.step.title} {action}{where}: {plan.verdict.why}{asks}")
         if plan.verdict.action != "skip":
             _report_inputs(plan.spec, project)
     return 0

@@ -25,6 +25,8 @@ class RunOptions(NamedTuple):
         First and last step of a chain.
     force : bool
         Whether the steps of a chain run even if they are up to date.
+    replace : bool
+        Whether steps of a chain may replace finished results.
     dry : bool
         Whether only to report what would run.
     """
@@ -37,4 +39,5 @@ class RunOptions(NamedTuple):
     start: str = ""
     stop: str = ""
     force: bool = False
+    replace: bool = False
     dry: bool = False

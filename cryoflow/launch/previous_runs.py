@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from cryoflow.errors import CryoflowError
-from cryoflow.launch.inputs import with_files
+from cryoflow.jobs.registry import JOB_TYPES
+from cryoflow.launch.inputs import input_files, with_files
 from cryoflow.project.diff import flat, same_work, work_key
 from cryoflow.project.directory import check_free
 from cryoflow.project.lock import is_running
 from cryoflow.project.markers import FAILURE, succeeded
 from cryoflow.project.names import job_directories, job_name, job_number
 from cryoflow.project.record import RECORD, read_record
-from cryoflow.project.verify import changed_files
+from cryoflow.project.verify import EMPTIED, GONE, MISSING, Changed, changed_files
 from cryoflow.spec import JobSpec, spec_dump
 
 #: What a point computes (see `work_key`) -> its directory, and the exit code if it has succeeded.
@@ -30,13 +32,22 @@ class Verdict(NamedTuple):
     ----------
     action : str
         ``skip``: up to date; ``run``: for the first time; ``continue``: resume, since it was started and has
-        not succeeded; ``again``: replace its directory.
+        not succeeded, or complete what it lacked; ``again``: replace its directory.
     why : str
         The reason, in a few words.
+    asks : bool
+        Whether finished results would be replaced that nobody has asked to replace.
+    inputs : tuple of str
+        The inputs that are different, by file or by name in the spec, where these are all that is.
+    partial : bool
+        Whether a step that is skipped had items that failed.
     """
 
     action: Literal["skip", "run", "continue", "again"]
     why: str
+    asks: bool = False
+    inputs: tuple[str, ...] = ()
+    partial: bool = False
 
 
 def step_status(project: Path, spec: JobSpec, directory: str) -> Verdict:
@@ -67,26 +78,70 @@ def step_status(project: Path, spec: JobSpec, directory: str) -> Verdict:
             f"{directory}: was not made by cryoflow, so it is not replaced; {other_place(spec)}"
         )
     record = read_record(path)
-    wanted, had = spec_dump(spec), record["spec"]
-    fields = same_work(had, wanted)
-    if fields:
-        then, now = flat(had).get(fields[0]), flat(wanted).get(fields[0])
-        more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""
-        return Verdict("again", f"{fields[0].rpartition('.')[2]} is {now}, was {then}{more}")
+    ended = succeeded(path) and record["status"] in _CODES
+    if fields := same_work(record["spec"], spec_dump(spec)):
+        why = _changed_settings(fields, record["spec"], spec_dump(spec))
+        return Verdict("again", why, ended, _as_inputs(spec, fields))
     changed = changed_files(project, record, ("input",))
-    if changed:
-        what = "is gone" if changed[0].what == "is gone" else "has changed"
-        return Verdict("again", f"{changed[0].path} {what}")
-    if not succeeded(path) or record["status"] not in {"succeeded", "partial"}:
+    if not ended:
         killed = record["status"] == "running"
-        return Verdict("continue", "started, not finished" if killed else "did not succeed")
+        why = "started, not finished" if killed else "did not succeed"
+        return Verdict("again", _what(changed)) if changed else Verdict("continue", why)
     outputs = changed_files(project, record, ("output",))
-    gone = [change for change in outputs if change.what == "is gone"]
-    if gone:
-        return Verdict("again", f"{gone[0].path} is gone")
-    by_hand = f"; {outputs[0].path} was changed since and is kept" if outputs else ""
-    partial = ", some items failed" if record["status"] == "partial" else ""
-    return Verdict("skip", f"up to date{partial}{by_hand}")
+    if changed:
+        return _of_changed_inputs(spec, record, changed, outputs)
+    if outputs:
+        return _of_changed_outputs(outputs)
+    partial = record["status"] == "partial"
+    return Verdict("skip", f"up to date{', some items failed' if partial else ''}", partial=partial)
+
+
+def _as_inputs(spec: JobSpec, fields: Sequence[str]) -> tuple[str, ...]:
+    """Return what fields name if all name inputs, as where a job's file does not exist for now."""
+    inputs, named = input_files(spec), flat(spec_dump(spec))
+    values = tuple(str(named.get(field)) for field in fields)
+    return values if set(values) <= set(inputs) else ()
+
+
+def _changed_settings(fields: Sequence[str], had: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Return in words in which settings two specs differ."""
+    then, now = flat(had).get(fields[0]), flat(wanted).get(fields[0])
+    more = f" and {len(fields) - 1} more" if len(fields) > 1 else ""
+    return f"{fields[0].rpartition('.')[2]} is {now}, was {then}{more}"
+
+
+def _of_changed_inputs(
+    spec: JobSpec, record: Mapping[str, Any], changed: Sequence[Changed], outputs: Sequence[Changed]
+) -> Verdict:
+    """Complete a job if only what it lacked has changed; otherwise replace it.
+
+    Results of an incomplete job are replaced unasked where a job type cannot add to them.
+    """
+    lacked = all(change.what == MISSING or _has_failed(record, change.path) for change in changed)
+    if lacked and not outputs and JOB_TYPES[spec.job].completes:
+        return Verdict("continue", f"{changed[0].path} is there now or has changed since it failed")
+    partial = record["status"] == "partial"
+    mended = lacked and partial and not outputs
+    inputs = () if outputs else tuple(change.path for change in changed)
+    return Verdict("again", _what(changed), not mended, inputs)
+
+
+def _of_changed_outputs(outputs: Sequence[Changed]) -> Verdict:
+    """Make lost or emptied outputs again; results that were changed by hand are replaced only if asked."""
+    lost = [change for change in outputs if change.what in (GONE, EMPTIED)]
+    if len(lost) == len(outputs):
+        return Verdict("again", f"{lost[0].path} {lost[0].what}")
+    by_hand = next(change for change in outputs if change not in lost)
+    return Verdict("again", f"{by_hand.path} is not what the job has written", asks=True)
+
+
+def _has_failed(record: Mapping[str, Any], path: str) -> bool:
+    return any(path in f"{failure['item']} {failure['message']}" for failure in record["failures"])
+
+
+def _what(changed: Sequence[Changed]) -> str:
+    what = "is gone" if changed[0].what == GONE else "has changed"
+    return f"{changed[0].path} {what}"
 
 
 def other_place(spec: JobSpec) -> str:

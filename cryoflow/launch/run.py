@@ -116,8 +116,10 @@ def _plans(paths: Sequence[str], overrides: Sequence[str], options: RunOptions) 
     from cryoflow.launch.launchers import read_preset
     from cryoflow.launch.plan import make_plans
 
-    if options.start or options.stop or options.force:
-        raise CryoflowError("--from, --to and --force select steps of a chain; give a chain, or drop them")
+    if options.start or options.stop or options.force or options.replace:
+        raise CryoflowError(
+            "--from, --to, --force and --replace are about steps of a chain; give a chain, or drop them"
+        )
     own, hydra = take_hydra_words(overrides)
     check_hydra_words(hydra, options.multirun, options.launcher)
     if options.multirun:

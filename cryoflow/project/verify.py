@@ -12,6 +12,9 @@ from cryoflow.project.fingerprints import fingerprints
 #: The most files read at the same time.
 _THREADS = 4
 
+#: What has become of a file.
+GONE, MISSING, EMPTIED = "is gone", "was missing then", "is empty"
+
 
 class Changed(NamedTuple):
     """A file that does not match the record.
@@ -23,7 +26,7 @@ class Changed(NamedTuple):
     path : str
         Project-relative.
     what : str
-        ``is gone``, or what has changed.
+        `GONE`, `MISSING`, `EMPTIED`, or what has changed.
     """
 
     kind: str
@@ -63,11 +66,13 @@ def _changed(project: Path, kind: str, entries: list[dict[str, Any]], fresh: boo
 
 def _what(then: dict[str, Any], now: dict[str, Any], project: Path) -> str:
     if now["size"] is None:
-        return "is gone"
+        return GONE
     if then["size"] is None:
-        return "was missing then"
+        return MISSING
     if then["sha256"] is None:
         return "changed while the job ran"
+    if now["size"] == 0 and then["size"]:
+        return EMPTIED
     if then["size"] != now["size"]:
         unit = "coordinate files" if (project / then["path"]).is_dir() else "bytes"
         return f"has changed: {then['size']} {unit} then, {now['size']} now"

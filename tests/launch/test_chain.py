@@ -113,7 +113,7 @@ def test_changed_threshold_runs_only_what_depends_on_it(
 ) -> None:
     _chain(project)
     capsys.readouterr()
-    assert _chain(project, "21:maximum_metadata_value=0.3") == 0
+    assert _chain(project, "--replace", "21:maximum_metadata_value=0.3") == 0
     done = _done(capsys)
     assert done["first"] == done["beside"] == "up to date"
     assert done["middle"] == "maximum_metadata_value is 0.3, was 0.5"
@@ -125,7 +125,7 @@ def test_changed_threshold_runs_only_what_depends_on_it(
 
 def test_trash_holds_the_result_before_the_latest(project: Path) -> None:
     for most in (0.8, 0.7, 0.6):
-        assert _chain(project, "--to", "first", f"first:maximum_metadata_value={most}") == 0
+        assert _chain(project, "--replace", "--to", "first", f"first:maximum_metadata_value={most}") == 0
     for folder, most in (("Select", 0.6), ("Trash/Select", 0.7)):
         record = read_record(project / folder / "job020")
         assert record["spec"]["subsets"]["maximum_metadata_value"] == most
@@ -136,7 +136,7 @@ def test_output_that_stays_the_same_ends_the_chain_of_reruns(
 ) -> None:
     _chain(project)
     capsys.readouterr()
-    assert _chain(project, "first:maximum_metadata_value=0.7") == 0
+    assert _chain(project, "--replace", "first:maximum_metadata_value=0.7") == 0
     done = _done(capsys)
     assert done["first"] == "maximum_metadata_value is 0.7, was 0.8"
     assert done["middle"] == done["last"] == "up to date"
@@ -167,30 +167,39 @@ def test_input_that_changes_and_output_that_is_gone(
     table = project / "Extract" / "job012" / "particles.star"
     table.write_text(table.read_text().replace("10.0", "11.0"))
     capsys.readouterr()
-    assert _chain(project) == 0
+    assert _chain(project, "--replace") == 0
     done = _done(capsys)
     assert done["first"] == done["beside"] == "Extract/job012/particles.star has changed"
     assert done["middle"] == "Select/job020/particles.star has changed"
     assert done["last"] == "Select/job021/particles.star has changed"
 
 
-def test_output_changed_by_hand_is_kept_and_passed_on(
+def test_output_changed_by_hand_is_neither_called_up_to_date_nor_replaced_unasked(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _chain(project)
     table = project / "Select" / "job020" / "particles.star"
-    table.write_text(table.read_text().replace("10.0", "11.0"))
+    changed = table.read_text().replace("10.0", "11.0")
+    table.write_text(changed)
     capsys.readouterr()
-    assert _chain(project) == 0
-    done = _done(capsys)
-    assert done["first"] == "up to date; Select/job020/particles.star was changed since and is kept"
-    assert done["middle"] == "Select/job020/particles.star has changed"
+    assert _chain(project) == 2
+    told = capsys.readouterr().err
+    assert (
+        "Select/first (Select/job020): would replace finished results: Select/job020/particles.star is not"
+        in told
+    )
+    assert table.read_text() == changed
+    assert _chain(project, "--from", "middle", "--replace") == 0
+    assert _done(capsys)["middle"] == "Select/job020/particles.star has changed"
+    assert _chain(project, "--replace") == 0
+    assert "11.0" not in table.read_text()
+    assert (project / "Trash/Select/job020/particles.star").read_text() == changed
 
 
 def test_from_to_and_force(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _chain(project, "--to", "21") == 0
     assert list(_done(capsys)) == ["first", "middle"]
-    assert _chain(project, "--from", "middle", "--to", "Select/last", "--force") == 0
+    assert _chain(project, "--from", "middle", "--to", "Select/last", "--force", "--replace") == 0
     assert _done(capsys) == {"middle": "forced", "last": "not run yet"}
     assert _chain(project, "--from", "Sort/x") == 2
     assert "no step 'Sort/x' in this chain; its steps are Select/first, " in capsys.readouterr().err
@@ -208,7 +217,8 @@ def test_dry_run_writes_nothing(project: Path, capsys: pytest.CaptureFixture[str
     assert _chain(project, "-n", "20:maximum_metadata_value=0.3") == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
     assert lines == [
-        "Select/first would run again in Select/job020: maximum_metadata_value is 0.3, was 0.8",
+        "Select/first would run again in Select/job020: maximum_metadata_value is 0.3, was 0.8"
+        "; this replaces finished results and needs --replace",
         "Select/middle would run again in Select/job021: uses files of Select/first",
         "Select/last would run again in Select/job022: uses files of Select/middle",
         "Select/beside would be skipped: up to date",
@@ -367,7 +377,7 @@ def test_chain_without_numbers_goes_by_alias(project: Path, capsys: pytest.Captu
     (project.parent / "chain.yaml").write_text(text)
     assert _chain(project) == 0
     name = (project / "Select" / "last").readlink().name
-    assert _chain(project, "last:maximum_metadata_value=0.05") == 0
+    assert _chain(project, "--replace", "last:maximum_metadata_value=0.05") == 0
     assert (project / "Select" / "last").readlink().name == name
     assert kept(project, f"Select/{name}") == 0
     capsys.readouterr()

@@ -25,11 +25,14 @@ class Range(NamedTuple):
         First and last step; empty for those of the chain.
     force : bool
         Whether steps run that are up to date.
+    replace : bool
+        Whether finished results may be replaced.
     """
 
     start: str = ""
     stop: str = ""
     force: bool = False
+    replace: bool = False
 
 
 class Planned(NamedTuple):
@@ -55,7 +58,7 @@ def plan_step(step: Step, steps: Sequence[Step], project: Path, force: bool) -> 
     spec, directory = with_numbers(step, steps, project), step.directory(project)
     verdict = step_status(project, spec, directory)
     if force and verdict.action == "skip":
-        verdict = Verdict("again", "forced")
+        verdict = Verdict("again", "forced", asks=True)
     return Planned(step, spec, directory, verdict)
 
 
@@ -76,10 +79,30 @@ def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planne
             above = [p.step for p in plans if p.verdict.action != "skip" and feeds(p.step, step)]
             if above and plan.verdict.action == "skip":
                 plan = plan._replace(verdict=Verdict("again", f"uses files of {above[0].title}"))
+            if follows(plan.verdict.inputs, {p.directory for p in plans if _goes_on(p.verdict)}):
+                plan = plan._replace(verdict=plan.verdict._replace(asks=False))  # known when these have run
             plans.append(plan)
             check_replaceable(plan, project)
     problems.raise_if_any()
     return plans
+
+
+def follows(inputs: Sequence[str], completed: set[str]) -> bool:
+    """Return whether a step is outdated only because jobs that feed it are completed."""
+    return bool(inputs) and all("/".join(name.split("/")[:2]) in completed for name in inputs)
+
+
+def _goes_on(verdict: Verdict) -> bool:
+    return verdict.action == "continue" or (verdict.action == "again" and not verdict.asks)
+
+
+def refusals(plans: Sequence[Planned]) -> list[str]:
+    """Return a line for each step that would replace finished results."""
+    return [
+        f"{plan.step.title} ({plan.directory}): would replace finished results: {plan.verdict.why}"
+        for plan in plans
+        if plan.verdict.asks
+    ]
 
 
 def check_replaceable(plan: Planned, project: Path) -> None:

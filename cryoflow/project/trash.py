@@ -1,0 +1,70 @@
+"""RELION's ``Trash``, where results go that were replaced."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from pathlib import Path
+
+from cryoflow.errors import CryoflowError
+from cryoflow.project.lock import is_running
+from cryoflow.project.names import TRASH
+
+#: Replaced results kept of a job: ``Trash/AutoPick/job010``, then ``job010.2`` and so on, older and older.
+GENERATIONS = 3
+
+
+def discard_job(project: Path, name: str) -> None:
+    """Move a job's directory to the trash, and remove what is too old there.
+
+    Parameters
+    ----------
+    project : Path
+        Absolute project root.
+    name : str
+        ``AutoPick/job010``.
+    """
+    places = _places(project, name)
+    places[0].parent.mkdir(parents=True, exist_ok=True)
+    if all(path.exists() for path in places):
+        _remove(places[-1])
+    free = next(number for number, path in enumerate(places) if not path.exists())
+    for number in range(free, 0, -1):
+        places[number - 1].rename(places[number])
+    (project / name).rename(places[0])
+
+
+def restore_job(project: Path, name: str) -> bool:
+    """Exchange a job's directory with the latest of the trash; return whether there was one to exchange.
+
+    Raises
+    ------
+    CryoflowError
+        If the trash has no results of this job, or a process is running it.
+    """
+    here, there = project / name, _places(project, name)[0]
+    if not there.is_dir():
+        raise CryoflowError(f"{TRASH}/{name}: no such directory; nothing was replaced in {name}")
+    if not here.exists():
+        there.rename(here)
+        return False
+    if is_running(here):
+        raise CryoflowError(f"{name}: another process is running this job; wait until it has finished")
+    aside = there.with_name(f".{secrets.token_hex(4)}")
+    there.rename(aside)
+    here.rename(there)
+    aside.rename(here)
+    return True
+
+
+def _places(project: Path, name: str) -> list[Path]:
+    """Where the generations of a job lie, the latest first."""
+    first = project / TRASH / name
+    return [first, *(first.with_name(f"{first.name}.{number}") for number in range(2, GENERATIONS + 1))]
+
+
+def _remove(directory: Path) -> None:
+    """Hide a directory before it is removed: what a kill leaves of it is in nobody's way."""
+    hidden = directory.with_name(f".{secrets.token_hex(4)}")
+    directory.rename(hidden)
+    shutil.rmtree(hidden)
