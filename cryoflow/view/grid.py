@@ -36,7 +36,7 @@ class Grid(NamedTuple):
 def grid_of(table: pd.DataFrame, varied: Sequence[str]) -> Grid:
     """Lay the points out."""
     right = [as_text(value) for value in table[varied[-1]]]
-    down = [" ".join(map(as_text, row)) for row in table[list(varied[:-1])].itertuples(index=False)]
+    down = [" ".join(map(as_text, row)) for row in table[list(varied[:-1])].to_numpy(object)]
     columns, rows = list(dict.fromkeys(right)), list(dict.fromkeys(down))
     places = [(rows.index(d), columns.index(r)) for d, r in zip(down, right, strict=True)]
     return Grid(columns, rows, places)

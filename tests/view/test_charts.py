@@ -100,6 +100,11 @@ def test_grid_of_three_fields() -> None:
     assert grid.places == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
 
 
+def test_grid_of_one_field_is_one_row() -> None:
+    grid = grid_of(pd.DataFrame({"a": [3, 1, 3], "n": np.arange(3)}), ["a"])
+    assert grid == (["3", "1"], [""], [(0, 0), (0, 1), (0, 0)])
+
+
 def test_cells_hold_each_point_under_its_values(axes: Axes) -> None:
     table = pd.DataFrame({"shrink_factor": [0, 0, 1, 1], "picking_threshold": [0.2, 0.4] * 2})
     values = np.array([5.0, np.nan, 7.0, 8.0])
