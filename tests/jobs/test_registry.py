@@ -40,7 +40,7 @@ def test_relion_calls_no_two_jobs_the_same() -> None:
         ([job.run for job in ALL], ["spec", "context"]),
         ([job.pictures for job in ALL], ["directory", "project"]),
         ([job.memory for job in ALL], ["spec", "project"]),
-        ([job.sweep.columns for job in ALL], ["project", "job", "counts", "kept"]),
+        ([job.sweep.columns for job in ALL], ["project", "job", "counts", "cache"]),
     ],
 )
 def test_references_lead_to_functions(references: list[str], parameters: list[str]) -> None:
