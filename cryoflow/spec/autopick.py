@@ -97,10 +97,11 @@ class AutoPick(JobSpec):
                 ("autopicking.read_fom_maps", "autopicking.write_fom_maps"),
                 "FOM maps are either written or read; set one of the two to No",
             )
-        if tab.template_error is not None and tab.figure_of_merit != "relion":
+        merit = tab.figure_of_merit
+        if tab.template_error is not None and merit != "relion":
             yield Broken(
                 ("autopicking.template_error", "autopicking.figure_of_merit"),
-                "template_error cannot be used with figure_of_merit=ncc; remove one of them",
+                f"template_error cannot be used with figure_of_merit={merit}; remove one of them",
             )
         if self.statistics.decoys and self.io.use_laplacian_of_gaussian:
             yield Broken(

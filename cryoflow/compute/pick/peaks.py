@@ -45,7 +45,7 @@ class Thresholds(NamedTuple):
         between_samples: bool,
         figure_of_merit: str,
     ) -> "Thresholds":
-        """Thresholds for picks with references of ``box`` pixels; ``figure_of_merit`` is relion or ncc."""
+        """Thresholds for picks with references of ``box`` pixels; ``figure_of_merit`` as in the spec."""
         distance = math.floor(least_distance_a / pixel_size_a + 0.5)
         gates = (mask_radius, box // 2, largest_sd, least_mean, between_samples)
         return cls(least_fom, distance, *gates, keep_best=figure_of_merit != "relion")
