@@ -10,6 +10,8 @@ import pytest
 from cryoflow.errors import FileError, SpecError
 from cryoflow.spec import AutoPick, Sort, load_spec
 
+JOBS = "AutoPick, Extract, Sort, Select, Class2D"
+
 BAD = """\
 job: AutoPick
 alias: a b
@@ -138,13 +140,10 @@ def test_missing_fields_are_told_beside_their_heading(file: Path) -> None:
         ("job: \x01\n", "FILE: not valid YAML: it contains control characters"),
         ("job: Sort\n---\njob: Sort\n", "FILE:2: not valid YAML: but found another document"),
         ("job: *a\n", "FILE:1: not valid YAML: found undefined alias 'a'"),
-        ("number: 3\n", "FILE: job: is missing; name the job type: AutoPick, Extract, Sort, Select, Class2D"),
-        ("job:\n", "FILE:1: job: is missing; name the job type: AutoPick, Extract, Sort, Select, Class2D"),
+        ("number: 3\n", f"FILE: job: is missing; name the job type: {JOBS}"),
+        ("job:\n", f"FILE:1: job: is missing; name the job type: {JOBS}"),
         ("a: 1\njob: AutoPik\n", "FILE:2: job: unknown job type 'AutoPik'; did you mean 'AutoPick'?"),
-        (
-            "job: Refine3D\n",
-            "FILE:1: job: unknown job type 'Refine3D'; job types: AutoPick, Extract, Sort, Select, Class2D",
-        ),
+        ("job: Refine3D\n", f"FILE:1: job: unknown job type 'Refine3D'; job types: {JOBS}"),
         (GOOD + "? [a]\n: b\n", "FILE:5: a name must be text, not a list or a mapping"),
         (GOOD + "compute: &c\n  device: *c\n", "FILE:5: compute > device: refers to itself"),
     ],
