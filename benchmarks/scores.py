@@ -123,7 +123,7 @@ def sorted_project(project: Path, options: SimulateOptions) -> pd.DataFrame:
 
 
 def judged(project: Path, table: pd.DataFrame) -> Judged:
-    """RowScores up what the particles are."""
+    """Look up what the particles are."""
     kind = np.zeros(len(table), np.int64)
     for name, rows in table.groupby("rlnMicrographName"):
         truth = read_truth(project, str(name))
