@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.star import Block, read_star, write_star
-from cryoflow.files.tables import Table, pixel_size, read_micrographs, read_particles, require, write_table
+from cryoflow.files.tables import (
+    Table,
+    one_pixel_size,
+    pixel_size,
+    read_micrographs,
+    read_particles,
+    require,
+    write_table,
+)
 
 OPTICS = pd.DataFrame(
     {
@@ -291,3 +299,18 @@ def test_tables_that_do_not_fit_are_told(tmp_path: Path, content: dict[str, Bloc
     write_star(path, content, "3.1")
     with pytest.raises(FileError, match=f"^{re.escape(f'{path}: {message}')}"):
         read_particles(path)
+
+
+def of_pixel_sizes(*sizes: float) -> Table:
+    return Table(pd.DataFrame({"rlnImagePixelSize": sizes}), "3.0", Path("p.star"), "")
+
+
+@pytest.mark.parametrize("sizes", [(5.0, 5.004), (5.0, 4.996), (0.5, 0.5004)])
+def test_pixel_sizes_that_differ_by_less_than_a_thousandth_are_one(sizes: tuple[float, float]) -> None:
+    assert one_pixel_size(of_pixel_sizes(*sizes), "p.star") == sizes[0]
+
+
+@pytest.mark.parametrize("sizes", [(5.0, 5.006), (0.5, 0.5008)])
+def test_other_pixel_sizes_are_several(sizes: tuple[float, float]) -> None:
+    with pytest.raises(FileError, match=r"^p.star: particles of several pixel sizes \(.* A\); rescale them"):
+        one_pixel_size(of_pixel_sizes(*sizes), "p.star")

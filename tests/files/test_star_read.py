@@ -167,3 +167,10 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, text: str | bytes, 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"a.star: no such file$"):
         read_star(tmp_path / "a.star")
+
+
+def test_whole_numbers_written_as_floats_are_integers_while_floats_are_exact(tmp_path: Path) -> None:
+    for text, kind in (("9007199254740991.0", np.int64), ("9007199254740992.0", np.float64)):  # below 2^53
+        rows = read_star(write(tmp_path, f"data_\n\nloop_\n_rlnClassNumber #1\n{text}\n1\n"))[""]
+        assert isinstance(rows, pd.DataFrame) and rows["rlnClassNumber"].dtype == kind
+        assert int(rows["rlnClassNumber"][0]) == int(text[:-2])

@@ -53,6 +53,11 @@ def test_the_usual_strength_is_that_of_the_upper_quartile_without_what_is_far_br
     torch.testing.assert_close(brightness(found), torch.log2(torch.tensor([1.0, 0.6, 0.9, 4.0])))
 
 
+def test_classes_with_three_quarters_of_the_particles_set_the_usual_strength() -> None:
+    found = evidence({"members": 200}, {"members": 100, "strength": 1.5})  # 100 + 200 of 400 have strength 1
+    torch.testing.assert_close(brightness(found), torch.log2(torch.tensor([1.0, 1.0, 1.5])))
+
+
 def test_more_contrast_never_lowers_the_score_and_the_usual_strength_scores_best() -> None:
     steps = [0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 30.0]
     by_contrast = class_score(evidence(*({"contrast": step} for step in steps)))[1:]

@@ -5,9 +5,10 @@ from scipy import stats
 
 from cryoflow.learn.score.fdr import hidden_objects, local_fdr, picked_share, q_values
 from cryoflow.learn.score.logistic import fit_logistic
-from cryoflow.learn.score.mixture import FREEDOM, fit_mixture
+from cryoflow.learn.score.mixture import FREEDOM, Mixture, fit_mixture
 from cryoflow.learn.score.particle_score import (
     TEACHES_ONLY,
+    LogOddsModel,
     Scale,
     lacks_noise,
     learn,
@@ -124,6 +125,35 @@ def test_mixture_finds_the_shares() -> None:
     assert float(mixture.shares[0]) == pytest.approx(float((kind == 1).double().mean()), abs=0.04)
     found = mixture.responsibilities(points, chance)[:, 0]
     assert float(((found > 0.5) == (kind == 1)).double().mean()) > 0.93
+
+
+def test_shares_are_mean_chances_with_one_more_point_of_each_kind() -> None:
+    """Without it a kind that no point belongs to would have a share of 0, and a log density of -inf."""
+    points, chance, _ = kinds()
+    mixture = fit_mixture(points, chance)
+    chances = mixture.responsibilities(points, chance)
+    torch.testing.assert_close(mixture.shares, (chances.sum(0) + 1) / (len(points) + 3), rtol=0, atol=1e-6)
+
+
+def test_log_odds_are_of_odds_against_noise_and_outliers_together() -> None:
+    features = torch.cat((normal(400, 3), normal(30, 3, 1) * 4 + 3))
+    mixture = Mixture(
+        (
+            Shape(torch.tensor([1.0, 0.5]).double(), torch.eye(2).double()),
+            Shape(torch.zeros(2).double(), torch.eye(2).double()),
+            Shape(torch.tensor([1.0, 0.5]).double(), 10 * torch.eye(2).double()),
+        ),
+        torch.tensor([0.3, 0.6, 0.1], dtype=torch.float64),
+    )
+    logistic = fit_logistic(features, torch.sigmoid(features[:, 0] - features[:, 2]))
+    found = LogOddsModel(mixture, logistic).log_odds(features, 2)
+    density = [
+        share * stats.multivariate_t([1.0, 0.5], width * np.eye(2), df=freedom).pdf(features[:, :2].numpy())
+        for share, width, freedom in ((0.3, 1, FREEDOM[0]), (0.1, 10, FREEDOM[2]))
+    ]
+    noise, outlier = np.exp(-logistic.log_odds(features).numpy()), density[1] / density[0]
+    np.testing.assert_allclose(torch.exp(-found).numpy(), noise + outlier, rtol=1e-9)
+    assert (noise > outlier).any() and (outlier > noise).any()
 
 
 def test_chances_are_those_of_bayes_beyond_what_the_first_feature_says() -> None:

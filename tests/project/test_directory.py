@@ -63,6 +63,18 @@ def test_directory_appears_with_its_files_or_not_at_all(tmp_path: Path) -> None:
     assert list((tmp_path / "Sort").iterdir()) == []
 
 
+def test_an_empty_directory_that_another_program_makes_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    theirs = tmp_path / "Sort" / "job013"
+
+    def fill(new: Path) -> None:
+        (new / "first").touch()
+        theirs.mkdir()
+
+    with pytest.raises(CryoflowError, match=r"^Sort/job013: exists already"):
+        make_job_directory(tmp_path, "Sort", 13, fill=fill)
+    assert list((tmp_path / "Sort").iterdir()) == [theirs] and list(theirs.iterdir()) == []
+
+
 def test_fixed_number_and_alias(tmp_path: Path) -> None:
     directory = make_job_directory(tmp_path, "AutoPick", 10, "optimise_params")
     assert directory == tmp_path / "AutoPick" / "job010"
