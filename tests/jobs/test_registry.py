@@ -38,7 +38,9 @@ def test_relion_calls_no_two_jobs_the_same() -> None:
     ("references", "parameters"),
     [
         ([job.run for job in ALL], ["spec", "context"]),
-        ([job.pictures for job in ALL], ["directory", "project"]),
+        ([job.pictures for job in ALL if not job.measured], ["directory", "project"]),
+        ([job.pictures for job in ALL if job.measured], ["directory", "project", "scores"]),
+        ([job.measured for job in ALL], ["directory", "project"]),
         ([job.memory for job in ALL], ["spec", "project"]),
         ([job.sweep.columns for job in ALL], ["project", "job", "counts", "cache"]),
     ],
