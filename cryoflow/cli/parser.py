@@ -23,6 +23,7 @@ _COMMANDS = {
     "restore": "bring back the results of a job that a chain has replaced",
     "fields": "list the fields of the job types",
     "schema": "print the JSON schema of a job type's specs",
+    "convert": "convert picks and particles from and to other programs' files",
     "simulate": "make a synthetic project with known truth",
     "demo": "simulate a small project and run steps 10-16 on it",
 }

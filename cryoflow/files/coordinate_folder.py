@@ -12,7 +12,8 @@ from cryoflow.errors import FileError
 from cryoflow.files.job_paths import stem_below_job
 from cryoflow.files.micrograph_names import shared_folders
 
-ENDINGS = (".star", ".box")
+ENDINGS = (frozenset({".star", ".box"}), frozenset({".cbox", ".json"}))
+"""Of coordinate files; the second only count where there are none of the first."""
 _HIDDEN = (".", "coords_suffix")
 _SEPARATORS = "_-."
 _NUMBER = re.compile(r"[_.-]\d")
@@ -57,7 +58,9 @@ def files_of_micrographs(folder: Path, micrographs: Sequence[str]) -> list[tuple
 
 def coordinate_files(folder: Path) -> list[Path]:
     """Return the files below a folder that may hold coordinates, sorted."""
-    return [file for file in _shown(folder) if file.suffix in ENDINGS]
+    shown = _shown(folder)
+    kinds = ([file for file in shown if file.suffix in endings] for endings in ENDINGS)
+    return next(filter(None, kinds), [])
 
 
 def _shown(folder: Path) -> list[Path]:
@@ -67,7 +70,7 @@ def _shown(folder: Path) -> list[Path]:
 def _what_is_there(files: list[Path]) -> str:
     kinds = Counter(file.suffix or file.name for file in files)
     there = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(3)) or "no files"
-    return f"holds no coordinate files (.star, or .box of EMAN); it has {there}"
+    return f"holds no coordinate files (.star, .box or .json of EMAN, .cbox of crYOLO); it has {there}"
 
 
 def _matches(folder: Path, files: Sequence[Path], micrographs: Sequence[str]) -> list[_Match]:

@@ -12,6 +12,7 @@ import pandas as pd
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import read_bytes, write_bytes
 from cryoflow.files.coordinate_folder import files_of_micrographs
+from cryoflow.files.formats.kinds import COLUMNS, ONE_EACH, read_picks
 from cryoflow.files.job_paths import micrograph_file
 from cryoflow.files.star import Block, as_table, read_star
 from cryoflow.files.tables import read_micrographs, read_particles, require
@@ -20,6 +21,7 @@ CoordinateList = list[tuple[str, Path]]
 
 _SUFFIX_FILE = re.compile(r"^coords_suffix_(.+)\.star$")
 _NAME, _FILE = "rlnMicrographName", "rlnMicrographCoordinates"
+_TABLES = frozenset({*COLUMNS, ".cs"})
 _XY = ("rlnCoordinateX", "rlnCoordinateY")
 _OF_PARTICLES = ("rlnImageName", "rlnMagnification", "rlnDetectorPixelSize", "rlnImageSize", "rlnOpticsGroup")
 
@@ -27,16 +29,16 @@ _OF_PARTICLES = ("rlnImageName", "rlnMagnification", "rlnDetectorPixelSize", "rl
 def read_coordinates(path: str | PathLike[str]) -> pd.DataFrame:
     """Read the coordinates of one micrograph, ``rlnCoordinateX`` and ``rlnCoordinateY`` in pixels.
 
-    A STAR file without blocks, as RELION 3.0 leaves it where it finds nothing, has none. Boxes of EMAN
-    (``.box``) are read by their centres.
+    A STAR file without blocks, as RELION 3.0 leaves it where it finds nothing, has none. Files of other
+    programs (``.box``, ``.cbox``, ``.json``, ``.txt``, ``.csv``) are read by `cryoflow.files.formats`.
 
     Raises
     ------
     FileError
         As `read_star`, and when the file has no such table.
     """
-    if Path(path).suffix == ".box":
-        return _read_box(Path(path))
+    if Path(path).suffix.lower() in (*ONE_EACH, *COLUMNS):
+        return read_picks(Path(path)).rows.drop(columns=_NAME, errors="ignore")
     blocks = read_star(path)
     for block in blocks.values() if blocks else [pd.DataFrame(columns=list(_XY), dtype=float)]:
         if _has(block, _XY):
@@ -54,7 +56,8 @@ def read_coordinate_list(
     path : path-like
         One of: a ``coords_suffix_<suffix>.star`` file (one line that names a STAR file of micrographs,
         next to coordinates); RELION 4's ``autopick.star`` (``data_coordinate_files``); or a folder with
-        ``<micrograph>_*.star`` or ``<micrograph>.star`` (or ``.box``) anywhere below it.
+        ``<micrograph>_*.star`` or ``<micrograph>.star`` (or ``.box``, ``.cbox``, ``_info.json``) anywhere
+        below it.
     project : Path
         The folder that the names inside these files start from.
     micrographs : sequence of str
@@ -76,6 +79,8 @@ def read_coordinate_list(
             raise FileError(path, "a folder of coordinates needs the names of the micrographs as well")
         return files_of_micrographs(path, micrographs)
     suffix = _SUFFIX_FILE.match(path.name)
+    if path.suffix.lower() in _TABLES:
+        raise FileError(path, "is one table of picks; make a list of it: cryoflow convert IN OUT --to relion")
     if suffix:
         return _one_file_each(path, _from_suffix(path, project, f"_{suffix.group(1)}.star"))
     return _one_file_each(path, _from_table(path, project))
@@ -127,8 +132,10 @@ def read_coordinate_table(path: str | PathLike[str]) -> pd.DataFrame | None:
         When the table has refined offsets, which coordinates do not carry.
     """
     path = Path(path)
-    if path.is_dir() or _SUFFIX_FILE.match(path.name) or path.suffix == ".box":
+    if path.is_dir() or _SUFFIX_FILE.match(path.name) or path.suffix.lower() in ONE_EACH:
         return None
+    if path.suffix.lower() in _TABLES:
+        return _of_another_program(path)
     if not any(_has(block, (_NAME, *_XY)) for block in read_star(path).values()):
         return None
     rows = read_particles(path).rows
@@ -173,15 +180,11 @@ def _one_file_each(path: Path, pairs: CoordinateList) -> CoordinateList:
     return pairs
 
 
-def _read_box(path: Path) -> pd.DataFrame:
-    """Centres of the boxes of a file of EMAN: x and y of the lower corner, width and height on each line."""
-    centres = []
-    for number, line in enumerate(read_bytes(path).decode("utf-8", "replace").splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        try:
-            x, y, width, height = map(float, line.split()[:4])
-        except ValueError:
-            raise FileError(path, "expected x, y, width and height of a box", number) from None
-        centres.append((x + width / 2, y + height / 2))
-    return pd.DataFrame(centres, columns=list(_XY), dtype=float)
+def _of_another_program(path: Path) -> pd.DataFrame:
+    rows = read_picks(path).rows
+    missing = [name for name in (_NAME, *_XY) if name not in rows.columns]
+    if missing:
+        raise FileError(
+            path, f"has no {', '.join(missing)}: coordinates of many micrographs need their names"
+        )
+    return rows.drop(columns=[name for name in _OF_PARTICLES if name in rows.columns])

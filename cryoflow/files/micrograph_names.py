@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from cryoflow.errors import CryoflowError
 from cryoflow.files.job_paths import stem_below_job
+
+_CRYOSPARC = re.compile(r"^\d{15,21}_|(_(patch|rigid|full)_aligned)?(_doseweighted)?$")
+"""What cryoSPARC puts before and behind the names of movies: a number, and what was done."""
 
 
 def shared_folders(one: Sequence[str], other: Sequence[str]) -> int:
@@ -23,18 +27,22 @@ class MicrographNames:
 
     A name means the micrograph of the same name, else the one of the same name below its job
     (``MotionCorr/job002/Movies/a.mrc`` and ``Movies/a``), else the one of the same file name whose last
-    folders agree. A name without folders, ``a.mrc``, means the only micrograph of that file name.
+    folders agree. A name without folders, ``a.mrc``, means the only micrograph of that file name. Where none
+    of these is there, what cryoSPARC adds to names is left out: ``012345678901234567890_a_patch_aligned.mrc``
+    means ``a.mrc``.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         self._by_file: dict[str, list[str]] = defaultdict(list)
+        self._by_movie: dict[str, list[str]] = defaultdict(list)
         self._names = set()
         for name in dict.fromkeys(names):
             stem = stem_below_job(name)
             self._names.add(name)
             self._by_stem[stem].append(name)
             self._by_file[PurePosixPath(stem).name].append(name)
+            self._by_movie[_movie(PurePosixPath(stem).name)].append(name)
 
     def find(self, name: str) -> str | None:
         """Return the micrograph's own name, or None where there is none of this name.
@@ -47,7 +55,7 @@ class MicrographNames:
         if name in self._names:
             return name
         stem = PurePosixPath(stem_below_job(name))
-        found = self._by_stem.get(str(stem)) or self._by_folders(stem)
+        found = self._by_stem.get(str(stem)) or self._by_folders(stem) or self._by_movies(stem.name)
         if len(found) > 1:
             text = f"{name} may mean {found[0]} or {found[1]}; give the names with their folders"
             raise CryoflowError(text)
@@ -63,3 +71,14 @@ class MicrographNames:
         ]
         most = max((count for count, _ in ranked), default=0)
         return [name for count, name in ranked if count == most]
+
+    def _by_movies(self, stem: str) -> list[str]:
+        movie = _movie(stem)
+        found = self._by_movie.get(movie, [])
+        if movie != stem:
+            return found
+        return [name for name in found if PurePosixPath(stem_below_job(name)).name != movie]
+
+
+def _movie(stem: str) -> str:
+    return _CRYOSPARC.sub("", stem)

@@ -147,9 +147,9 @@ def test_boxes_of_eman_are_read_by_their_centres(tmp_path: Path) -> None:
 
 
 def test_files_of_other_kinds_are_named(tmp_path: Path) -> None:
-    for name in ("a.cbox", "b.cbox", "c.txt"):
+    for name in ("a.xml", "b.xml", "c.txt"):
         (tmp_path / name).write_text("")
-    with pytest.raises(FileError, match=r"holds no coordinate files .*; it has 2 .cbox, 1 .txt"):
+    with pytest.raises(FileError, match=r"holds no coordinate files .*; it has 2 .xml, 1 .txt"):
         read_coordinate_list(tmp_path, tmp_path, ["M/a.mrc"])
 
 

@@ -8,6 +8,8 @@ import pytest
 from helpers.particle_project import PIXEL, context, extract_spec, listener, micrograph_rows, picks
 
 from cryoflow.errors import FileError
+from cryoflow.files.convert import Micrographs, Wanted, convert
+from cryoflow.files.formats import FORMATS, Picks
 from cryoflow.files.star import write_star
 from cryoflow.files.tables import pixel_size, read_particles
 from cryoflow.jobs.extract.run import run
@@ -33,9 +35,23 @@ def test_one_table_for_all_micrographs(project: Path, prefix: str) -> None:
     np.testing.assert_allclose(again[PLACES], expected[PLACES], atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["topaz", "csv", "cs", "cbox", "json", "box"])
+def test_picks_of_other_programs_come_to_the_same_particles(project: Path, kind: str) -> None:
+    expected, _ = extracted(project)
+    rows = pd.concat([picks(number).assign(rlnMicrographName=f"mic{number}.mrc") for number in (3, 1, 2)])
+    table = project / "CtfFind/job003/micrographs_ctf.star"
+    one_each = FORMATS[kind].one_each
+    given = "Theirs" if one_each else f"theirs{FORMATS[kind].ending}"
+    convert(Picks(rows), project / given, Wanted(kind, box_px=24.0), Micrographs(table, project))
+    found, _ = extracted(project, input_coordinates=given)
+    tolerance = 0.01 if kind == "cs" else 1e-6
+    np.testing.assert_allclose(found[PLACES], expected[PLACES], rtol=0, atol=tolerance)
+    assert found["rlnMicrographName"].tolist() == expected["rlnMicrographName"].tolist()
+
+
 def test_names_that_do_not_match_are_shown(project: Path) -> None:
     write_star(project / "all.star", {"": picks(1).assign(rlnMicrographName="Other/mic1.mrc")})
-    told = r"all.star: rlnMicrographName names none of the micrographs of .*; it has Other/mic1.mrc, they"
+    told = r"all.star: rlnMicrographName matches none of the micrographs of .*; it has Other/mic1.mrc, they"
     with pytest.raises(FileError, match=told):
         extracted(project, input_coordinates="all.star")
 
