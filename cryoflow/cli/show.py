@@ -63,19 +63,11 @@ def _say_head(job: Job, fed: list[str]) -> None:
 
 def _say_settings(spec: dict[str, Any], everything: bool) -> None:
     from cryoflow.project.diff import flat
-    from cryoflow.spec import SPEC_CLASSES
+    from cryoflow.project.settings import changed_settings
 
     say("\nsettings" if everything else "\nsettings that are not the default")
-    defaults = {
-        f"{tab}.{name}": info.default
-        for tab, section in SPEC_CLASSES[spec["job"]].sections().items()
-        for name, info in section.model_fields.items()
-    }
-    rows = [
-        [name, str(value)]
-        for name, value in flat(spec).items()
-        if "." in name and (everything or defaults.get(name, ...) != value)
-    ]
+    every = [(name, str(value)) for name, value in flat(spec).items() if "." in name]
+    rows = every if everything else changed_settings(spec)
     say_table(rows or [["none", ""]], indent="  ")
 
 

@@ -12,10 +12,13 @@ from cryoflow.launch.sweep.report import draw_sweep
 from cryoflow.launch.sweep.table import read_table
 from cryoflow.project.directory import find_job_directory
 from cryoflow.project.record import read_record
+from cryoflow.view.report import write_report
 
 
 def draw(project: Path, given: str, micrographs: Sequence[str], everything: bool = False) -> list[Path]:
     """Draw pictures of a job or sweep into its directory and return their paths.
+
+    Without micrographs, the pictures of a job are drawn again, and its report.
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ def draw(project: Path, given: str, micrographs: Sequence[str], everything: bool
     directory = find_job_directory(project, given)
     job = read_record(directory)["spec"]["job"]
     if not (micrographs or everything):
-        return draw_pictures(job, directory, project)
+        return [*draw_pictures(job, directory, project), write_report(directory)]
     if job != "AutoPick":
         raise CryoflowError(f"{given}: {job} has no pictures of micrographs; leave out the micrographs")
     from cryoflow.view.draw import read_settings

@@ -28,6 +28,7 @@ def test_job_leaves_everything_in_its_directory(project: Path, capsys: pytest.Ca
         "run.job",
         "note.txt",
         "job_record.yaml",
+        "report.html",
         "RELION_OUTPUT_NODES.star",
         SUCCESS,
     }
@@ -180,6 +181,18 @@ def test_report_that_fails_fails_no_job(
     assert run_spec(project) == 0
     assert seen == [("Select", project / "Select" / "job014", project, False)]
     assert capsys.readouterr().err == "warning: no pictures: RuntimeError: no ink\n"
+    assert SUCCESS in listing(project / "Select" / "job014")
+
+
+def test_page_that_fails_fails_no_job(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def report(directory: Path) -> None:
+        raise RuntimeError("no paper")
+
+    monkeypatch.setattr("cryoflow.view.report.write_report", report)
+    assert run_spec(project) == 0
+    assert capsys.readouterr().err == "warning: no report.html: RuntimeError: no paper\n"
     assert SUCCESS in listing(project / "Select" / "job014")
 
 

@@ -64,9 +64,11 @@ def _attempt(spec: JobSpec, request: Request, context: JobContext, files: JobFil
             _draw(spec, context, files)
         files.finish()
         _report_result(spec, request, files)
+        if request.pictures:
+            _write_page(context, files)
         mark(context.directory, success=True)
     except CryoflowError as error:
-        return files.restore(str(error)) or files.fail(str(error))
+        return files.restore(str(error)) or _fail(str(error), request, context, files)
     except KeyboardInterrupt as stop:
         hint = "" if request.sweep else f"; resume: cryoflow run --continue {files.name}"
         outcome = files.fail(interruption(stop) + hint)
@@ -76,7 +78,7 @@ def _attempt(spec: JobSpec, request: Request, context: JobContext, files: JobFil
     except Exception as error:
         files.report.trace(traceback.format_exc())
         why = f"{cause(error)}; the traceback is in {files.name}/run.err"
-        return files.restore(why) or files.fail(why)
+        return files.restore(why) or _fail(why, request, context, files)
     result = files.result
     return Outcome(files.name, 2 if result.failures else 0, result.summary, result.outputs)
 
@@ -99,6 +101,24 @@ def _draw(spec: JobSpec, context: JobContext, files: JobFiles) -> None:
         files.report.trace(traceback.format_exc())
         files.report.warn(f"no pictures: {type(error).__name__}: {' '.join(str(error).split())}")
     files.seconds["report"] = time.monotonic() - start
+
+
+def _fail(message: str, request: Request, context: JobContext, files: JobFiles) -> Outcome:
+    outcome = files.fail(message)
+    if request.pictures:
+        _write_page(context, files)
+    return outcome
+
+
+def _write_page(context: JobContext, files: JobFiles) -> None:
+    """Write ``report.html``; a failure there never fails a job."""
+    from cryoflow.view.report import write_report
+
+    try:
+        write_report(context.directory)
+    except Exception as error:
+        files.report.trace(traceback.format_exc())
+        files.report.warn(f"no report.html: {type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def _report_result(spec: JobSpec, request: Request, files: JobFiles) -> None:
