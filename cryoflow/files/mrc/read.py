@@ -11,24 +11,8 @@ import numpy.typing as npt
 
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.files.atomic import unreadable
-from cryoflow.files.image_names import join_image_name, split_image_name
+from cryoflow.files.image_names import split_image_name
 from cryoflow.files.mrc.header import Layout, MrcHeader, read_header, read_layout
-from cryoflow.files.mrc.write import write_mrc, write_stack
-
-__all__ = [
-    "MrcHeader",
-    "join_image_name",
-    "map_image",
-    "map_stack",
-    "read_header",
-    "read_image",
-    "read_images",
-    "read_stack",
-    "read_volume",
-    "split_image_name",
-    "write_mrc",
-    "write_stack",
-]
 
 NO_NUMBER = "its name gives no number of an image (such as 000001@a.mrcs)"
 
