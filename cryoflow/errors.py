@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from os import PathLike
 from types import TracebackType
@@ -79,4 +80,28 @@ class FileError(CryoflowError):
 
     def __reduce__(self) -> tuple[type[FileError], tuple[str, str, int | None]]:
         """Pickle by parts, so that a worker process can hand the error back."""
-        return FileError, (self.path, self.message, self.line)
+        return type(self), (self.path, self.message, self.line)
+
+
+class MachineError(FileError):
+    """A file that the machine cannot write or read now: disk full, I/O error, too many open files.
+
+    It ends the job, and is never the fault of one micrograph; the same command finishes the job later.
+    """
+
+
+#: What a user can do about an error of the machine.
+_MACHINE_ERRORS = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+    errno.EIO: "check the disk",
+    errno.EROFS: "make the file system writable",
+    errno.EMFILE: "allow more open files (ulimit -n) or use fewer workers",
+    errno.ENFILE: "close other programs",
+}
+
+
+def machine_remedy(error: OSError) -> str:
+    """Return what to do about an error of the machine; empty for errors that are about one file."""
+    remedy = _MACHINE_ERRORS.get(error.errno or 0, "")
+    return f"{remedy}, then give the same command again" if remedy else ""

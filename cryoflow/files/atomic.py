@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cryoflow.errors import FileError
+from cryoflow.errors import FileError, MachineError, machine_remedy
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     except OSError as error:
         if _is_about(error, temporary, target):
-            raise _unwritable(target, error) from error
+            raise unwritable(target, error) from error
         raise
     finally:
         with suppress(OSError):
@@ -61,6 +62,8 @@ def unreadable(path: str | os.PathLike[str], error: OSError) -> FileError:
     """Tell why `path` cannot be read."""
     if isinstance(error, FileNotFoundError):
         return FileError(path, "no such file")
+    if remedy := machine_remedy(error):
+        return MachineError(path, f"cannot be read: {_reason(error)}; {remedy}")
     return FileError(path, f"cannot be read: {_reason(error)}")
 
 
@@ -70,7 +73,7 @@ def _temporary(target: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error
     return path
 
 
@@ -78,7 +81,13 @@ def _is_about(error: OSError, *paths: Path) -> bool:
     return error.filename is None or str(error.filename) in map(str, paths)
 
 
-def _unwritable(path: Path, error: OSError) -> FileError:
+def unwritable(path: Path, error: OSError) -> FileError:
+    """Report why `path` cannot be written: an error of the machine, or one of its name."""
+    remedy = machine_remedy(error)
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        remedy = "make the folder writable, then give the same command again"
+    if remedy:
+        return MachineError(path, f"cannot be written: {_reason(error)}; {remedy}")
     return FileError(path, f"cannot be written: {_reason(error)}")
 
 

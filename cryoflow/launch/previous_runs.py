@@ -13,7 +13,7 @@ from cryoflow.launch.inputs import input_files, with_files
 from cryoflow.project.diff import flat, same_work, work_key
 from cryoflow.project.directory import check_free
 from cryoflow.project.lock import is_running
-from cryoflow.project.markers import FAILURE, succeeded
+from cryoflow.project.markers import succeeded
 from cryoflow.project.names import job_directories, job_name, job_number
 from cryoflow.project.record import RECORD, read_record
 from cryoflow.project.verify import EMPTIED, GONE, MISSING, Changed, changed_files
@@ -153,8 +153,8 @@ def other_place(spec: JobSpec) -> str:
 def unfinished(project: Path, spec: JobSpec) -> str:
     """Return the directory of a job that was started with this spec and has not succeeded, or nothing.
 
-    With a number it is the job of that number. Without one it is the latest that was killed: a job that has
-    failed has reported why, and the next attempt gets a number of its own.
+    With a number it is the job of that number. Without one it is the latest that was killed, or that the
+    machine made fail: of another failure the next attempt gets a number of its own.
     """
     if spec.number is not None:
         return _same(project, project / spec.job / job_name(spec.number), spec)
@@ -165,11 +165,11 @@ def unfinished(project: Path, spec: JobSpec) -> str:
 
 def _same(project: Path, directory: Path, spec: JobSpec, killed: bool = False) -> str:
     record: dict[str, Any] = {}
-    ended = succeeded(directory) or (killed and (directory / FAILURE).exists())
-    if (directory / RECORD).exists() and not ended:
+    if (directory / RECORD).exists() and not succeeded(directory):
         with suppress(CryoflowError):
             record = read_record(directory)
-    if not record or (killed and record.get("status") != "running"):
+    stopped = record.get("status") == "running" or record.get("resumable")
+    if not record or (killed and not stopped):
         return ""
     if same_work(record["spec"], spec_dump(with_files(project, spec))):
         return ""

@@ -53,7 +53,8 @@ def fingerprints(
         Absolute project root.
     names : iterable of str
         Project-relative names; one that does not exist gets ``None`` for size and sha256. A folder gets the
-        number of the coordinate files below it, and a hash of their names.
+        number of the coordinate files below it, and a hash of their names; what must not be read gets a size
+        only.
     threads : int
         Files read at the same time.
     fresh : bool
@@ -113,8 +114,11 @@ class Store:
         if known and known[0] == state and not fresh:
             return {"path": name, "size": state.size, "sha256": known[1]}
         begun = time.time_ns()
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        try:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except PermissionError:
+            return {"path": name, "size": state.size, "sha256": None}
         if file_state(path) == state and state.mtime_ns + _TICK < begun and "\n" not in name:
             self._new.append(_line(name, state, digest))
         return {"path": name, "size": state.size, "sha256": digest}

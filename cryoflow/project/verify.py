@@ -70,7 +70,9 @@ def _what(then: dict[str, Any], now: dict[str, Any], project: Path) -> str:
     if then["size"] is None:
         return MISSING
     if then["sha256"] is None:
-        return "changed while the job ran"
+        return "changed while the job ran, or could not be read"
+    if now["sha256"] is None:
+        return "cannot be read"
     if now["size"] == 0 and then["size"]:
         return EMPTIED
     if then["size"] != now["size"]:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryoflow.errors import CryoflowError, FileError
+from cryoflow.errors import CryoflowError, FileError, MachineError
 from cryoflow.files.star import StarStyle
 from cryoflow.jobs.autopick.map_cache import PickingCache
 from cryoflow.jobs.autopick.micrograph_files import files_of
@@ -39,6 +39,8 @@ class Work(NamedTuple):
             source = MicrographSource(*self[:4], micrograph, recipe, files)
             fingerprint = self._fingerprint(source)
             return self._finished_before(source, fingerprint) or self._pick(source, fingerprint)
+        except MachineError:
+            raise
         except FileError as error:
             # a failure names its micrograph already
             own = error.path in (micrograph.name, str(self.context.project / micrograph.name))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cryoflow.compute.pick.peaks import Picks
-from cryoflow.errors import FileError
+from cryoflow.files.atomic import unwritable
 from cryoflow.files.coordinates import read_coordinates, write_suffix_file
 from cryoflow.files.star import StarStyle, write_star
 from cryoflow.files.star.format import as_written
@@ -145,4 +145,4 @@ class Finished:
             with self.path.open("a", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(f"{fingerprint} {name}\n")
         except OSError as error:
-            raise FileError(self.path, f"cannot be written: {error.strerror or error}") from error
+            raise unwritable(self.path, error) from error

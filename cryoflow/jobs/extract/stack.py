@@ -16,7 +16,7 @@ from cryoflow.compute.extract.particles import ExtractSettings, dust_seeds, extr
 from cryoflow.compute.extract.windows import Corners, corners, touching
 from cryoflow.compute.image.masks import outside_disc
 from cryoflow.compute.parallel import Mapper
-from cryoflow.errors import CryoflowError, FileError
+from cryoflow.errors import CryoflowError, FileError, MachineError
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.mrc import map_image, map_stack, read_header, write_stack
 from cryoflow.files.read_ahead import read_ahead
@@ -107,6 +107,8 @@ def work(task: Task, following: Task | None, spread: Mapper) -> Done:
         if following:
             fetch(following)
         return _extract(task, spread)
+    except MachineError:
+        raise
     except CryoflowError as error:
         return Done(task.name, pd.DataFrame(), problem=str(error))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cryoflow.errors import FileError
+from cryoflow.errors import FileError, MachineError
 from cryoflow.files.mrc import MrcHeader, read_header, split_image_name
 from cryoflow.files.tables import Table, pixel_size, states_pixel_size
 from cryoflow.files.vocabulary import SAME_SIZE
@@ -21,6 +21,8 @@ def stack_headers(context: JobContext, names: Sequence[str]) -> dict[str, MrcHea
     for stack in stacks_of(names):
         try:
             found[stack] = read_header(context.resolve(stack))
+        except MachineError:
+            raise
         except FileError as error:
             found[stack] = error
     return found

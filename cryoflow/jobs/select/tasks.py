@@ -12,7 +12,7 @@ import torch
 
 from cryoflow.compute.select.duplicates import duplicated
 from cryoflow.compute.select.image_statistics import moments, ordinary
-from cryoflow.errors import CryoflowError, FileError
+from cryoflow.errors import CryoflowError, FileError, MachineError
 from cryoflow.files.mrc import read_header, read_stack, split_image_name
 from cryoflow.files.mrc.read import check_numbered
 from cryoflow.files.tables import Table, pixel_size, require, require_finite
@@ -94,6 +94,8 @@ def _measure(context: JobContext, names: list[str]) -> tuple[Floats, Floats, tup
                 places, indices = zip(*wanted[first : first + step], strict=True)
                 found = moments(torch.from_numpy(read_stack(context.project / path, indices)))
                 mean[list(places)], sd[list(places)] = found.mean.numpy(), found.sd.numpy()
+        except MachineError:
+            raise
         except CryoflowError as error:
             failures.append(Failure(path, str(error)))
     return mean, sd, tuple(failures)

@@ -15,7 +15,7 @@ from cryoflow.compute.score.picks import RIVALS_STEP, Competition, compete, own_
 from cryoflow.compute.score.prepared import Prepared, prepare
 from cryoflow.compute.score.scene import COARSE, FINE, Level, Scene, whitened
 from cryoflow.compute.score.search import search
-from cryoflow.errors import CryoflowError
+from cryoflow.errors import CryoflowError, MachineError
 from cryoflow.files.mrc import read_header, read_image
 from cryoflow.jobs.sort.score_plan import Plan, micrograph_pixel
 from cryoflow.project.context import Failure, JobContext
@@ -68,7 +68,9 @@ def evidence(plan: Plan, context: JobContext, name: str, rows: pd.DataFrame) -> 
         pixel_a = micrograph_pixel(plan, read_header(path).pixel_size)
         image = torch.from_numpy(read_image(path)).to(context.device)
         return micrograph_evidence(plan, image, pixel_a, rows)
-    except (CryoflowError, OSError) as error:
+    except MachineError:
+        raise
+    except CryoflowError as error:
         return Failure(name, f"its particles have no scores: {error}")
 
 

@@ -87,16 +87,22 @@ class JobFiles:
         """
         if self._before is None or not self._before.unchanged():
             return None
+        try:
+            self._before.restore()
+        except (OSError, CryoflowError):
+            return None
         self.report.error(f"{self.name}: not continued, and left as it was: {message}")
         self._register("Succeeded" if self._before.had_succeeded else "Failed", ())
-        self._before.restore()
         return Outcome(self.name, 1, message)
 
-    def fail(self, message: str) -> Outcome:
-        """Report a failure, and write it into record and exit marker as far as that is possible."""
+    def fail(self, message: str, resumable: bool = False) -> Outcome:
+        """Report a failure, and write it into record and exit marker as far as that is possible.
+
+        A failure is ``resumable`` if the same job may finish later, as when the disk was full.
+        """
         self.report.error(f"{self.name}: failed: {message}")
         try:
-            self._write_record("failed", message)
+            self._write_record("failed", message, resumable)
             self._register("Failed", ())
         except (OSError, CryoflowError) as error:
             self.report.error(f"{self.name}: no record: {error}")
@@ -123,8 +129,9 @@ class JobFiles:
         except CryoflowError as error:
             self.report.warn(str(error))
 
-    def _write_record(self, status: str, error: str | None = None) -> None:
+    def _write_record(self, status: str, error: str | None = None, resumable: bool = False) -> None:
         done = self._first_record(()) | {"error": error, "status": status, "threads": self.threads}
+        done |= {"resumable": True} if resumable else {}
         record = full_record(done, self._context, self.result, self.seconds)
         write_record(self._context.directory, record)
 

@@ -12,7 +12,7 @@ from cryoflow.jobs.registry import runner
 from cryoflow.launch.inputs import input_files, with_files
 from cryoflow.launch.job.device import resolve_device, torch_threads
 from cryoflow.launch.job.directory import open_directory
-from cryoflow.launch.job.failure import cause, interruption
+from cryoflow.launch.job.failure import cause, interruption, is_of_machine
 from cryoflow.launch.job.files import JobFiles
 from cryoflow.launch.job.signals import stoppable
 from cryoflow.launch.outcome import Outcome, Request
@@ -68,7 +68,7 @@ def _attempt(spec: JobSpec, request: Request, context: JobContext, files: JobFil
             _write_page(context, files)
         mark(context.directory, success=True)
     except CryoflowError as error:
-        return files.restore(str(error)) or _fail(str(error), request, context, files)
+        return files.restore(str(error)) or _fail(str(error), request, context, files, is_of_machine(error))
     except KeyboardInterrupt as stop:
         hint = "" if request.sweep else f"; resume: cryoflow run --continue {files.name}"
         outcome = files.fail(interruption(stop) + hint)
@@ -78,7 +78,7 @@ def _attempt(spec: JobSpec, request: Request, context: JobContext, files: JobFil
     except Exception as error:
         files.report.trace(traceback.format_exc())
         why = f"{cause(error)}; the traceback is in {files.name}/run.err"
-        return files.restore(why) or _fail(why, request, context, files)
+        return files.restore(why) or _fail(why, request, context, files, is_of_machine(error))
     result = files.result
     return Outcome(files.name, 2 if result.failures else 0, result.summary, result.outputs)
 
@@ -103,9 +103,9 @@ def _draw(spec: JobSpec, context: JobContext, files: JobFiles) -> None:
     files.seconds["report"] = time.monotonic() - start
 
 
-def _fail(message: str, request: Request, context: JobContext, files: JobFiles) -> Outcome:
-    outcome = files.fail(message)
-    if request.pictures:
+def _fail(message: str, request: Request, context: JobContext, files: JobFiles, of_machine: bool) -> Outcome:
+    outcome = files.fail(message, of_machine)
+    if request.pictures and not of_machine:
         _write_page(context, files)
     return outcome
 
