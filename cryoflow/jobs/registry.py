@@ -25,6 +25,8 @@ Measure = Callable[[Path, Path], Any]
 ExpectedBytes = Callable[[Any, Path], float]
 #: ``(project, job directory, counts, cache) -> columns``: what one point of a sweep found.
 Columns = Callable[[Path, str, Mapping[str, Any], SweepCache | None], dict[str, Any]]
+#: ``(spec, project) -> names``: the columns that one point of a sweep will have, beside its counts.
+ColumnNames = Callable[[Any, Path], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,24 @@ class SweepTraits:
         Whether each point draws the job's pictures; not where one picture of the sweep replaces them.
     forks : bool
         Whether the points after the first are short enough to run concurrently in forked processes.
+    counts : tuple of str
+        Counts that every job of this type has.
     columns : str
         Reference to a `Columns` function; empty where the counts are all there is.
+    names : str
+        Reference to a `ColumnNames` function; empty where the counts are all there is.
+    notes : str
+        Reference to a function of the table's rows and the varied columns: a mark or None for each row, and
+        lines to report; empty where there is nothing to say.
     """
 
     overrides: tuple[str, ...] = ()
     pictures: bool = True
     forks: bool = False
+    counts: tuple[str, ...] = ("particles",)
     columns: str = ""
+    names: str = ""
+    notes: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,10 @@ JOB_TYPES: dict[str, JobType] = {
                 overrides=("autopicking.write_fom_maps=no", "autopicking.read_fom_maps=no"),
                 pictures=False,
                 forks=True,
+                counts=("micrographs", "particles"),
                 columns="cryoflow.jobs.autopick.sweep_columns:sweep_columns",
+                names="cryoflow.jobs.autopick.sweep_columns:sweep_names",
+                notes="cryoflow.jobs.autopick.sweep_notes:sweep_notes",
             ),
         ),
         JobType(
@@ -112,18 +127,31 @@ JOB_TYPES: dict[str, JobType] = {
             pictures="cryoflow.view.draw:draw_extracted",
             memory="cryoflow.jobs.extract.memory:expected_bytes",
             completes=True,
+            sweep=SweepTraits(
+                counts=("micrographs", "particles", "outside", "background_mean", "background_sd_error")
+            ),
         ),
         JobType(
             spec=Sort,
             process=ProcessType(6, "relion.external"),  # RELION 4 and later have no sorting
             run="cryoflow.jobs.sort.run:run",
             pictures="cryoflow.view.draw:draw_sorted",
+            sweep=SweepTraits(
+                counts=("particles", "manual"),
+                columns="cryoflow.jobs.sort.sweep_columns:sweep_columns",
+                names="cryoflow.jobs.sort.sweep_columns:sweep_names",
+            ),
         ),
         JobType(
             spec=Select,
             process=ProcessType(7, "relion.select"),
             run="cryoflow.jobs.select.run:run",
             pictures="cryoflow.view.draw:draw_selected",
+            sweep=SweepTraits(
+                counts=(),
+                columns="cryoflow.jobs.select.sweep_columns:sweep_columns",
+                names="cryoflow.jobs.select.sweep_columns:sweep_names",
+            ),
         ),
         JobType(
             spec=Class2D,
@@ -132,6 +160,7 @@ JOB_TYPES: dict[str, JobType] = {
             pictures="cryoflow.view.draw:draw_classes",
             measured="cryoflow.jobs.select.scores:scores_of_run",
             memory="cryoflow.jobs.class2d.memory:expected_bytes",
+            sweep=SweepTraits(counts=("particles", "classes", "classes_used", "iterations", "resolution_a")),
         ),
     )
 }

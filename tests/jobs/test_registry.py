@@ -43,6 +43,8 @@ def test_relion_calls_no_two_jobs_the_same() -> None:
         ([job.measured for job in ALL], ["directory", "project"]),
         ([job.memory for job in ALL], ["spec", "project"]),
         ([job.sweep.columns for job in ALL], ["project", "job", "counts", "cache"]),
+        ([job.sweep.names for job in ALL], ["spec", "project"]),
+        ([job.sweep.notes for job in ALL], ["rows", "varied"]),
     ],
 )
 def test_references_lead_to_functions(references: list[str], parameters: list[str]) -> None:

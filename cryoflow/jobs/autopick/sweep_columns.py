@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from cryoflow.compute.pick.valley import find_valley
 from cryoflow.files.coordinates import read_coordinates
 from cryoflow.files.star import read_star, table_block
 from cryoflow.jobs.autopick.map_cache import PickingCache
 from cryoflow.jobs.autopick.output import Written
+from cryoflow.jobs.autopick.q_values import FILE as SCORES
+from cryoflow.jobs.autopick.q_values import FOM, Q_LEVEL
 from cryoflow.project.context import SweepCache
 from cryoflow.simulate.score import PARTICLE, Truth, kinds_of, positions, read_truth
+from cryoflow.spec import AutoPick
 
 _QUANTILES = {"fom_10": 0.1, "fom_50": 0.5, "fom_90": 0.9}
 
@@ -39,7 +44,8 @@ def sweep_columns(
     -------
     dict
         Particles per micrograph, quantiles of the figures of merit (nan without picks), and, where the truth
-        is known, precision, recall and their harmonic mean.
+        is known, precision, recall and their harmonic mean. ``valley`` of the figures of merit, where it is
+        clear. With decoys, ``q05_picks`` counts q-values of at most 0.05, down to ``q05_threshold``.
     """
     path = project / job / "autopick.star"
     files = table_block(path, read_star(path), "coordinate_files")
@@ -57,12 +63,34 @@ def sweep_columns(
     row: dict[str, Any] = {"particles_per_micrograph": round(picks / micrographs, 2)}
     fom = {name: float(np.quantile(every, q)) if len(every) else np.nan for name, q in _QUANTILES.items()}
     row |= {name: round(value, 4) for name, value in fom.items()}
+    row |= _proposals(every) | _q_columns(project / job / SCORES)
     if true:
         precision, recall = found / picks if picks else 0.0, found / true
         both = precision + recall
         row |= {"precision": round(precision, 4), "recall": round(recall, 4)}
         row["f1"] = round(2 * precision * recall / both, 4) if both else 0.0
     return row
+
+
+def sweep_names(spec: AutoPick, project: Path) -> tuple[str, ...]:
+    """Return the columns that a point will have beside its counts, and that can serve as an objective."""
+    decoys = ("expected_false", "expected_false_shape", "q05_picks") if spec.statistics.decoys else ()
+    truth = ("precision", "recall", "f1") if (project / "truth" / "params.json").exists() else ()
+    return ("particles_per_micrograph", *_QUANTILES, *decoys, *truth)
+
+
+def _proposals(fom: npt.NDArray[np.float64]) -> dict[str, Any]:
+    valley = find_valley(fom)
+    return {} if valley is None else {"valley": round(valley.threshold, 4)}
+
+
+def _q_columns(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    table = table_block(path, read_star(path), "")
+    sure = table[table["cryoflowQValue"] <= Q_LEVEL]
+    row: dict[str, Any] = {"q05_picks": len(sure)}
+    return row | ({"q05_threshold": round(float(sure[FOM].min()), 4)} if len(sure) else {})
 
 
 def _picks(project: Path, file: str, cache: SweepCache | None) -> Written:

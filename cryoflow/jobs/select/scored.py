@@ -51,7 +51,7 @@ def add_scored(
     if not path.exists():
         what = "; run Sort with learnt_scores: Yes, or name the scores in selection > scores"
         raise FileError(path, f"does not exist, but selection > {_field(cuts[0])} needs it{what}")
-    conditions.extend(scored_conditions(cuts, Source(_read(path), path, "rows"), source))
+    conditions.extend(scored_conditions(cuts, Source(read_scores(path), path, "rows"), source))
     return (context.relative(path),)
 
 
@@ -67,7 +67,7 @@ def cuts_of(q_value_max: float | None, probability_min: float | None) -> list[Cu
 
 def scored_conditions(cuts: Sequence[Cut], scores: Source, source: Source) -> list[Condition]:
     """Conditions of cuts on rows whose scores stand in another table; see `add_scored`."""
-    place = _places(source, scores)
+    place = places_of_scores(source, scores)
     return [_condition(cut, scores, place, source.unit) for cut in cuts]
 
 
@@ -75,7 +75,8 @@ def _field(cut: Cut) -> str:
     return "q_value_max" if cut.low is None else "probability_min"
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read the last table of a file of scores; FileError where it has none."""
     tables = [block for block in read_star(path).values() if isinstance(block, pd.DataFrame)]
     if not tables:
         raise FileError(path, "holds no table of scores")
@@ -92,7 +93,7 @@ def _condition(cut: Cut, scores: Source, place: npt.NDArray[np.int64], unit: str
     return Condition(told, good[place] & (place >= 0))
 
 
-def _places(source: Source, scores: Source) -> npt.NDArray[np.int64]:
+def places_of_scores(source: Source, scores: Source) -> npt.NDArray[np.int64]:
     """Which row of the scores belongs to each row; -1 for none."""
     by_image = "rlnImageName" in scores.rows.columns
     number = {key: place for place, key in enumerate(row_keys(scores.rows, scores.path, by_image))}

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoflow.errors import CryoflowError
+from cryoflow.jobs.registry import JOB_TYPES, load
 from cryoflow.launch.outcome import Outcome
+from cryoflow.spec import JobSpec
 
 if TYPE_CHECKING:
     from cryoflow.launch.sweep.table import SweepTable
+
+
+_NEEDS = {
+    **dict.fromkeys(("precision", "recall", "f1"), "the true positions of a simulated project"),
+    **dict.fromkeys(("expected_false", "expected_false_shape", "q05_picks"), "statistics.decoys=yes"),
+    **dict.fromkeys(("expected_true", "expected_f1", "q05_particles"), "learnt scores"),
+}
+"""What columns need that not every sweep has."""
 
 
 class NoValue(CryoflowError):
@@ -25,6 +36,32 @@ def direction(objective: str) -> str:
 def column(objective: str) -> str:
     """Return the name of the column."""
     return objective.removeprefix("-")
+
+
+def check_objective(specs: Sequence[JobSpec], project: Path) -> None:
+    """Refuse an objective that no point of a sweep will have.
+
+    Raises
+    ------
+    CryoflowError
+        With the columns that there will be.
+    """
+    objective = specs[0].objective
+    if not objective:
+        return
+    names = dict.fromkeys(name for spec in specs for name in _columns(spec, project))
+    if column(objective) not in names:
+        name = column(objective)
+        needs = f", which needs {_NEEDS[name]}" if name in _NEEDS else ""
+        raise CryoflowError(
+            f"objective: no point will have a column '{name}'{needs}; available: {', '.join(names)}"
+        )
+
+
+def _columns(spec: JobSpec, project: Path) -> tuple[str, ...]:
+    traits = JOB_TYPES[spec.job].sweep
+    more = load(traits.names)(spec, project) if traits.names else ()
+    return (*traits.counts, *more, "seconds")
 
 
 def score(objective: str, project: Path, outcome: Outcome) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryoflow.errors import CryoflowError
 
@@ -12,25 +12,36 @@ if TYPE_CHECKING:
     from cryoflow.launch.sweep.table import Row, SweepTable
 
 
-def report_sweep(
-    directory: Path, project: Path, points: Sequence[Sequence[str]], found: Sequence[Row]
-) -> tuple[SweepTable, list[str]]:
-    """Write table and pictures into the directory of a sweep; a failed picture does not fail the sweep.
+class SweepReport(NamedTuple):
+    """What a sweep has come to.
 
-    Returns
-    -------
-    tuple
-        The table, and what went wrong with the pictures.
+    Attributes
+    ----------
+    table : SweepTable
+    notes : list of str
+        What the points say together, see `cryoflow.jobs.registry.SweepTraits`.
+    warnings : list of str
+        What went wrong with the pictures.
     """
-    from cryoflow.launch.sweep.table import make_table, write_table
 
-    table = make_table(points, found)
+    table: SweepTable
+    notes: list[str]
+    warnings: list[str]
+
+
+def report_sweep(
+    directory: Path, project: Path, points: Sequence[Sequence[str]], found: Sequence[Row], job: str
+) -> SweepReport:
+    """Write table and pictures into the directory of a sweep; a failed picture does not fail the sweep."""
+    from cryoflow.launch.sweep.table import make_table, with_notes, write_table
+
+    table, notes = with_notes(make_table(points, found), job)
     write_table(directory, table)
     try:
         draw_sweep(directory, project, table)
     except (CryoflowError, OSError, ValueError, KeyError) as error:
-        return table, [f"no picture: {' '.join(str(error).split())}"]
-    return table, []
+        return SweepReport(table, notes, [f"no picture: {' '.join(str(error).split())}"])
+    return SweepReport(table, notes, [])
 
 
 def draw_sweep(

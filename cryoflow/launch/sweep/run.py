@@ -25,8 +25,12 @@ def run_sweep(plan: Plan, options: RunOptions) -> list[Outcome]:
     Raises
     ------
     CryoflowError
-        If workers of an interrupted run of the same sweep are still running.
+        If workers of an interrupted run of the same sweep are still running, or no point will have the
+        objective.
     """
+    from cryoflow.launch.sweep.objective import check_objective
+
+    check_objective(plan.specs, options.project)
     count = "points by search" if plan.search else f"{len(plan.points)} points"
     say(f"{plan.spec.job}: {count}, each with the next free number and no alias")
     sweep = open_sweep(options.project, options.command, plan.points, plan.spec.job)
@@ -72,7 +76,9 @@ def _end(
     from cryoflow.launch.sweep.report import report_sweep
 
     points, outcomes, found = zip(*ended, strict=True)
-    table, warnings = report_sweep(sweep.directory, options.project, points, found)
+    table, notes, warnings = report_sweep(sweep.directory, options.project, points, found, plan.spec.job)
+    for line in notes:
+        report(line)
     for line in warnings:
         sys.stderr.write(f"warning: {line}\n")
     record = read_sweep(sweep.directory)

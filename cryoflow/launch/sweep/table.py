@@ -92,6 +92,17 @@ def _table(rows: pd.DataFrame, varied: tuple[str, ...]) -> SweepTable:
     return SweepTable(rows, varied, shown)
 
 
+def with_notes(table: SweepTable, job: str) -> tuple[SweepTable, list[str]]:
+    """Add the column ``nearest_to``, where a row is nearest to a proposal; return lines to report as well."""
+    notes = JOB_TYPES[job].sweep.notes
+    if not notes:
+        return table, []
+    marks, lines = load(notes)(table.rows, table.varied)
+    if any(marks):
+        table = table._replace(rows=table.rows.assign(nearest_to=marks))
+    return table, lines
+
+
 def results(project: Path, outcome: Outcome, cache: SweepCache | None = None) -> Row:
     """Return what one point has found, by column; what the cache of its sweep holds is not read from disk."""
     row: Row = {"job": outcome.directory or "none", "state": _STATES[outcome.code]}
