@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from cryoflow.cli.place import add_project, job_place
-from cryoflow.cli.text import say_table
+from cryoflow.cli.table import say_table
 from cryoflow.screen import say
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Heading -> attribute of a row.
-_NARROW = {"Label": "label", "Default": "default", "Range": "range", "Description": "help"}
+#: Heading -> attributes of a row, below each other.
+_NARROW = {"Label, name": ("label", "name"), "Default": ("default",), "Description": ("help",)}
 _WIDE = {
-    "Label": "label",
-    "Name": "name",
-    "Default": "default",
-    "Range": "range",
-    "Unit": "unit",
-    "RELION's key": "key",
-    "Description": "help",
+    "Label": ("label",),
+    "Name": ("name",),
+    "Default": ("default",),
+    "Range": ("range",),
+    "Unit": ("unit",),
+    "RELION's key": ("key",),
+    "Description": ("help",),
 }
 
 
@@ -59,5 +59,7 @@ def _print_job(console: Console, job: str) -> None:
         for heading in columns:
             table.add_column(heading, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(getattr(row, columns[heading])) for heading in columns))
+            table.add_row(
+                *(Text("\n".join(getattr(row, name) for name in names)) for names in columns.values())
+            )
         console.print(table)

@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 
 from cryoflow.cli.place import Place, add_project, job_place
-from cryoflow.cli.text import say_table
+from cryoflow.cli.table import say_table
 from cryoflow.errors import ErrorCollector
 from cryoflow.screen import say
 

@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from cryoflow.cli.place import add_project, job_place
-from cryoflow.cli.text import number_of, say_table, seconds_text
+from cryoflow.cli.table import coloured_state, say_pairs, say_table
+from cryoflow.cli.text import number_of, seconds_text
 from cryoflow.screen import say
 
 if TYPE_CHECKING:
@@ -47,18 +48,18 @@ def _say_head(job: Job, fed: list[str]) -> None:
     record = job.record
     spent = {what: seconds_text(seconds) for what, seconds in record["timings"]["seconds"].items()}
     rows = [
-        ["job", f"{job.name} {f'({job.alias})' if job.alias else ''}".rstrip()],
-        ["state", f"{job.state}{': ' + record['error'] if record['error'] else ''}"],
-        ["command", record["command"]],
-        ["started", record["timings"]["started"]],
-        ["took", ", ".join(f"{what} {text}" for what, text in spent.items()) or "-"],
-        ["counts", ", ".join(f"{name} {value:g}" for name, value in record["counts"].items()) or "-"],
-        ["ran on", f"{record['device']}, {record['threads'] or '-'} threads, seed {record['seed']}"],
-        ["versions", ", ".join(f"{name} {text}" for name, text in record["versions"].items())],
-        ["inputs from", ", ".join(job.feeders) or "-"],
-        ["outputs to", ", ".join(fed) or "-"],
+        ("job", f"{job.name} {f'({job.alias})' if job.alias else ''}".rstrip()),
+        ("state", f"{coloured_state(job.state)}{': ' + record['error'] if record['error'] else ''}"),
+        ("command", record["command"]),
+        ("started", record["timings"]["started"]),
+        ("took", ", ".join(f"{what} {text}" for what, text in spent.items()) or "-"),
+        ("counts", ", ".join(f"{name} {value:g}" for name, value in record["counts"].items()) or "-"),
+        ("ran on", f"{record['device']}, {record['threads'] or '-'} threads, seed {record['seed']}"),
+        ("versions", ", ".join(f"{name} {text}" for name, text in record["versions"].items())),
+        ("inputs from", ", ".join(job.feeders) or "-"),
+        ("outputs to", ", ".join(fed) or "-"),
     ]
-    say_table(rows)
+    say_pairs(rows)
 
 
 def _say_settings(spec: dict[str, Any], everything: bool) -> None:
@@ -68,7 +69,7 @@ def _say_settings(spec: dict[str, Any], everything: bool) -> None:
     say("\nsettings" if everything else "\nsettings that are not the default")
     every = [(name, str(value)) for name, value in flat(spec).items() if "." in name]
     rows = every if everything else changed_settings(spec)
-    say_table(rows or [["none", ""]], indent="  ")
+    say_pairs(rows or [("none", "")], indent="  ")
 
 
 def _say_files(kind: str, entries: list[dict[str, Any]], everything: bool) -> None:
@@ -87,4 +88,4 @@ def _say_failures(failures: list[dict[str, str]], everything: bool) -> None:
         return
     say(f"\n{number_of(failures, 'failure')}")
     for failure in failures if everything else failures[:_SHOWN]:
-        say(f"  {failure['item']}: {failure['message']}")
+        say_pairs([(f"{failure['item']}:", failure["message"])], indent="  ")

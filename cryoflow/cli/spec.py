@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cryoflow.cli.text import say_table
+from cryoflow.cli.table import say_table
 from cryoflow.screen import say
 from cryoflow.shipped import COLLECTIONS, copy_shipped, shipped_files
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 
 from cryoflow.cli.place import add_project, project_of
-from cryoflow.cli.text import counts_text, say_table, seconds_text
+from cryoflow.cli.table import say_table, screen_width
+from cryoflow.cli.text import counts_text, seconds_text
 from cryoflow.screen import say
+
+_WIDE = 120
+"""Columns from which all counts are shown."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +23,8 @@ def status(options: argparse.Namespace) -> int:
     """Show the project's jobs as a tree, from inputs to results, with states, counts and times."""
     from cryoflow.project.jobs import list_jobs, tree_lines
 
-    rows = []
+    room, rows = screen_width(), []
+    narrow = room is not None and room < _WIDE
     for branches, job in tree_lines(list_jobs(project_of(options))):
         timings = job.record.get("timings", {})
         rows.append(
@@ -27,7 +32,7 @@ def status(options: argparse.Namespace) -> int:
                 f"{branches}{job.name}",
                 job.alias or "",
                 job.state,
-                counts_text(job.record.get("counts", {})),
+                counts_text(job.record.get("counts", {}), 1 if narrow else 3),
                 seconds_text(timings.get("seconds", {}).get("job")),
                 str(timings.get("started", ""))[:16].replace("T", " "),
                 " ".join(job.feeders),
@@ -36,5 +41,6 @@ def status(options: argparse.Namespace) -> int:
     if not rows:
         say("no jobs")
         return 0
-    say_table([["job", "alias", "state", "counts", "took", "started", "inputs from"], *rows])
+    heads = ["job", "alias", "state", "counts", "took", "started", "inputs from"]
+    say_table([heads, *rows], drop=(6, 5, 4), state=2)
     return 0

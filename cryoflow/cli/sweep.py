@@ -6,7 +6,7 @@ import argparse
 import csv
 
 from cryoflow.cli.place import add_project, project_of
-from cryoflow.cli.text import say_table
+from cryoflow.cli.table import say_blocks
 from cryoflow.screen import say
 
 
@@ -28,7 +28,9 @@ def sweep(options: argparse.Namespace) -> int:
     if not path.exists():
         raise CryoflowError(f"{directory}: not finished; run its command again to resume it")
     with path.open(encoding="utf-8", newline="") as file:
-        say_table([[_short(cell) for cell in row] for row in csv.reader(file)])
+        rows = [[_short(cell) for cell in row] for row in csv.reader(file)]
+    keys = rows[0].index("job") + 1
+    say_blocks(rows, keys, state=keys)
     for picture in sorted(directory.glob("*.png")):
         say(str(picture))
     return 0

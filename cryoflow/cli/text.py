@@ -1,17 +1,8 @@
-"""Tables of words for terminals and pipes."""
+"""Numbers, times and counts as words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
-
-from cryoflow.screen import say
-
-
-def say_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:
-    """Write rows with aligned columns; the last column is not padded."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        say(indent + "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
+from collections.abc import Sized
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -29,7 +20,7 @@ def number_of(things: Sized, noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
-def counts_text(counts: dict[str, int | float]) -> str:
-    """Return the main counts, e.g. ``539 particles, 8 micrographs``."""
+def counts_text(counts: dict[str, int | float], most: int = 3) -> str:
+    """Return the main counts, at most so many, e.g. ``539 particles, 8 micrographs``."""
     shown = [name for name in ("particles", "classes", "micrographs") if name in counts] or list(counts)[:1]
-    return ", ".join(f"{counts[name]:g} {name.replace('_', ' ')}" for name in shown)
+    return ", ".join(f"{counts[name]:g} {name.replace('_', ' ')}" for name in shown[:most])
