@@ -1,4 +1,4 @@
-"""What ``import cryoflow as cf`` offers: the computations of the jobs on arrays, and the jobs themselves.
+"""The public API, ``import cryoflow as cf``: the computations of the jobs on arrays, and the jobs themselves.
 
 `cryoflow` holds the public names and imports these modules when a name is first used.
 """

@@ -30,21 +30,21 @@ class WarningReporter(Reporter):
 def as_tensor(
     values: object, what: str, shape: str, finite: bool = True, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """Take an argument as a tensor that is computed with.
+    """Convert an argument to a tensor.
 
     Parameters
     ----------
     values : array_like
         A tensor stays on its device; anything else is read by `numpy.asarray`, in any byte order and memory
-        layout. Of an open `mrcfile` object the data are taken.
+        layout. An open `mrcfile` object gives its data.
     what : str
-        What messages call it.
+        Its name in messages.
     shape : str
-        Its axes, separated by blanks, e.g. ``"h w"``.
+        Its axes, separated by spaces, e.g. ``"h w"``.
     finite : bool
         Whether NaN and infinity are refused.
     dtype : torch.dtype, optional
-        Number type; by default double precision stays, and all other types become single precision.
+        Number type; by default double precision is kept, and all other types become single precision.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def _from_numpy(array: npt.NDArray[Any]) -> Tensor:
 
 
 def like(result: Tensor, given: object) -> Array:
-    """Hand a result back: a tensor on the device of the tensor that was given, else a numpy array."""
+    """Return a result as the input was given: a tensor on the same device, or a numpy array."""
     if isinstance(given, Tensor):
         return result.to(given.device)
     return np.asarray(result.cpu().numpy())
@@ -116,7 +116,7 @@ def positive(value: float | None, what: str) -> float:
 
 
 def instance(value: object, kind: type[_Result], what: str) -> _Result:
-    """Return an argument that must be of a class of this package.
+    """Return an argument that must be an instance of a class of cryoflow.
 
     Raises
     ------

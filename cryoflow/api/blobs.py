@@ -29,7 +29,7 @@ def pick_blobs(
     white : bool
         Particles are brighter than their surroundings.
     resolution_a : float or None
-        The micrograph is scaled down to this resolution.
+        The micrograph is downscaled to this resolution.
     adjust_threshold : float
         In standard deviations; below 0 picks more.
 

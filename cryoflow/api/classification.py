@@ -1,4 +1,4 @@
-"""Two-dimensional classification, as Class2D does it."""
+"""Two-dimensional classification, as in Class2D."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Classification:
     log_likelihood : array
         ``(iterations,)``.
     rows : DataFrame
-        Those of the particles with what was found, as RELION's ``run_itNNN_data.star``.
+        Rows of the particles with the results, as in RELION's ``run_itNNN_data.star``.
     classes : DataFrame
-        A row each, see `to_frame`.
+        One row per class, see `to_frame`.
     """
 
     averages: Array
@@ -90,10 +90,10 @@ def classify(
     Parameters
     ----------
     particles : Particles
-        Normalised, square, even boxes, bright. Their rows have CTF columns if ``ctf_correct``; names of
-        images seed the start, names of micrographs make the noise groups.
+        Normalised, square, even boxes, bright. Their rows have CTF columns if ``ctf_correct``; image names
+        seed the initial assignment, micrograph names define the noise groups.
     classes : int
-        How many, at most the number of particles.
+        Number of classes, at most the number of particles.
     mask_diameter_a : float
         Particle mask.
     iterations : int
@@ -104,20 +104,20 @@ def classify(
     ctf_correct, phase_flipped, ignore_ctf_until_first_peak : bool
         Whether and how the CTF is corrected for.
     zero_mask : bool
-        Outside the mask put the mean there; otherwise noise.
+        Replace pixels outside the mask by their mean; otherwise by noise.
     align : bool
         Search angles and offsets; otherwise keep those of the rows.
     resolution_limit_a : float, optional
         Detail beyond it is not used for alignment.
     grow : bool
-        Begin with two classes and divide them: finds small classes.
+        Start with two classes and split them: finds small classes.
     seed : int
-        Of the start and of the steps' random shifts.
+        Seed of the initial assignment and of the random perturbations.
 
     Returns
     -------
     Classification
-        Arrays of the kind of the particles' images.
+        Arrays of the same kind as the particles' images.
 
     Raises
     ------
@@ -154,7 +154,9 @@ def _classify(particles: Particles, images: Tensor, options: Options, run: RunPl
     if options.correct_ctf:
         require(table, *CTF_NEEDED, why="; give them, or set ctf_correct=False")
         if not bool(usable(make_ctf(table.rows, True)).all()):
-            raise CryoflowError("particles: CTF columns of some rows make no CTF; leave those rows out")
+            raise CryoflowError(
+                "particles: the CTF columns of some rows give no finite CTF; remove those rows"
+            )
     groups = group_names(table.rows)
 
     def some(index: Tensor) -> Tensor:
@@ -197,12 +199,14 @@ def _result(
 def _check(images: Tensor, options: Options, run: RunPlan) -> None:
     count, box = len(images), options.box
     if box % 2:
-        raise ArgumentError(f"particles: boxes of {box} pixels; classification needs even ones")
+        raise ArgumentError(f"particles: boxes of {box} pixels; give an even box size")
     for name, value in (("classes", run.classes), ("iterations", run.iterations)):
         if not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"{name}: {value!r}; give a whole number from 1")
+            raise ArgumentError(f"{name}: {value!r}; give a positive integer")
     if run.classes > count:
-        raise ArgumentError(f"classes: {run.classes} of {count} particles; ask for fewer classes")
+        raise ArgumentError(f"classes: {run.classes} for {count} particles; give fewer classes")
     if options.mask_diameter_a > box * options.pixel_size_a:
         width = f"{box * options.pixel_size_a:g}"
-        raise ArgumentError(f"mask_diameter_a: {options.mask_diameter_a:g} A; boxes are only {width} A wide")
+        raise ArgumentError(
+            f"mask_diameter_a: {options.mask_diameter_a:g} A exceeds the box of {width} A; give a smaller one"
+        )

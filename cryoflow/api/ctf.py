@@ -45,19 +45,19 @@ class Ctf:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any] | pd.Series) -> Ctf:
-        """Take the CTF of a row of a STAR table (``rlnDefocusU``, ``rlnVoltage`` ...).
+        """Read the CTF from a row of a STAR table (``rlnDefocusU``, ``rlnVoltage`` ...).
 
         Raises
         ------
         ArgumentError
-            If a column is missing or the values make no CTF.
+            If a column is missing or the values give no finite CTF.
         """
         found = cls.from_frame(pd.DataFrame([dict(row)]))
         return cls(**{field.name: float(getattr(found, field.name)[0]) for field in fields(cls)})
 
     @classmethod
     def from_frame(cls, rows: pd.DataFrame) -> Ctf:
-        """Take the CTF of every row of a table, arrays ``(n,)``."""
+        """Read the CTF of every row of a table, arrays ``(n,)``."""
         missing = [name for name in CTF_NEEDED if name not in rows.columns]
         if missing:
             raise ArgumentError(f"ctf: no column {', '.join(missing)}")
@@ -65,14 +65,14 @@ class Ctf:
         good = usable(found)
         if not bool(good.all()):
             row = int((~good).nonzero()[0, 0])
-            raise ArgumentError(f"ctf: the values of row {row + 1} make no CTF; leave the row out")
+            raise ArgumentError(f"ctf: the values of row {row + 1} give no finite CTF; remove the row")
         return cls(**{name: value.numpy() for name, value in found._asdict().items()})
 
     def to_row(self) -> dict[str, float]:
         """Return the columns of a STAR table; for one CTF only."""
         found = self.parameters()
         if found.scale.ndim:
-            raise ArgumentError(f"ctf: {len(found.scale)} CTFs where one is expected")
+            raise ArgumentError(f"ctf: expected one CTF, got {len(found.scale)}")
         return {CTF_COLUMNS[name]: float(value) for name, value in found._asdict().items()}
 
     def parameters(self, device: torch.device | str = "cpu") -> CtfParameters:
@@ -81,7 +81,7 @@ class Ctf:
         Raises
         ------
         ArgumentError
-            If the values make no CTF.
+            If the values give no finite CTF.
         """
         given = {name: getattr(self, name) for name in CtfParameters._fields}
         given["defocus_v_a"] = self.defocus_u_a if self.defocus_v_a is None else self.defocus_v_a
@@ -89,9 +89,9 @@ class Ctf:
             tensors = [_float64(value, device) for value in given.values()]
             found = CtfParameters(*torch.broadcast_tensors(*tensors))  # type: ignore[no-untyped-call]
         except (TypeError, ValueError, RuntimeError) as error:
-            raise ArgumentError(f"ctf: not numbers of one shape: {error}") from None
+            raise ArgumentError(f"ctf: expected numbers of one shape: {error}") from None
         if not bool(usable(found).all()):
-            raise ArgumentError("ctf: the values make no CTF (NaN, or out of range)")
+            raise ArgumentError("ctf: the values give no finite CTF (NaN, or out of range)")
         return found
 
 
@@ -104,7 +104,7 @@ def ctf(
     ignore_until_first_peak: bool = False,
     centred: bool = False,
 ) -> Array:
-    """CTF of an image, as every job applies it.
+    """CTF of an image, as applied by all jobs.
 
     ``-sin(chi)`` with RELION's signs: +amplitude contrast at frequency 0, see `cryoflow.compute.image.ctf`.
 
@@ -121,7 +121,7 @@ def ctf(
     ignore_until_first_peak : bool
         1 up to the first peak.
     centred : bool
-        Return the full plane with frequency 0 at pixel ``(h // 2, w // 2)``, to look at; otherwise the half
+        Return the full plane with frequency 0 at pixel ``(h // 2, w // 2)``, for display; otherwise the half
         plane in the order of `numpy.fft.rfft2`, to multiply a transform by.
 
     Returns

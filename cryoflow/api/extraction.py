@@ -1,4 +1,4 @@
-"""Cutting particles out of micrographs, as Extract does it."""
+"""Extraction of particles from micrographs, as in Extract."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def extract(
     black_dust_sd: float | None = None,
     seed: int = 0,
 ) -> Particles:
-    """Cut particles out of a micrograph, rescale, normalise and invert them. Defaults are those of Extract.
+    """Extract particles from a micrograph, rescale, normalise and invert them. Defaults are those of Extract.
 
     Parameters
     ----------
@@ -50,11 +50,11 @@ def extract(
     background_diameter_px : float, optional
         Pixels outside this circle are background, in micrograph pixels; by default 75 % of the box.
     normalize : bool
-        Take a plane off; then the background has mean 0 and standard deviation 1.
+        Subtract a plane, then give the background mean 0 and standard deviation 1.
     invert : bool
         Make dark particles bright.
     white_dust_sd, black_dust_sd : float, optional
-        Pixels so many standard deviations off the background are replaced by noise; None: not.
+        Pixels this many standard deviations from the background are replaced by noise; None: off.
     seed : int
         Of that noise.
 
@@ -62,14 +62,14 @@ def extract(
     -------
     Particles
         Float32 images (float64 for a micrograph of double precision) of the micrograph's kind. Particles
-        wholly outside the micrograph are left out; those partly outside continue with the nearest pixel.
+        entirely outside the micrograph are dropped; pixels outside it repeat the nearest pixel inside.
 
     Raises
     ------
     ArgumentError
         If an argument cannot be used.
     CryoflowError
-        If particles cover pixels that are not finite.
+        If particles contain pixels that are not finite.
     """
     instance(micrograph, Micrograph, "micrograph")
     size, settings = _settings(
@@ -95,7 +95,7 @@ def _particles(
     images = torch.cat(parts) if parts else pixels.new_empty(0, box, box)
     unfit = int((~images.sum((1, 2)).isfinite()).sum())
     if unfit:
-        raise CryoflowError(f"{micrograph.label}: {unfit} particles cover pixels that are not finite numbers")
+        raise CryoflowError(f"{micrograph.label}: {unfit} particles contain pixels that are not finite")
     size = micrograph.pixel_size_a * settings.size / box
     return Particles(like(images, micrograph.pixels), size, rows)
 

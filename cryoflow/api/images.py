@@ -1,4 +1,4 @@
-"""What the public functions work on: micrographs, references, particles."""
+"""Arguments of the public functions: micrographs, references, particles."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Micrograph:
     ctf : Ctf, optional
         Needed where references are CTF corrected.
     name : str
-        As tables have it, e.g. ``Micrographs/mic001.mrc``.
+        As in tables, e.g. ``Micrographs/mic001.mrc``.
     row : mapping
         Its row of a STAR table, for the columns of extracted particles.
 
     Raises
     ------
     ArgumentError
-        If these are not pixels of an image, or the pixel size is not positive.
+        If the pixels are not a 2D image of real numbers, or the pixel size is not positive.
     """
 
     pixels: Array
@@ -58,7 +58,7 @@ class Micrograph:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"micrograph {self.name}".rstrip()
 
     def to(self, device: str | torch.device) -> Micrograph:
@@ -81,7 +81,7 @@ class References:
     images: Array
     pixel_size_a: float
     prepared: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
-    """What the last search has made of them; not for users."""
+    """Cache of the last search; internal."""
 
     def __post_init__(self) -> None:
         positive(self.pixel_size_a, "pixel_size_a")
@@ -106,7 +106,7 @@ class Particles:
     pixel_size_a : float
         A per pixel.
     rows : DataFrame
-        A row each, in RELION 3.0's terms: optics values in every row, offsets in pixels.
+        One row per particle, in RELION 3.0's terms: optics values in every row, offsets in pixels.
     """
 
     images: Array
@@ -123,7 +123,7 @@ class Particles:
         return len(self.images)
 
     def __getitem__(self, some: slice | Sequence[int] | npt.NDArray[Any]) -> Particles:
-        """Return some of them: a slice, indices, or a mask ``(n,)``."""
+        """Select particles by a slice, indices, or a mask ``(n,)``."""
         index = np.arange(len(self))[some if isinstance(some, slice) else np.asarray(some)]
         taken = torch.from_numpy(index) if isinstance(self.images, Tensor) else index
         rows = self.rows.iloc[index].reset_index(drop=True)
@@ -131,7 +131,7 @@ class Particles:
 
     @classmethod
     def concat(cls, parts: Sequence[Particles]) -> Particles:
-        """Put particles together, e.g. those of several micrographs.
+        """Concatenate particles, e.g. those of several micrographs.
 
         Raises
         ------
@@ -140,11 +140,11 @@ class Particles:
         """
         kinds = {(part.images.shape[1:], round(part.pixel_size_a, 4)) for part in parts}
         if len(kinds) != 1:
-            raise ArgumentError(f"particles: {len(kinds)} kinds of boxes and pixel sizes; give one")
+            raise ArgumentError(f"particles: {len(kinds)} different boxes or pixel sizes; give one")
         rows = pd.concat([part.rows for part in parts], ignore_index=True)
         tensors = [part.images for part in parts if isinstance(part.images, Tensor)]
         if tensors and len(tensors) < len(parts):
-            raise ArgumentError("particles: tensors and numpy arrays; give one kind")
+            raise ArgumentError("particles: a mix of tensors and numpy arrays; give one kind")
         arrays = [part.images for part in parts if not isinstance(part.images, Tensor)]
         images: Array = torch.cat(tensors) if tensors else np.concatenate(arrays)
         return cls(images, parts[0].pixel_size_a, rows)
@@ -159,12 +159,12 @@ class Particles:
 
 
 def table_of(particles: Particles) -> Table:
-    """Return the rows as the jobs take them."""
+    """Return the rows as a table for the jobs."""
     return Table(particles.rows.reset_index(drop=True), "3.0", Path("particles"), "")
 
 
 def square(images: Array, what: str) -> None:
-    """See to it that images are square.
+    """Check that images are square.
 
     Raises
     ------

@@ -23,7 +23,7 @@ _WARNING = "warning: "
 
 @dataclass(frozen=True)
 class Outcome:
-    """A job that has ended.
+    """A finished job.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class Outcome:
     outputs : tuple of Path
         Absolute paths of the files written.
     failures : tuple of Failure
-        Items that were left out (``item`` and ``message``).
+        Items that were skipped (``item`` and ``message``).
     warnings : tuple of str
-        Those of the job's log, in a continued job also of its earlier runs.
+        Warnings in the job's log, for a continued job also those of its earlier runs.
     """
 
     directory: Path
@@ -54,13 +54,13 @@ class Outcome:
         Raises
         ------
         FileError
-            If there is none; the line names the tables that there are.
+            If there is none; the message lists the tables that exist.
         """
         path = self.directory / name
         if path.is_file():
             return path
         tables = (output.relative_to(self.directory) for output in self.outputs if output.suffix == ".star")
-        raise FileError(path, f"no such file; the job has written {', '.join(map(str, tables))}")
+        raise FileError(path, f"no such file; the job wrote {', '.join(map(str, tables))}")
 
     def star(self, name: str) -> dict[str, Block]:
         """Read a STAR file of the job: a DataFrame or dict for each block."""
@@ -89,7 +89,7 @@ def run(
     project : path-like
         Project root.
     quiet : bool
-        Print nothing; the job's logs are written in any case.
+        Print nothing; the job's logs are always written.
     continued : str
         Job directory to run in again, e.g. ``AutoPick/job011``; by default a new one, unless a job of the
         same spec was killed.
@@ -101,7 +101,7 @@ def run(
     Returns
     -------
     Outcome
-        Of a job that has succeeded, maybe with ``failures`` left out.
+        Of a job that succeeded, possibly with skipped items in ``failures``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Figure-of-merit maps of references, as AutoPick makes them."""
+"""Figure-of-merit maps of references, as in AutoPick."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FomMaps:
     fom : array
         ``(n, h, w)``: best figure of merit of each reference over the angles.
     psi_deg : array
-        ``(n, h, w)``: the angle that gives it.
+        ``(n, h, w)``: in-plane angle of that best figure of merit.
     sd, mean : array
         ``(h, w)``: local standard deviation and mean of the background.
     expected : array
@@ -101,7 +101,7 @@ def fom_maps(
     micrograph : Micrograph
         Computed in double precision if its pixels are, else in single; a tensor, on its device.
     references : References
-        Masked, inverted and brought to the micrograph's pixel size here.
+        Masked, inverted and rescaled to the micrograph's pixel size here.
     lowpass_a, highpass_a : float or None
         Resolutions in A; None for no filter.
     psi_step_deg : float
@@ -115,14 +115,14 @@ def fom_maps(
     ignore_ctf_until_first_peak : bool
         The CTF is 1 up to its first peak.
     shrink : float
-        1 keeps every pixel, 0 scales down to the low-pass filter (much faster).
+        1 keeps every pixel, 0 downscales to the low-pass filter (much faster).
     figure_of_merit : {"relion", "ncc"}
         RELION's (1 is a perfect match), or the correlation coefficient under the mask.
 
     Returns
     -------
     FomMaps
-        Arrays of the micrograph's kind.
+        Arrays of the same kind as the micrograph.
 
     Raises
     ------
@@ -178,7 +178,7 @@ class _Search(NamedTuple):
     highpass_a: float | None
 
     def check(self) -> None:
-        """Refuse what is not positive."""
+        """Refuse options that are not positive."""
         positive(self.psi_step_deg, "psi_step_deg")
         for name in ("lowpass_a", "highpass_a", "mask_diameter_a"):
             if getattr(self, name) is not None:
@@ -186,7 +186,7 @@ class _Search(NamedTuple):
 
 
 def _search(references: References, wanted: _Search) -> Search:
-    """What micrographs of a size share; that of the last ones is kept with the references."""
+    """Data shared by micrographs of one size; the last is cached with the references."""
     images = as_tensor(references.images, "references", "n box box", dtype=torch.float64)
     key = (wanted, hashlib.sha256(images.cpu().numpy().tobytes()).digest())
     kept: dict[Any, Search] = references.prepared

@@ -1,4 +1,4 @@
-"""Picks from figure-of-merit maps, as AutoPick finds them."""
+"""Picks from figure-of-merit maps, as in AutoPick."""
 
 from __future__ import annotations
 
@@ -71,18 +71,18 @@ def find_peaks(
     ----------
     maps : FomMaps
     threshold : float
-        Least figure of merit.
+        Minimum figure of merit.
     min_distance_a : float
-        Of picks closer than this one is kept.
+        Of picks closer than this, one is kept.
     max_sd, min_mean : float, optional
-        Largest standard deviation and least mean of the background; None: any.
+        Maximum standard deviation and minimum mean of the background; None: no limit.
     subpixel : bool
-        Positions between samples, at the top of a parabola.
+        Interpolate positions between samples with a parabola.
 
     Returns
     -------
     Picks
-        Sorted by figure of merit; arrays of the kind of the maps.
+        Sorted by figure of merit; arrays of the same kind as the maps.
 
     Raises
     ------
@@ -132,5 +132,5 @@ def pick(
 
 
 def picks_like(found: peaks.Picks, given: Array, micrograph: str) -> Picks:
-    """Hand picks back as arrays of the kind that was given."""
+    """Return picks as arrays of the same kind as the input."""
     return Picks(**{name: like(part, given) for name, part in found._asdict().items()}, micrograph=micrograph)

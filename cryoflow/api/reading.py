@@ -37,7 +37,7 @@ class MicrographTable:
     Attributes
     ----------
     rows : DataFrame
-        A row each, in RELION 3.0's terms (optics values in every row).
+        One row per micrograph, in RELION 3.0's terms (optics values in every row).
     project : Path
         The folder that the names in the table start from.
     path : Path
@@ -58,7 +58,7 @@ class MicrographTable:
     def __getitem__(self, index: int) -> Micrograph:
         """Read a micrograph, with the CTF and pixel size of its row."""
         if not -len(self) <= index < len(self):
-            raise IndexError(f"micrograph {index} of {len(self)}")
+            raise IndexError(f"micrograph {index} is out of range; there are {len(self)}")
         row = self.row(index)
         name = str(row["rlnMicrographName"])
         return _micrograph(self.project / name, name, row, None, None)
@@ -100,9 +100,9 @@ def read_micrograph(
     Raises
     ------
     FileError
-        If the file is missing, broken or not a single image, or nothing tells the pixel size.
+        If the file is missing, damaged or not a single image, or the pixel size is unknown.
     ArgumentError
-        If the row makes no CTF.
+        If the row gives no finite CTF.
     """
     row = {} if ctf is None or isinstance(ctf, Ctf) else {str(name): value for name, value in ctf.items()}
     name = str(row.get("rlnMicrographName", path))
@@ -149,7 +149,7 @@ def read_references(
     Raises
     ------
     FileError
-        If they cannot be read, are volumes, or nothing tells the pixel size.
+        If they cannot be read, are volumes, or their pixel size is unknown.
     """
     root = Path(project).absolute()
     stack = _read_references(JobContext(root, root), str(path))
@@ -184,7 +184,7 @@ def read_star(path: str | PathLike[str]) -> dict[str, Block]:
     Raises
     ------
     FileError
-        If it cannot be read, with the line of what is wrong.
+        If it cannot be read; the message gives the line of the error.
     """
     return _read_star(path)
 
@@ -230,6 +230,6 @@ def write_star(
     Raises
     ------
     FileError
-        If a name or value cannot stand in a STAR file, or the file cannot be written.
+        If a name or value cannot be written to a STAR file, or the file cannot be written.
     """
     _write_star(path, {"": blocks} if isinstance(blocks, pd.DataFrame) else blocks, style)

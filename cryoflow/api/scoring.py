@@ -1,4 +1,4 @@
-"""Chances of being a whole particle, learnt from the micrographs, as Sort learns them."""
+"""Probabilities of being an intact particle, learnt from the micrographs as in Sort."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class LearntScores:
     Attributes
     ----------
     probability : ndarray
-        Chance of being a whole particle.
+        Probability of being an intact particle.
     log_odds : ndarray
         The same as log-odds.
     q_value, q_value_shape : ndarray
         Share of noise, and of blobs without the references' shape, among all particles with at most this
         value; contaminants are not noise.
     how : str
-        What taught them.
+        What they were learnt from.
     table : DataFrame
         With the features, see `to_frame`.
     """
@@ -76,12 +76,12 @@ def learnt_scores(
     labels: Array | Sequence[float] | None = None,
     seed: int = 0,
 ) -> LearntScores:
-    """Score particles by what the micrographs show where they were picked; some hundred are needed.
+    """Score particles by the micrographs around their positions; a few hundred are needed.
 
     Parameters
     ----------
     particles : Particles or DataFrame
-        Only their rows are looked at: names of images and micrographs, coordinates, CTF and pixel size.
+        Only their rows are used: names of images and micrographs, coordinates, CTF and pixel size.
     references : References
         Those that they were picked with, bright.
     micrographs : MicrographTable or sequence of Micrograph
@@ -93,9 +93,10 @@ def learnt_scores(
     ignore_ctf_until_first_peak : bool
         The CTF is 1 up to its first peak.
     labels : array, optional
-        ``(n,)``: 1 for good particles, 0 for bad ones, NaN for unknown; by default scores are learnt without.
+        ``(n,)``: 1 for good particles, 0 for bad ones, NaN for unknown; by default scores are learnt without
+        labels.
     seed : int
-        Of decoys and folds.
+        Seed of decoys and folds.
 
     Returns
     -------
@@ -138,7 +139,7 @@ def _table(particles: Particles | pd.DataFrame, ctf_corrected: bool) -> Table:
     if ctf_corrected:
         require(table, *CTF_NEEDED, why="; give them, or set ctf_corrected=False")
     if not len(rows):
-        raise ArgumentError("particles: there are none")
+        raise ArgumentError("particles: none given")
     return table
 
 
@@ -147,7 +148,7 @@ def _labels(labels: Array | Sequence[float] | None, count: int) -> npt.NDArray[n
         return None
     values = numpy(as_tensor(labels, "labels", "n", finite=False, dtype=torch.float64))
     if len(values) != count:
-        raise ArgumentError(f"labels: {len(values)} for {count} particles")
+        raise ArgumentError(f"labels: {len(values)} values for {count} particles")
     if not np.isin(values[~np.isnan(values)], (0, 1)).all():
         raise ArgumentError("labels: give 1 for good, 0 for bad, NaN for unknown")
     return values
@@ -175,7 +176,7 @@ def _search(plan: Plan, micrographs: MicrographTable | Sequence[Micrograph]) -> 
 
 
 def _places(micrographs: MicrographTable | Sequence[Micrograph]) -> dict[str, int]:
-    """Number of each micrograph by its name; a table is not read for it."""
+    """Index of each micrograph by its name; of a table no micrograph is read."""
     if isinstance(micrographs, MicrographTable):
         names = micrographs.rows["rlnMicrographName"].astype(str).tolist()
     else:

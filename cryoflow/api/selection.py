@@ -1,4 +1,4 @@
-"""Choosing rows by class, by columns and by scores, as Select does it."""
+"""Selection of rows by class, by columns and by scores, as in Select."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cryoflow.jobs.select.scored import cuts_of, scored_conditions
 
 
 class HasFrame(Protocol):
-    """Particles, picks, Z-scores, a classification ...: whatever has rows."""
+    """Particles, picks, Z-scores, a classification ...: any object with rows."""
 
     def to_frame(self) -> pd.DataFrame:
         """Return the rows."""
@@ -33,7 +33,7 @@ class Selection:
     keep : ndarray
         Bool ``(n,)``: which rows; ``particles[selection.keep]`` are the particles.
     conditions : tuple of Condition
-        Each in words (``text``), with the rows that meet it (``keep``).
+        Description (``text``) of each condition, and the rows that meet it (``keep``).
     rows : DataFrame
         The rows that were kept.
     """
@@ -64,7 +64,7 @@ def select(
 
     Parameters
     ----------
-    rows : DataFrame, or what has ``to_frame()``
+    rows : DataFrame, or an object with ``to_frame()``
         E.g. particles, Z-scores, a classification.
     classes : collection of int, optional
         Class numbers (``rlnClassNumber``, from 1).
@@ -73,9 +73,9 @@ def select(
         ``{"rlnParticleSelectZScore": (None, 1.0)}``.
     q_value_max, probability_min : float, optional
         Cuts by learnt scores.
-    scores : DataFrame, or what has ``to_frame()``, optional
-        Where these stand (`learnt_scores`); joined by image name, or else by micrograph and coordinates. By
-        default in the rows themselves.
+    scores : DataFrame, or an object with ``to_frame()``, optional
+        Table with these columns (`learnt_scores`), joined by image name, or else by micrograph and
+        coordinates. By default in the rows themselves.
     invert : bool
         Keep the others.
 
@@ -107,7 +107,9 @@ def select(
 def _frame(rows: HasFrame | pd.DataFrame, what: str) -> pd.DataFrame:
     frame = rows if isinstance(rows, pd.DataFrame) else getattr(rows, "to_frame", lambda: None)()
     if not isinstance(frame, pd.DataFrame):
-        raise ArgumentError(f"{what}: expected a DataFrame or what has to_frame(), got {type(rows).__name__}")
+        raise ArgumentError(
+            f"{what}: expected a DataFrame or a result with to_frame(), got {type(rows).__name__}"
+        )
     return frame.reset_index(drop=True)
 
 

@@ -1,4 +1,4 @@
-"""Ranking particles by how unusual their difference from the reference is, as Sort does it."""
+"""Ranking of particles by how unusual their difference from the reference is, as in Sort."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def z_scores(
         Square, even boxes. Their rows have ``rlnAnglePsi``, ``rlnClassNumber`` (unless there is one
         reference; -999 for picked by hand), CTF columns, and ``rlnOriginX`` and ``rlnOriginY`` if any.
     references : References
-        Those that they were picked with; brought to the particles' pixel size here.
+        The references they were picked with; rescaled to the particles' pixel size here.
     ctf_corrected : bool
         The references are, so that each particle's CTF is applied to them.
     ignore_ctf_until_first_peak : bool
@@ -73,21 +73,23 @@ def z_scores(
     Returns
     -------
     ZScores
-        Arrays of the kind of the particles' images.
+        Arrays of the same kind as the particles' images.
 
     Raises
     ------
     CryoflowError
         If a column is missing or cannot be used.
     ArgumentError
-        If images cannot.
+        If images or references cannot be used.
     """
     instance(particles, Particles, "particles")
     instance(references, References, "references")
     images = as_tensor(particles.images, "particles", "n box box")
     if not len(images) or images.shape[-1] % 2:
         box = images.shape[-1]
-        raise ArgumentError(f"particles: {len(images)} in boxes of {box} px; give some, in even boxes")
+        raise ArgumentError(
+            f"particles: {len(images)} in boxes of {box} px; give at least one, and an even box size"
+        )
     table = table_of(particles)
     classes = check_rows(table, len(references), ctf_corrected)
     device, pixel = str(images.device), particles.pixel_size_a

@@ -1,4 +1,4 @@
-"""``cryoflow …``: parses, calls, prints. Nothing heavy is imported before a command needs it."""
+"""Command line: parse, call, print. Heavy modules are imported only by the command that needs them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: success; 1: a job failed, files have changed (``verify``, ``rerun``), or no project can be made
+        0: success; 1: a job failed, files have changed (``verify``, ``rerun``), or no project could be made
         (``simulate``, ``demo``); 2: refused, or some items of a job failed.
     """
-    gc.set_threshold(10_000)  # importing torch alone triggers 600 collections, in vain
+    gc.set_threshold(10_000)  # importing torch alone triggers 600 collections
     atexit.register(gc.freeze)  # else the exit searches all of torch for cycles, half a second
     # Read when torch is loaded. Threads that spin while they wait cost ten times the work of small batches
     # as soon as anything else runs on the machine.

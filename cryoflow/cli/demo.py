@@ -9,7 +9,9 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``demo``."""
     folder = Path("demo-project")
-    parser.add_argument("directory", type=Path, nargs="?", default=folder, metavar="DIR", help=f"{folder}")
+    parser.add_argument(
+        "directory", type=Path, nargs="?", default=folder, metavar="DIR", help=f"default: {folder}"
+    )
     parser.set_defaults(call=demo)
 
 

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from cryoflow.spec import SPEC_CLASSES
 
     listed = ", ".join(SPEC_CLASSES)
-    parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"{listed}; all if none is given")
+    parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"{listed} (default: all)")
     parser.set_defaults(call=fields)
 
 

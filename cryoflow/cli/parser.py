@@ -1,4 +1,4 @@
-"""The command line's grammar."""
+"""Command-line parser."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _COMMANDS = {
     "show": "show one job: settings, inputs, outputs, and how it ended",
     "draw": "draw the pictures of a job or sweep, or the picks on any micrograph",
     "diff": "show where two jobs differ",
-    "verify": "check that the files of jobs still match their records",
+    "verify": "check the files of jobs against their records",
     "rerun": "run jobs again from their records and compare the results",
     "restore": "bring back the results of a job that a chain has replaced",
     "fields": "list the fields of the job types",
     "schema": "print the JSON schema of a job type's specs",
     "convert": "convert picks and particles from and to other programs' files",
-    "simulate": "make a synthetic project with known truth",
+    "simulate": "simulate a project with known ground truth",
     "demo": "simulate a small project and run steps 10-16 on it",
 }
 
@@ -43,7 +43,7 @@ _EXAMPLES = """examples:
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser; only the options of the command that is called are added.
 
-    Listing the options of ``simulate`` means importing it, which ``cryoflow --help`` cannot afford.
+    Listing the options of ``simulate`` means importing it, which is too slow for ``cryoflow --help``.
     """
     parser = argparse.ArgumentParser(
         prog="cryoflow",
@@ -63,7 +63,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def gather_extras(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse; words after an option count with those before it, where a command takes words.
+    """Parse; words after an option are added to those before it, for commands that take words.
 
     ``argparse`` by itself ends a list of words at the first option.
     """

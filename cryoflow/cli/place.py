@@ -1,4 +1,4 @@
-"""The project and the job that a command is for."""
+"""Find the project and the job of a command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def project_of(options: argparse.Namespace) -> Path:
 
 
 def job_place(options: argparse.Namespace, given: str) -> Place:
-    """Find a job directory, given relative to the project or as any path; an alias will do.
+    """Find a job directory, given relative to the project or as any path, or by its alias.
 
     Raises
     ------

@@ -15,7 +15,9 @@ from cryoflow.screen import say
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``rerun``."""
     parser.add_argument("jobs", nargs="+", metavar="JOB_DIR", help="e.g. AutoPick/job010, or an alias")
-    text = "largest allowed difference, relative to the largest value of the column or image (0.0001)"
+    text = (
+        "largest allowed difference, relative to the largest value of the column or image (default: 0.0001)"
+    )
     parser.add_argument("--tolerance", type=float, default=1e-4, metavar="T", help=text)
     add_project(parser)
     parser.set_defaults(call=rerun, extras="jobs")
@@ -59,6 +61,6 @@ def _rerun_one(place: Place, options: argparse.Namespace) -> int:
     counts = Counter(found.verdict for _, found in done.files)
     verdicts = [verdict for verdict in VERDICTS if counts[verdict]]
     summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)
-    say(f"{done.directory} against {place.name}: {summary} of {len(done.files)} files")
+    say(f"{done.directory} compared with {place.name}: {summary} of {len(done.files)} files")
     say(f"{done.directory}/")
     return int(bool(counts["different"]))

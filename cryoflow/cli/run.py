@@ -36,22 +36,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="continued",
         default="",
         metavar="JOB_DIR",
-        help="replace or finish the results of this job; without SPEC with its recorded spec",
+        help="rerun or resume this job in its directory; without SPEC, with its recorded spec",
     )
     add("--multirun", "-m", action="store_true", help="sweep: run one job for each combination of values")
-    add(
-        "--launcher", default="local", metavar="NAME", help="of a sweep: local, joblib, slurm, or a YAML file"
-    )
+    add("--launcher", default="local", metavar="NAME", help="sweep: local, joblib, slurm, or a YAML file")
     add(
         "--from",
         dest="start",
         default="",
         metavar="STEP",
-        help="of a chain: start at this step, by number or alias",
+        help="chain: start at this step, by number or alias",
     )
-    add("--to", dest="stop", default="", metavar="STEP", help="of a chain: stop after this step")
-    add("--force", action="store_true", help="of a chain: run steps even if they are up to date")
-    add("--replace", action="store_true", help="of a chain: replace finished results that are outdated")
+    add("--to", dest="stop", default="", metavar="STEP", help="chain: stop after this step")
+    add("--force", action="store_true", help="chain: run steps even if they are up to date")
+    add("--replace", action="store_true", help="chain: replace finished results that are outdated")
     add(
         "--dry-run",
         "-n",

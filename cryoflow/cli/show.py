@@ -66,7 +66,7 @@ def _say_settings(spec: dict[str, Any], everything: bool) -> None:
     from cryoflow.project.diff import flat
     from cryoflow.project.settings import changed_settings
 
-    say("\nsettings" if everything else "\nsettings that are not the default")
+    say("\nsettings" if everything else "\nsettings that differ from the defaults")
     every = [(name, str(value)) for name, value in flat(spec).items() if "." in name]
     rows = every if everything else changed_settings(spec)
     say_pairs(rows or [("none", "")], indent="  ")

@@ -24,6 +24,6 @@ def simulate(options: argparse.Namespace) -> int:
 
     wanted = SimulateOptions.from_arguments(options)
     made = simulate_project(options.directory.absolute(), wanted, say)
-    say(f"{made.micrographs} micrographs with {made.particles} particles, and the truth in truth/")
+    say(f"{made.micrographs} micrographs with {made.particles} particles, and the ground truth in truth/")
     say(f"{options.directory}/")
     return 0

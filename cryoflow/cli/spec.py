@@ -14,11 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``spec``."""
     names = ", ".join(COLLECTIONS)
     parser.add_argument(
-        "collection", nargs="?", choices=COLLECTIONS, metavar="NAME", help=f"{names}; lists them if not given"
+        "collection", nargs="?", choices=COLLECTIONS, metavar="NAME", help=f"{names}; default: list them"
     )
     default = Path("specs")
     parser.add_argument(
-        "directory", nargs="?", type=Path, default=default, metavar="DIR", help=f"{default} if not given"
+        "directory", nargs="?", type=Path, default=default, metavar="DIR", help=f"default: {default}"
     )
     parser.set_defaults(call=spec)
 

@@ -23,15 +23,15 @@ MOST_MAPPED = 65536
 SWITCH_INTERVAL_S = 5e-4
 """Seconds."""
 _KEEPING: list[bool] = []
-"""Not empty while `keeping_large_images` is at work; children of the process inherit both."""
+"""Not empty inside `keeping_large_images`; children of the process inherit both."""
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Let glibc reuse what tensors free; elsewhere do nothing.
+    """Let glibc reuse memory that tensors free; elsewhere do nothing.
 
-    It would hand batches of a few MB back to the system and fetch them anew for the next operation, in
-    threads most of all: page faults then take as long as small transforms.
+    By default it returns batches of a few MB to the system and requests them again for the next operation,
+    mostly in threads: page faults then take as long as small transforms.
     """
     _mallopt(TRIM, 1 << 30)
     _mallopt(MMAP, LARGEST_KEPT)
@@ -39,7 +39,7 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def keeping_large_images() -> Iterator[None]:
-    """Keep what even whole micrographs free, of any size, until this ends, or until the one around it ends.
+    """Keep freed memory of any size, even of whole micrographs, until this context or an outer one ends.
 
     All threads then draw on the same memory: those of glibc's other arenas hold no more than 64 MB at once.
     """
@@ -62,7 +62,7 @@ def keeping_large_images() -> Iterator[None]:
 
 @contextmanager
 def short_switch_interval() -> Iterator[None]:
-    """Pass the interpreter on soon, until this ends.
+    """Switch threads in the interpreter more often, until this ends.
 
     Threads need it for an instant between any two operations on tensors, and would wait 5 ms for one that is
     busy with Python code.
@@ -86,7 +86,7 @@ def single_threads(count: int) -> Iterator[ThreadPoolExecutor]:
     """Threads that each compute on one torch thread, from their first operation on.
 
     A new thread would take its first transform on as many threads as the machine has, and round otherwise.
-    At the end all are waited for, but not after Ctrl-C: what they are at may take minutes.
+    At the end all are waited for, but not after Ctrl-C, since their tasks may take minutes.
     """
     pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
     wait = True
@@ -101,7 +101,7 @@ def single_threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
 @contextmanager
 def one_thread_each(device: str, at_once: int | None = None) -> Iterator[Mapper]:
-    """Give a `map` that works on so many items at a time; by default on as many as torch has threads.
+    """Return a `map` that processes several items at a time; by default as many as torch has threads.
 
     Every piece is computed on one thread, so that no sum depends on how many there are; and many small
     operations gain more from this than from threads that wait for one another inside each of them. On a GPU

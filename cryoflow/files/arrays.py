@@ -48,4 +48,4 @@ def read_arrays(path: str | PathLike[str]) -> StoredArrays:
             arrays = {name: file[name] for name in file.files}
         return StoredArrays(arrays, json.loads(arrays.pop(_ABOUT).tobytes()))
     except (ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise FileError(path, "is broken or not a table of this program; remove it") from error
+        raise FileError(path, "is damaged or not a table of cryoflow; remove it") from error

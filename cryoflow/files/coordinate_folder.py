@@ -70,7 +70,7 @@ def _shown(folder: Path) -> list[Path]:
 def _what_is_there(files: list[Path]) -> str:
     kinds = Counter(file.suffix or file.name for file in files)
     there = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(3)) or "no files"
-    return f"holds no coordinate files (.star, .box or .json of EMAN, .cbox of crYOLO); it has {there}"
+    return f"holds no coordinate files (.star, EMAN's .box or .json, crYOLO's .cbox); it has {there}"
 
 
 def _matches(folder: Path, files: Sequence[Path], micrographs: Sequence[str]) -> list[_Match]:
@@ -97,7 +97,7 @@ def _owner(folder: Path, file: Path, stem: str, names: Sequence[str]) -> _Match:
     best = [name for name, count in zip(names, shared, strict=True) if count == most]
     if len(best) > 1:
         what = f"{file.relative_to(folder)} may be of {best[0]} or of {best[1]}"
-        raise FileError(folder, f"{what}; put it into a folder called as the micrograph's")
+        raise FileError(folder, f"{what}; put it into a folder named like the micrograph's")
     return _Match(file, best[0], file.stem[len(stem) :], most, file.parent != folder)
 
 

@@ -95,7 +95,7 @@ def read_about(path: str | PathLike[str]) -> dict[str, Any]:
             about = None
         if isinstance(about, dict):
             return about
-    raise FileError(path, "holds no figure-of-merit maps of this program; write them again")
+    raise FileError(path, "holds no figure-of-merit maps of cryoflow; write them again")
 
 
 def relion_map_files(stem: str | PathLike[str], references: int) -> list[Path]:
@@ -115,11 +115,14 @@ def read_relion_maps(stem: str | PathLike[str], references: int) -> RelionMaps:
     files = relion_map_files(stem, references)
     beyond = relion_map_files(stem, references + 1)[references]
     if beyond.exists():
-        raise FileError(beyond, f"a map of one more reference than the {references} of the spec")
+        raise FileError(
+            beyond,
+            f"a map of reference {references + 1}, but the spec has {references}; write the maps again",
+        )
     images = [read_spider(file) for file in files]
     for file, image in zip(files, images, strict=True):
         if image.data.shape != images[0].data.shape:
-            raise FileError(file, f"is of another size than {files[0].name}")
+            raise FileError(file, f"differs in size from {files[0].name}; write the maps again")
     data = np.stack([image.data for image in images])
     expected = tuple(image.maximum for image in images[:references])
     return RelionMaps(data[:references], data[references:-2], data[-2], data[-1], expected)

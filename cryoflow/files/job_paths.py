@@ -79,5 +79,5 @@ def check_files_written(folder: Path, files: Iterable[Path]) -> None:
         if file in seen:
             raise FileError(file, "was written for two micrographs; rename one of them and run the job again")
         if not file.exists():
-            raise FileError(file, f"has gone from {folder} while the job ran; run it again")
+            raise FileError(file, f"disappeared from {folder} while the job ran; run it again")
         seen.add(file)

@@ -57,7 +57,7 @@ class MicrographNames:
         stem = PurePosixPath(stem_below_job(name))
         found = self._by_stem.get(str(stem)) or self._by_folders(stem) or self._by_movies(stem.name)
         if len(found) > 1:
-            text = f"{name} may mean {found[0]} or {found[1]}; give the names with their folders"
+            text = f"{name} is ambiguous: {found[0]} or {found[1]}; give the names with their folders"
             raise CryoflowError(text)
         return found[0] if found else None
 

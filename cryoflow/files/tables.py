@@ -172,7 +172,7 @@ def require(table: Table, *columns: str, why: str = "") -> None:
     for name in (name for name in columns if name.endswith("Name")):
         for row, value in enumerate(map(str, table.rows[name]), 1):
             if not value:
-                raise FileError(table.path, f"{name} of row {row} is empty; take the row out")
+                raise FileError(table.path, f"{name} of row {row} is empty; remove the row")
             if not value.isascii() and _NOT_UTF8.search(value):
                 raise FileError(table.path, f"{name} of row {row} is not in UTF-8; rename the file")
 

@@ -25,7 +25,7 @@ _ACTIONS = {
 def report_steps(plans: Sequence[Planned], project: Path) -> int:
     """Report what would be done with the steps of a chain."""
     for plan in plans:
-        where = f" in {plan.directory}" if plan.directory else " in the next free number"
+        where = f" in {plan.directory}" if plan.directory else " with the next free number"
         action = _ACTIONS[plan.verdict.action]
         asks = "; this replaces finished results and needs --replace" if plan.verdict.asks else ""
         where = where if plan.verdict.action != "skip" else ""
@@ -39,11 +39,11 @@ def report_plans(plans: Sequence[Plan], project: Path, continued: Sequence[str])
     """Report what would be done with specs given one by one; ``continued`` are directories to resume in."""
     for plan, directory in zip(plans, continued, strict=True):
         number = plan.spec.number
-        fixed = "the next free number" if number is None else f"{plan.spec.job}/{job_name(number)}"
-        where = directory or fixed
+        fixed = "with the next free number" if number is None else f"in {plan.spec.job}/{job_name(number)}"
+        where = f"in {directory}" if directory else fixed
         count = "once per trial of the search" if plan.search else f"{len(plan.points)} times"
-        points = f" {count}, in the next free numbers" if len(plan.points) > 1 else ""
-        say(f"{plan.spec.job} would run{points or f' in {where}'}")
+        points = f" {count}, with the next free numbers" if len(plan.points) > 1 else ""
+        say(f"{plan.spec.job} would run{points or f' {where}'}")
         _report_inputs(with_files(project, plan.spec), project)
     return 0
 

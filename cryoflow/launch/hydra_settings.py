@@ -77,7 +77,7 @@ def search_words(hydra: HydraWords, spec: JobSpec) -> tuple[str, ...]:
     if spec.objective is None:
         raise CryoflowError(
             f"hydra/sweeper={hydra.sweeper} needs an objective, a column of the sweep's table: "
-            "objective=f1 maximizes it, objective=-seconds minimizes it"
+            "objective=f1 maximises it, objective=-seconds minimises it"
         )
     ours = [f"hydra.sweeper.direction={direction(spec.objective)}"]
     if hydra.sweeper == "optuna":  # a failed point has no value; the search continues

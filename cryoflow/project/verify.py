@@ -77,5 +77,5 @@ def _what(then: dict[str, Any], now: dict[str, Any], project: Path) -> str:
         return EMPTIED
     if then["size"] != now["size"]:
         unit = "coordinate files" if (project / then["path"]).is_dir() else "bytes"
-        return f"has changed: {then['size']} {unit} then, {now['size']} now"
+        return f"has changed: {then['size']} {unit} when recorded, now {now['size']}"
     return "has changed, with the same size"

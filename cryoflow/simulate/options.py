@@ -89,15 +89,15 @@ class SimulateOptions:
             (min(counts) >= 0, "numbers of objects and hot pixels cannot be negative"),
             (min(physics) > 0, "pixel size, voltage and SNR must be positive"),
             (self.cs >= 0, "Cs cannot be negative"),
-            (0 <= self.amplitude_contrast < 1, "amplitude contrast lies in 0 .. 1"),
+            (0 <= self.amplitude_contrast < 1, "amplitude contrast must be 0 or more and below 1"),
             (
                 0 < self.defocus[0] <= self.defocus[1],
-                "defocus is a range of underfocus, low to high",
+                "defocus must be a range of underfocus, low to high",
             ),
-            (0 <= self.carbon <= 1, "carbon is a probability, 0 .. 1"),
+            (0 <= self.carbon <= 1, "carbon must be a probability, 0 to 1"),
             (self.distance >= 0, "distance cannot be negative"),
-            (self.mode in MODES, f"mode is one of {', '.join(MODES)}"),
-            (self.model in PRESETS, f"model is one of {', '.join(PRESETS)}"),
+            (self.mode in MODES, f"mode must be one of {', '.join(MODES)}"),
+            (self.model in PRESETS, f"model must be one of {', '.join(PRESETS)}"),
         )
 
     def _geometry(self) -> tuple[tuple[bool, str], ...]:
@@ -128,7 +128,7 @@ class SimulateOptions:
 
     @classmethod
     def from_arguments(cls, arguments: Namespace) -> SimulateOptions:
-        """Take the options out of parsed command-line arguments (those of `add_arguments`)."""
+        """Read the options from parsed command-line arguments (see `add_arguments`)."""
         values = {field.name: getattr(arguments, field.name) for field in fields(cls)}
         for pair in ("size", "defocus"):
             values[pair] = tuple(values[pair])
@@ -137,11 +137,11 @@ class SimulateOptions:
 
 _HELP = {
     "micrographs": "number of micrographs",
-    "selected": "how many of them stand in Select/job005",
+    "selected": "number of them listed in Select/job005",
     "pixel_size": "pixel size in A",
-    "particles": "whole particles a micrograph",
-    "broken": "half particles a micrograph",
-    "contaminants": "ice balls and filaments a micrograph",
+    "particles": "intact particles per micrograph",
+    "broken": "half particles per micrograph",
+    "contaminants": "ice balls and filaments per micrograph",
     "symmetry": "point group, e.g. C1, C6, D2, T, O, I (default: the model's own)",
     "diameter": "particle diameter in A",
     "distance": "smallest distance between centres in A (default: 0.95 diameters)",
@@ -150,9 +150,9 @@ _HELP = {
     "amplitude_contrast": "amplitude contrast",
     "snr": "variance of a particle's contrast over that of the white noise",
     "carbon": "probability of a carbon edge",
-    "hot_pixels": "hot pixels a micrograph",
+    "hot_pixels": "hot pixels per micrograph",
     "references": "number of reference views",
-    "seed": "seed of everything",
+    "seed": "random seed",
 }
 
 

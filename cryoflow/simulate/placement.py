@@ -80,6 +80,6 @@ def place(count: int, ground: Ground, taken: Array, rng: np.random.Generator) ->
         else:
             raise CryoflowError(
                 f"simulate: only {k} objects fit on {height} x {width} pixels at a distance of "
-                f"{distance:.0f} pixels; ask for fewer, for a larger micrograph or a smaller distance"
+                f"{distance:.0f} pixels; use fewer, a larger micrograph or a smaller distance"
             )
     return points[len(taken) :]

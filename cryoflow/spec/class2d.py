@@ -184,15 +184,15 @@ class Class2DCompute(Compute):
         "Pre-read all particles into RAM?",
         "do_preread_images",
         False,
-        fixed="cryoflow keeps up to half a gigabyte of particles in memory without being asked",
+        fixed="cryoflow always keeps up to half a gigabyte of particles in memory",
         help="Only RELION's default; up to half a gigabyte of particles is kept in memory.",
     )
     copy_particles_to_scratch_directory: str | None = field(
         "Copy particles to scratch directory:",
         "scratch_dir",
         None,
-        fixed="cryoflow reads particle stacks where they lie",
-        help="Only RELION's default; stacks are read where they lie.",
+        fixed="cryoflow reads particle stacks in place",
+        help="Only RELION's default; stacks are read in place.",
     )
     combine_iterations_through_disc: bool = field(
         "Combine iterations through disc?",

@@ -157,7 +157,7 @@ def test_arguments_that_do_not_fit_are_refused_in_one_line(project: Path, partic
     table = cf.read_micrographs(CTF, project)
     with refused("micrographs: Micrographs/mic002.mrc is missing, and 0 more"):
         cf.learnt_scores(particles, references, [table[0]], diameter_a=120)
-    with refused(f"labels: 3 for {len(particles)} particles"):
+    with refused(f"labels: 3 values for {len(particles)} particles"):
         cf.learnt_scores(particles, references, table, diameter_a=120, labels=[0, 1, 1])
     with refused("labels: give 1 for good, 0 for bad"):
         cf.learnt_scores(particles, references, table, diameter_a=120, labels=np.full(len(particles), 2))
@@ -165,9 +165,9 @@ def test_arguments_that_do_not_fit_are_refused_in_one_line(project: Path, partic
         cf.learnt_scores(particles.rows.drop(columns="rlnMicrographName"), references, table)
     with refused("classes: 500 of"):
         cf.classify(particles, classes=500)
-    with refused("classes: 0; give a whole number from 1"):
+    with refused("classes: 0; give a positive integer"):
         cf.classify(particles, classes=0)
-    with refused("mask_diameter_a: 900 A; boxes are only"):
+    with refused("mask_diameter_a: 900 A exceeds the box of"):
         cf.classify(particles, classes=2, mask_diameter_a=900)
     bare = cf.Particles(particles.images, 3.54, particles.rows.drop(columns="rlnDefocusU"))
     with refused("lacks the column rlnDefocusU; give them, or set ctf_correct=False"):

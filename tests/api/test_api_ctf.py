@@ -67,11 +67,11 @@ def test_tensors_in_tensors_out() -> None:
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
-        ({"voltage_kv": 0}, "make no CTF"),
-        ({"defocus_u_a": float("nan")}, "make no CTF"),
-        ({"amplitude_contrast": 1.5}, "make no CTF"),
-        ({"cs_mm": "big"}, "not numbers of one shape"),
-        ({"cs_mm": np.zeros(3), "defocus_u_a": np.ones(2)}, "not numbers of one shape"),
+        ({"voltage_kv": 0}, "give no finite CTF"),
+        ({"defocus_u_a": float("nan")}, "give no finite CTF"),
+        ({"amplitude_contrast": 1.5}, "give no finite CTF"),
+        ({"cs_mm": "big"}, "expected numbers of one shape"),
+        ({"cs_mm": np.zeros(3), "defocus_u_a": np.ones(2)}, "expected numbers of one shape"),
     ],
 )
 def test_values_that_make_no_ctf_are_refused(changed: dict[str, object], line: str) -> None:

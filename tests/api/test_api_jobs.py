@@ -98,5 +98,5 @@ def test_what_is_refused_or_fails_is_raised(project: Path, spec: Path) -> None:
     with pytest.raises(cf.CryoflowError, match=r"Select/job013: failed: .*lacks the column rlnNothing"):
         cf.run(spec, project, **column)
     job = cf.run(spec, project)
-    with pytest.raises(cf.CryoflowError, match=r"other.star: no such file; the job has written .*particles"):
+    with pytest.raises(cf.CryoflowError, match=r"other.star: no such file; the job wrote .*particles"):
         job.table("other.star")

@@ -138,7 +138,7 @@ def test_arguments_that_do_not_fit_are_refused_in_one_line(project: Path, microg
         cf.extract(micrograph, np.zeros((2, 3)), box_px=24)
     broken = np.array(micrograph.pixels)
     broken[30, 30] = np.nan
-    with refused("1 particles cover pixels that are not finite"):
+    with refused("1 particles contain pixels that are not finite"):
         cf.extract(cf.Micrograph(broken, 2.0), [(30, 30)], box_px=24)
     particles = cf.read_particles(PARTICLES, project)
     references = cf.read_references("refs.mrcs", project=project)
@@ -146,7 +146,7 @@ def test_arguments_that_do_not_fit_are_refused_in_one_line(project: Path, microg
         short = cf.Particles(particles.images, 3.0, particles.rows.drop(columns=column))
         with refused(f"particles: lacks the column {column}"):
             cf.z_scores(short, references)
-    with refused("in boxes of 15 px; give some, in even boxes"):
+    with refused("in boxes of 15 px; give at least one, and an even box size"):
         cf.z_scores(cf.Particles(particles.images[:, 1:, 1:], 3.0, particles.rows), references)
 
 

@@ -150,9 +150,9 @@ def test_arguments_that_do_not_fit_are_refused_in_one_line(
         cf.fom_maps(micrograph, references.images)  # type: ignore[arg-type]
     with refused("micrograph a.mrc: has no CTF; give one, or set ctf_corrected=False"):
         cf.fom_maps(cf.Micrograph(pixels, size, name="a.mrc"), references)
-    with refused("micrograph: all pixels are 3: nothing to pick from"):
+    with refused("micrograph: all pixels equal 3: nothing to pick"):
         cf.fom_maps(cf.Micrograph(np.full_like(pixels, 3), size, micrograph.ctf), references)
-    with refused("less than the box of the references"):
+    with refused("smaller than the box of the references"):
         cf.fom_maps(cf.Micrograph(pixels[:20], size, micrograph.ctf), references)
     pixels[3, 4] = np.nan
     with refused("1 of 102000 values are NaN or infinite"):

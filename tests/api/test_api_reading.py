@@ -122,7 +122,7 @@ def test_particles_are_taken_and_put_together_by_row() -> None:
     both = cf.Particles.concat([every[:1], every[1:]])
     np.testing.assert_array_equal(both.images, images)
     assert both.rows.equals(every.rows)
-    with pytest.raises(cf.ArgumentError, match="2 kinds of boxes"):
+    with pytest.raises(cf.ArgumentError, match="2 different boxes or pixel sizes"):
         cf.Particles.concat([every, cf.Particles(images, 3.0, every.rows)])
 
 

@@ -82,7 +82,9 @@ def test_names_are_found_below_jobs_and_by_folders() -> None:
         ("day3/1.mrc", None),
     ]:
         assert names.find(name) == meant, name
-    with pytest.raises(CryoflowError, match=re.escape(f"1.mrc may mean {first} or {second}; give the names")):
+    with pytest.raises(
+        CryoflowError, match=re.escape(f"1.mrc is ambiguous: {first} or {second}; give the names")
+    ):
         names.find("1.mrc")
 
 

@@ -71,7 +71,7 @@ def test_images_and_stacks_are_told_apart(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "one.mrc"), one[0])
     np.testing.assert_array_equal(read_stack(tmp_path / "three.mrc", [2, 0, 2]), three[[2, 0, 2]])
     assert read_stack(tmp_path / "three.mrc", []).shape == (0, 5, 8)
-    with pytest.raises(FileError, match=r"three.mrc: holds 3 images where one is wanted; is it a stack\?$"):
+    with pytest.raises(FileError, match=r"three.mrc: holds 3 images, expected one; is it a stack\?$"):
         read_image(tmp_path / "three.mrc")
     for index, number in ((3, 4), (-1, 0)):
         with pytest.raises(FileError, match=f"three.mrc: holds 3 images; image {number} does not exist$"):
@@ -273,7 +273,7 @@ def test_many_images_open_each_stack_once(tmp_path: Path, monkeypatch: pytest.Mo
 def test_images_that_do_not_go_together_are_told(tmp_path: Path) -> None:
     write_mrc(tmp_path / "a.mrcs", values((2, 5, 5), 2), 1.0)
     write_mrc(tmp_path / "b.mrcs", values((2, 5, 6), 2), 1.0)
-    with pytest.raises(FileError, match=r"b.mrcs: images of 5 x 6 where a.mrcs has 5 x 5$"):
+    with pytest.raises(FileError, match=r"b.mrcs: images of 5 x 6 px, but a.mrcs has 5 x 5 px$"):
         read_images(["1@a.mrcs", "1@b.mrcs"], tmp_path)
     with pytest.raises(FileError, match=r"a.mrcs: holds 2 images; image 3 does not exist$"):
         read_images(["1@a.mrcs", "3@a.mrcs"], tmp_path)

@@ -111,13 +111,13 @@ def test_truncated_files_are_told_in_the_order_of_their_stamp(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("start", "name", "kind"),
     [
-        (b"\xff\xd8\xff\xe0", "a.jpg", "a JPEG picture"),
-        (b"\x89PNG\r\n\x1a\n", "a.mrc", "a PNG picture"),
-        (b"II*\0", "a.tif", "a TIFF picture"),
-        (b"MM\0*", "a.mrc", "a TIFF picture"),
+        (b"\xff\xd8\xff\xe0", "a.jpg", "a JPEG image"),
+        (b"\x89PNG\r\n\x1a\n", "a.mrc", "a PNG image"),
+        (b"II*\0", "a.tif", "a TIFF image"),
+        (b"MM\0*", "a.mrc", "a TIFF image"),
         (b"II+\0", "a.EER", "an EER movie"),
         (b"\x89HDF\r\n\x1a\n", "a.hdf", "an HDF5 file"),
-        (b"\x1f\x8b\x08", "a.mrc.gz", "compressed by gzip"),
+        (b"\x1f\x8b\x08", "a.mrc.gz", "a gzip-compressed file"),
     ],
 )
 @pytest.mark.parametrize("length", [40, 5000])
@@ -126,9 +126,7 @@ def test_other_kinds_are_named_for_what_they_are(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(start.ljust(length, b"\0"))
-    with pytest.raises(
-        FileError, match=f"{name}: is {kind}; micrographs and particles are read from MRC files"
-    ):
+    with pytest.raises(FileError, match=f"{name}: is {kind}; micrographs and particles must be MRC files"):
         read_image(path)
     if b"\0" in path.read_bytes():
         with pytest.raises(FileError, match=f"{name}: not a STAR file: it is {kind}"):
@@ -140,6 +138,6 @@ def test_names_without_a_number_are_of_files_of_one_image(tmp_path: Path) -> Non
     write_mrc(tmp_path / "two.mrcs", np.zeros((2, 4, 4)), 1.0)
     assert read_images(["one.mrcs", "1@two.mrcs"], tmp_path)[0, 0, 0] == 7
     with pytest.raises(
-        FileError, match=r"two.mrcs: its name gives no number .*@a.mrcs\), and the file holds 2"
+        FileError, match=r"two.mrcs: its name lacks the number .*@a.mrcs\), and the file holds 2"
     ):
         read_images(["one.mrcs", "two.mrcs"], tmp_path)

@@ -258,7 +258,7 @@ def test_missing_columns_are_all_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("", "is empty; take the row out"), ("a\udce9.mrc", "is not in UTF-8; rename the file")],
+    [("", "is empty; remove the row"), ("a\udce9.mrc", "is not in UTF-8; rename the file")],
 )
 def test_names_that_cannot_be_used_are_told(tmp_path: Path, name: str, message: str) -> None:
     rows = pd.DataFrame({"rlnMicrographName": ["\u00e9.mrc", name]}, dtype=object)

@@ -115,7 +115,7 @@ def test_names_that_are_not_utf8_and_a_byte_order_mark(tmp_path: Path) -> None:
 
 
 TOO_SHORT = "where the loop has 3 columns; was the file cut off?"
-TOO_LONG = "where the loop has 3 columns; quote a value that holds blanks"
+TOO_LONG = "where the loop has 3 columns; quote a value that contains spaces"
 ONE_LINE = "not a STAR table but one line that names another STAR file, CtfFind/job003/micrographs_ctf.star"
 LOOP = "\ndata_\n\nloop_\n_rlnImageName #1\n_rlnDefocusU #2\n_x #3\n"
 
@@ -127,11 +127,11 @@ LOOP = "\ndata_\n\nloop_\n_rlnImageName #1\n_rlnDefocusU #2\n_x #3\n"
         (LOOP + "a 1 2\nb\n", f":9: 1 value {TOO_SHORT}"),
         (
             LOOP + "a 1 2\nb c 1 2\n",
-            ":9: 4 values where the loop has 3 columns; quote a value that holds blanks",
+            ":9: 4 values where the loop has 3 columns; quote a value that contains spaces",
         ),
         (
             LOOP + "a 1 2 b 1 2\n",
-            ":8: 6 values where the loop has 3 columns; quote a value that holds blanks",
+            ":8: 6 values where the loop has 3 columns; quote a value that contains spaces",
         ),
         (LOOP + "a 1 2\nloop_\n_b\n", ":9: a second loop_ in one block; put a line 'data_<name>' before it"),
         (LOOP + "a 1 2\nb None 2\n", ":9: rlnDefocusU is 'None', not a number"),
@@ -141,10 +141,10 @@ LOOP = "\ndata_\n\nloop_\n_rlnImageName #1\n_rlnDefocusU #2\n_x #3\n"
         ("data_\nloop_\n_a\n_b 3\n1 2\n", ":4: expected a column name and its number, found '_b 3'"),
         ("data_\nloop_\n_\n1\n", ":3: expected a column name and its number, found '_'"),
         ("data_\nloop_\n1 2\n", ":2: loop_ without column names"),
-        ("data_\n\n1 2\n", ":3: '1' stands outside a loop; is a line 'loop_' missing?"),
-        ("data_\n_a 1\n_b 2\n1 2\n", ":4: '1' stands outside a loop; is a line 'loop_' missing?"),
+        ("data_\n\n1 2\n", ":3: '1' is outside a loop; is a line 'loop_' missing?"),
+        ("data_\n_a 1\n_b 2\n1 2\n", ":4: '1' is outside a loop; is a line 'loop_' missing?"),
         ("data_\n_a 1\n_a 2\n", ":3: a is given twice"),
-        ("data_\n_a my file\n", ":2: 2 values for a; quote a value that holds blanks"),
+        ("data_\n_a my file\n", ":2: 2 values for a; quote a value that contains spaces"),
         ("data_\n_rlnVoltage high\n", ":2: rlnVoltage is 'high', not a number"),
         ("# x\n1 2\ndata_\nloop_\n_a\n", ":2: a value before the first block; put a line 'data_' before it"),
         ("data_a\n_x 1\ndata_a\n_x 1\n", ":3: a second block data_a; give each block its own name"),

@@ -179,7 +179,7 @@ def test_missing_text_and_numbers(tmp_path: Path) -> None:
             "cannot be written: 'a b' cannot be the name of a block or column",
         ),
         ({"": pd.DataFrame({"_a": [1]})}, "cannot be written: '_a' cannot be the name of a block or column"),
-        ({"": pd.DataFrame([[1, 2]], columns=["a", "a"])}, "cannot be written: the column a is there twice"),
+        ({"": pd.DataFrame([[1, 2]], columns=["a", "a"])}, "cannot be written: the column a appears twice"),
         ({"": pd.DataFrame()}, "cannot be written: a table without columns"),
         ({"": {"a": "two\nlines"}}, "cannot be written: 'two\\\\nlines' cannot be quoted in a STAR file"),
         ({"": {"a": "' \""}}, "cannot be quoted in a STAR file"),

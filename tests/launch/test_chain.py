@@ -228,7 +228,7 @@ def test_dry_run_writes_nothing(project: Path, capsys: pytest.CaptureFixture[str
 def test_dry_run_of_single_specs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = select_spec(project.parent / "one.yaml")
     assert cryoflow(project, "run", spec, "-n") == 0
-    assert capsys.readouterr().out.splitlines()[0] == "Select would run in the next free number"
+    assert capsys.readouterr().out.splitlines()[0] == "Select would run with the next free number"
     assert cryoflow(project, "run", spec, "-n", "--multirun", "maximum_metadata_value=0.1,0.2") == 0
     assert "2 times" in capsys.readouterr().out
     assert not (project / "Select").exists()

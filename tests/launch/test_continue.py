@@ -35,7 +35,7 @@ def test_a_start_that_fails_leaves_the_job_as_it_was(
     capsys.readouterr()
     given = (f"minimum_metadata_value={what}", "maximum_metadata_value=99")
     assert run_spec(project, *given, spec=None, continued="Select/job014") == 1
-    assert capsys.readouterr().err.startswith("Select/job014: not continued, and left as it was: ")
+    assert capsys.readouterr().err.startswith("Select/job014: not continued, left unchanged: ")
     now = {path: path.read_bytes() for path in directory.iterdir() if path.suffix not in {".txt", ".err"}}
     assert now == before
     assert run_spec(project, "seed=3", spec=None, continued="Select/job014") == 0

@@ -38,7 +38,7 @@ def test_a_new_coordinate_file_is_a_changed_input(tmp_path: Path, no_pictures: N
     if change.path.endswith("star"):
         assert change.what == "was missing then"
     else:
-        assert change.what == "has changed: 2 coordinate files then, 3 now"
+        assert change.what == "has changed: 2 coordinate files when recorded, now 3"
     recorded = extract_spec({"input_coordinates": given}, number=1)
     assert step_status(project, recorded, outcome.directory).action != "skip"
     assert {job.state for job in list_jobs(project) if job.record} == {"outdated"}

@@ -118,7 +118,7 @@ def test_rerun_says_what_differs(project: Path, capsys: pytest.CaptureFixture[st
     assert cryoflow(project, "rerun", "Select/job014") == 1
     lines = _lines(capsys)
     assert "changed since: input Extract/job012/particles.star has changed, with the same size" in lines
-    assert any(line.startswith("changed since: torch 1.0 then, ") for line in lines)
+    assert any(line.startswith("changed since: torch was 1.0, is now ") for line in lines)
     assert "  particles.star  different  rlnCoordinateX differs by up to 0.5 in 1 of 2 rows" in lines
     assert cryoflow(project, "rerun", "Select/job014", "--tolerance", "0.03") == 0
     assert "  particles.star  close      " in "\n".join(_lines(capsys)).replace("close  ", "close      ")

@@ -50,8 +50,8 @@ def test_boxes_are_even_and_hold_the_particle() -> None:
         ("snr", -1.0, "must be positive"),
         ("defocus", (2.0, 1.0), "low to high"),
         ("carbon", 2.0, "probability"),
-        ("mode", "int8", "mode is one of"),
-        ("model", "duck", "model is one of"),
+        ("mode", "int8", "mode must be one of"),
+        ("model", "duck", "model must be one of"),
         ("diameter", 20.0, "at least 20 pixels"),
         ("size", (100, 400), "larger than 2 boxes"),
         ("hot_pixels", -1, "cannot be negative"),
@@ -63,7 +63,7 @@ def test_what_cannot_be_is_refused(field: str, value: object, text: str) -> None
 
 
 def test_all_problems_come_at_once() -> None:
-    with pytest.raises(CryoflowError, match=r"probability.*model is one of"):
+    with pytest.raises(CryoflowError, match=r"probability.*model must be one of"):
         SimulateOptions(carbon=2, model="duck")
 
 

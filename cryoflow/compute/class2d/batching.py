@@ -1,4 +1,4 @@
-"""How many particles to take at once."""
+"""Batch sizes: how many particles to process at once."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 
 
 class Machine(NamedTuple):
-    """Rough numbers about a device."""
+    """Approximate limits of a device."""
 
     memory: int
-    """Bytes that a chunk of particles may take, in each thread."""
+    """Bytes available to a chunk of particles, per thread."""
     chunk: int
-    """Largest number of particles in it."""
+    """Maximum number of particles in a chunk."""
     cache: int
-    """Floating-point numbers that are at hand at once."""
+    """Floating-point numbers that fit into the cache."""
 
 
 CPU = Machine(1 << 26, 64, 1 << 19)
@@ -23,10 +23,10 @@ CUDA = Machine(1 << 32, 1024, 1 << 28)
 
 
 def machine(device: torch.device) -> Machine:
-    """The numbers for ``device``."""
+    """The limits for ``device``."""
     return CUDA if device.type == "cuda" else CPU
 
 
 def chunk_size(floats: int, of: Machine) -> int:
-    """Particles to take at once, when each takes so many floating-point numbers."""
+    """Number of particles per chunk, given the floating-point numbers that each needs."""
     return max(1, min(of.chunk, of.memory // (4 * floats)))

@@ -1,4 +1,4 @@
-"""A whole classification: its first state, and one iteration after the other."""
+"""A complete classification: the initial state, and the iterations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cryoflow.compute.class2d.state import Data, Options, Particles, State
 from cryoflow.seeds import seed_for
 
 HALVES_EVERY = 5
-"""Iterations from one comparison of half-set averages to the next; the last one has it in any case."""
+"""Half-set averages are compared every this many iterations, and in the last one."""
 PER_CLASS = 100
 """Particles of each class in the first iterations of a run with fast subsets."""
 
@@ -29,9 +29,9 @@ class RunPlan(NamedTuple):
     iterations: int
     seed: int
     grow: bool = True
-    """Begin with two classes and divide them; otherwise with all of them."""
+    """Start with two classes and split them; otherwise with all of them."""
     reseed: bool = False
-    """Fill classes that have become empty."""
+    """Reseed classes that have become empty."""
     fast_subsets: bool = False
 
 
@@ -42,9 +42,9 @@ def first_state(data: Data, names: Sequence[str], poses: Particles, options: Opt
     ----------
     data : Data
     names : sequence of str
-        Of the particles: with the seed they decide the first classes and angles.
+        Names of the particles: with the seed they determine the initial classes and angles.
     poses : Particles
-        To begin with; their classes, such as numbers of references of a picking job, are not used.
+        Initial poses; their classes, such as reference numbers of a picking job, are not used.
     options : Options
     run : RunPlan
     """
@@ -55,7 +55,7 @@ def first_state(data: Data, names: Sequence[str], poses: Particles, options: Opt
 
 
 def iterations(state: State, data: Data, options: Options, run: RunPlan) -> Iterator[State]:
-    """States after each iteration that is left; a function of the seed and the state."""
+    """States after each remaining iteration; a function of the seed and the state."""
     for iteration in range(state.iteration + 1, run.iterations + 1):
         last = iteration == run.iterations
         state = iterate(
@@ -72,7 +72,7 @@ def iterations(state: State, data: Data, options: Options, run: RunPlan) -> Iter
 
 
 def _perturbation(state: State, options: Options, run: RunPlan) -> float:
-    """How the grid of the next iteration is moved; a function of seed and iteration."""
+    """Perturbation of the grid of the next iteration; a function of seed and iteration."""
     if not options.align:
         return 0.0
     number = seed_for(run.seed, "class2d perturbation", str(state.iteration + 1))
@@ -80,7 +80,7 @@ def _perturbation(state: State, options: Options, run: RunPlan) -> float:
 
 
 def fill_after(run: RunPlan, iteration: int) -> Fill | None:
-    """Which classes to fill after an iteration, which are empty or nearly; None when all are left alone."""
+    """Which empty or nearly empty classes to reseed after an iteration; None for none."""
     if iteration >= run.iterations:
         return None
     growing = to_fill(run.classes, iteration, run.iterations) if run.grow else None
@@ -88,17 +88,17 @@ def fill_after(run: RunPlan, iteration: int) -> Fill | None:
 
 
 def filled(state: State, options: Options, run: RunPlan, fill: Fill) -> State:
-    """A state without classes to fill; a function of seed and iteration."""
+    """A state whose empty classes are reseeded; a function of seed and iteration."""
     number = seed_for(run.seed, "class2d reseed", str(state.iteration))
     generator = torch.Generator().manual_seed(number)
     return state._replace(model=reseed_empty(state.model, options, generator, *fill))
 
 
 def grown(state: State, options: Options, run: RunPlan, planned: int) -> State:
-    """A state to continue from, with the classes that a run of as many iterations as now would have in use.
+    """A state to continue from, with as many classes in use as a run of the current length would have.
 
-    In one that was planned with ``planned`` iterations fewer were, and growth may be over before the first
-    iteration is done.
+    A run planned with ``planned`` iterations had fewer, and growth may end before the first iteration is
+    done.
     """
     had, wanted = (classes_in_use(run.classes, state.iteration, whole) for whole in (planned, run.iterations))
     if not run.grow or wanted <= had or state.iteration == run.iterations:
@@ -110,7 +110,7 @@ def subset_of(run: RunPlan, seeds: Tensor, iteration: int) -> Tensor | None:
     """Indices of the particles to use, in the order of the table; None for all.
 
     Fast subsets: 100 particles a class up to iteration 5, 300 up to 10, then up to 15 the larger of that and
-    30 % of all. Which ones depends on the seeds of the particles and the iteration, not on their order.
+    30 % of all. The choice depends on the seeds of the particles and the iteration, not on their order.
     """
     if not run.fast_subsets:
         return None

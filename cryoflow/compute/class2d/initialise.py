@@ -1,4 +1,4 @@
-"""The start: noise spectra, and references from random classes and angles."""
+"""Initial model: noise spectra, and references from random classes and angles."""
 
 from __future__ import annotations
 
@@ -134,8 +134,8 @@ def _first_references(grids: _Grids, where: Geometry, options: Options) -> Tenso
 
 
 def _first_noise(power: Tensor, mean: Tensor, options: Options) -> Tensor:
-    """Half the mean power of the images less that of their mean; what is not positive takes its neighbour's
-    value."""
+    """Half the mean power of the images less that of their mean; shells without a positive value take that
+    of their neighbour."""
     of_mean = power_spectrum(torch.fft.rfft2(mean)[None] / options.box**2)[0]
     noise = (power - of_mean) / 2
     if not (noise > 0).any(1).all():

@@ -72,7 +72,7 @@ def _parts(subset: Tensor, data: Data) -> list[Tensor]:
 def _expect(
     setup: EStepSetup, particles: Particles, sampling: PoseSampling, parts: Sequence[Tensor]
 ) -> tuple[list[Sums], Particles]:
-    """An E-step over one part of the particles after the other: sums of each, and all new poses."""
+    """An E-step over the parts of the particles in turn: the sums of each part, and all new poses."""
     sums = []
     for part in parts:
         nothing = Record.start(setup, particles)

@@ -1,4 +1,4 @@
-"""What is compared: image sizes, Fourier points, and the grids of angles and offsets."""
+"""Sampling of the search: image sizes, Fourier points, and the grids of angles and offsets."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class PsiGrid(NamedTuple):
 
 
 def coarse_psi(options: Options) -> PsiGrid:
-    """Coarse angles: the smallest number of them whose step does not exceed the one asked for."""
+    """Coarse angles: the smallest number whose step does not exceed the requested one."""
     number = math.ceil(360 / options.psi_step_deg - 1e-9)
     return PsiGrid(360 / number, number)
 

@@ -12,19 +12,19 @@ from typing import NamedTuple
 FIRST = 2
 """Classes in use in the first iteration."""
 GROWING, FILLING = 0.4, 0.8
-"""Parts of all iterations after which every class is in use, and after which none is filled any more, for the
-last ones to settle."""
+"""Fractions of the iterations after which all classes are in use, and after which none is reseeded, so that
+the last ones can settle."""
 LEAST = 0.2
-"""A class with less than this part of an even share is filled again."""
+"""A class with less than this fraction of an even share is reseeded."""
 
 
 class Fill(NamedTuple):
-    """What to fill after an iteration."""
+    """Classes to reseed after an iteration."""
 
     wanted: int
     """Classes in use afterwards."""
     least: float
-    """Classes with a smaller share are filled again."""
+    """Classes with a smaller share are reseeded."""
 
 
 def classes_in_use(classes: int, iteration: int, iterations: int) -> int:
@@ -40,7 +40,7 @@ def classes_in_use(classes: int, iteration: int, iterations: int) -> int:
 
 
 def to_fill(classes: int, iteration: int, iterations: int) -> Fill | None:
-    """What to fill after an iteration; None when classes are left alone."""
+    """Classes to reseed after an iteration; None when classes are left unchanged."""
     if iteration > FILLING * iterations:
         return None
     return Fill(classes_in_use(classes, iteration, iterations), LEAST / classes)

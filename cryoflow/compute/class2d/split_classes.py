@@ -1,4 +1,4 @@
-"""Give classes that hold nothing a new start."""
+"""Reseed empty classes by splitting the largest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OF_A_CLASS = (
 def reseed_empty(
     model: Model, options: Options, generator: torch.Generator, wanted: int | None = None, least: float = 0.0
 ) -> Model:
-    """Split the largest class in two, once for every class to fill.
+    """Split the largest class in two, once for every class to reseed.
 
     The two share evenly what they had. Their references are that of the largest plus and minus an image of
     the noise that is left in it: two averages that the data could as well have given, and different ones, so
@@ -29,15 +29,15 @@ def reseed_empty(
     Parameters
     ----------
     model : Model
-        Is left as it is.
+        Not modified.
     options : Options
         Box and mask.
     generator : torch.Generator
         Source of the noise, on the CPU.
     wanted : int, optional
-        Empty classes are filled until as many are in use; default all.
+        Empty classes are reseeded until this many are in use; default all.
     least : float
-        Classes with a smaller share are filled too, whatever they held.
+        Classes with a smaller share are reseeded too, whatever they contained.
     """
     split = model._replace(**{name: getattr(model, name).clone() for name in OF_A_CLASS})
     for target in _to_fill(model.share, len(model.share) if wanted is None else wanted, least):
@@ -55,7 +55,7 @@ def reseed_empty(
 
 
 def _to_fill(share: Tensor, wanted: int, least: float) -> list[int]:
-    """Numbers of the classes that hold too little, and of as many empty ones as are wanted."""
+    """Indices of the classes with too small a share, and of as many empty ones as are wanted."""
     used = share > 0
     small = (used & (share < least)).nonzero()[:, 0].tolist()
     empty = (~used).nonzero()[:, 0].tolist()

@@ -1,4 +1,4 @@
-"""What a classification is given, carries from one iteration to the next, and returns."""
+"""Input, state and results of a classification."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from cryoflow.compute.image.ctf import CtfParameters
 
 
 class Options(NamedTuple):
-    """What stays fixed during a classification. Angles in degrees, offsets in pixels, the rest in A."""
+    """Fixed settings of a classification. Angles in degrees, offsets in pixels, the rest in A."""
 
     box: int
     """n, pixels along a side of a particle image; even."""
     pixel_size_a: float
     mask_diameter_a: float
     tau_fudge: float = 2.0
-    """T: how much more signal than estimated is allowed for."""
+    """T: factor on the estimated signal power."""
     correct_ctf: bool = True
     phase_flipped: bool = False
     first_peak: bool = False
     zero_mask: bool = True
-    """Outside of the mask put the mean there; otherwise noise of the estimated spectrum."""
+    """Replace pixels outside the mask by their mean; otherwise by noise of the estimated spectrum."""
     align: bool = True
     """Search psi and offsets; otherwise only classes, at the poses given."""
     psi_step_deg: float = 12.0
@@ -145,7 +145,7 @@ class Halves(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything that the next iteration needs, and what else this one has found."""
+    """Everything that the next iteration needs, and further results of this one."""
 
     iteration: int
     model: Model
@@ -157,4 +157,4 @@ class State(NamedTuple):
     coarse_size: int
     changes: Changes
     halves: Halves | None = None
-    """Of iterations that were asked for it."""
+    """Only for iterations that compared halves."""

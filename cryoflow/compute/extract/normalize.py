@@ -16,7 +16,7 @@ from torch import Tensor
 from cryoflow.compute.image.masks import positions
 
 FLAT = 1e-10
-"""Background standard deviations below this are not divided by, nor those that rounding alone would make."""
+"""Images are not divided by background standard deviations below this, or within rounding error."""
 
 
 class Background(NamedTuple):
@@ -113,7 +113,7 @@ def remove_dust(
     where : Background
         Of images of this size and number type.
     white, black : float or None
-        Pixels further above (white) or below (black) the background mean than so many standard
+        Pixels further above (white) or below (black) the background mean than this many standard
         deviations are dust; None skips that side. Both refer to the background before any replacement;
         white comes first.
     seeds : sequence of int

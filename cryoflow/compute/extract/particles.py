@@ -21,9 +21,9 @@ from cryoflow.errors import CryoflowError
 from cryoflow.seeds import seed_for
 
 AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 25}
-"""Pixels of windows worked on at a time: on a processor, what its caches hold."""
+"""Pixels of windows processed at a time: on a CPU, as many as fit into its caches."""
 SHARES = 4
-"""Results are made in parts of so many times fewer pixels, for threads to have enough of them to share."""
+"""Results are computed in this many times smaller parts, so that threads have enough to share."""
 AUTOMATIC_CIRCLE = 0.75
 """Diameter of the background circle as part of the box, when none is given."""
 FEWEST_BACKGROUND_PIXELS = 5
@@ -105,7 +105,7 @@ def extract(
     dtype : torch.dtype
         Number type of the images, and of all that is computed.
     spread : callable
-        As `map`, to work on several parts side by side.
+        As `map`, to process several parts concurrently.
 
     Yields
     ------
@@ -135,7 +135,7 @@ def _slices(start: int, stop: int, step: int) -> list[slice]:
 def _finisher(
     settings: ExtractSettings, device: torch.device, dtype: torch.dtype
 ) -> Callable[[Tensor, Sequence[int]], Tensor]:
-    """What is done to rescaled images, with what all of them need made ready."""
+    """Function that finishes rescaled images, with their shared data prepared once."""
     sign = -1 if settings.invert else 1
     if not settings.normalize:
         return lambda images, _: images.mul_(sign)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 _CPU_VALUES = 1 << 17
-"""Pixels worked on at a time on a CPU: what an operation leaves is still in the caches for the next."""
+"""Pixels processed at a time on a CPU: results are still in the caches for the next operation."""
 
 
 def row_blocks(images: Tensor) -> tuple[Tensor, ...]:

@@ -1,6 +1,6 @@
 """Images at other sizes: resampling in Fourier space, cutting and padding.
 
-Two Fourier resizers stand side by side. `rescale` does what RELION does with particles and references: even
+There are two Fourier resizers. `rescale` does what RELION does with particles and references: even
 squares, and enlarging keeps the frequencies inside the circle of the old Nyquist radius only. `resize` takes
 any height and width, odd ones too, and keeps all frequencies that both sizes hold, corners included: for
 micrographs, and for references of the picker, which may be odd and are low-passed afterwards.
@@ -137,7 +137,7 @@ def at_pixel_size(
     Raises
     ------
     CryoflowError
-        When nothing would be left of them.
+        When the references would have less than 2 pixels.
     """
     if abs(old_a - new_a) <= SAME_PIXEL_A:
         return references
@@ -152,13 +152,13 @@ def resized_box(old: int, old_a: float, new_a: float) -> int:
     Raises
     ------
     CryoflowError
-        When nothing would be left of them.
+        When the references would have less than 2 pixels.
     """
     new = 2 * math.floor(old // 2 * (old_a / new_a) + 0.5)
     if new < 2:
         raise CryoflowError(
             f"references of {old} pixels of {old_a:g} A are less than 2 pixels of {new_a:g} A; "
-            "is one of the pixel sizes wrong?"
+            "check both pixel sizes"
         )
     return new
 

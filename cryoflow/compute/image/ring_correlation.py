@@ -1,4 +1,4 @@
-"""How alike two images are, frequency by frequency."""
+"""Similarity of two images by frequency."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def ring_correlation(one: Tensor, other: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        float64 ``(K, n // 2 + 1)``, by shell; 0 where one of the two has nothing.
+        float64 ``(K, n // 2 + 1)``, by shell; 0 where one of the two has no power.
     """
     box = one.shape[-1]
     shell = shell_index(box, one.device)

@@ -32,9 +32,9 @@ def normalise_micrograph(image: Tensor) -> Tensor:
     mean = float(torch.stack([block.sum(dtype=torch.float64) for block in blocks]).sum()) / image.numel()
     if not math.isfinite(mean):
         broken = int((~torch.isfinite(image)).sum())
-        raise CryoflowError(f"{broken} of {image.numel()} pixels are not finite numbers")
+        raise CryoflowError(f"{broken} of {image.numel()} pixels are not finite")
     if all(bool((block == image[0, 0]).all()) for block in blocks):
-        raise CryoflowError(f"all pixels are {mean:g}: nothing to pick from")
+        raise CryoflowError(f"all pixels equal {mean:g}: nothing to pick")
     spreads = [torch.linalg.vector_norm(block - mean, dtype=torch.float64) for block in blocks]
     sd = float(torch.linalg.vector_norm(torch.stack(spreads))) / math.sqrt(image.numel())
     normal = torch.empty_like(image)

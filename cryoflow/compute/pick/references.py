@@ -76,7 +76,7 @@ def prepare_references(
     """
     for number, image in enumerate(images, 1):
         if not bool(torch.isfinite(image).all()):
-            raise CryoflowError(f"reference {number} has pixels that are not finite numbers")
+            raise CryoflowError(f"reference {number} has pixels that are not finite")
         if bool((image == image[0, 0]).all()):
             raise CryoflowError(f"reference {number} is empty: every pixel is {float(image[0, 0]):g}")
     if diameter_a is None:

@@ -103,7 +103,7 @@ def prepare_search(
     """
     if min(height, width) < references.box:
         size = f"{width} x {height}"
-        raise CryoflowError(f"{size} pixels are less than the box of the references, {references.box} pixels")
+        raise CryoflowError(f"{size} pixels, smaller than the box of the references, {references.box} pixels")
     grid = work_grid(height, width, pixel_size_a, lowpass_a, shrink)
     limit = band_limit(height, width, pixel_size_a, lowpass_a)
     band = band_within(grid, limit, references.images.device)

@@ -35,8 +35,7 @@ def symmetry_rotations(group: str) -> Tensor:
     cyclic = re.fullmatch(r"([CD])([1-9]\d*)", name)
     if cyclic is None and name not in _CUBIC:
         raise CryoflowError(
-            f"symmetry {group}: not a group of rotations that is known here; use C1, C2 ..., D1, D2 ..., "
-            "T, O or I1 to I4"
+            f"symmetry {group}: unknown point group; use C1, C2 ..., D1, D2 ..., T, O or I1 to I4"
         )
     if cyclic is None:
         return _closed([_rotation(axis, fold) for fold, axis in _CUBIC[name]])

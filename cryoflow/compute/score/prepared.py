@@ -43,14 +43,14 @@ def prepare(micrograph: Tensor, pixel_a: float, diameter_a: float) -> Prepared:
         When pixels are not finite or mostly the same, or the micrograph is too small for the particle.
     """
     if not bool(torch.isfinite(micrograph).all()):
-        raise CryoflowError("pixels are not finite numbers")
+        raise CryoflowError("has pixels that are not finite")
     h, w = micrograph.shape
     if min(h, w) * pixel_a < 2 * diameter_a:
         raise CryoflowError(f"smaller than two particle diameters ({diameter_a:g} A)")
     centred = micrograph - micrograph.median()
     mad = 1.4826 * centred.abs().median()
     if float(mad) == 0:
-        raise CryoflowError("most pixels are the same: nothing to compare with")
+        raise CryoflowError("most pixels have the same value: nothing to compare with")
     image = -centred.masked_fill(centred.abs() > OUTLIER_MAD * mad, 0) / mad
     factor = 2 if 4 * pixel_a * 1.1 <= diameter_a / FINEST else 1
     image = resize(image, even(h / factor), even(w / factor))

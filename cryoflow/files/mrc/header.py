@@ -80,7 +80,7 @@ def read_layout(path: str | PathLike[str]) -> Layout:
     except OSError as error:
         raise unreadable(path, error) from error
     if (kind := file_kind(path, raw)) is not None:
-        raise FileError(path, f"is {kind}; micrographs and particles are read from MRC files: convert it")
+        raise FileError(path, f"is {kind}; micrographs and particles must be MRC files: convert it")
     if len(raw) < SIZE:
         raise FileError(path, f"not an MRC file: {found} bytes are fewer than the {SIZE} of a header")
     order = byte_order(raw, found)

@@ -14,7 +14,7 @@ from cryoflow.files.atomic import unreadable
 from cryoflow.files.image_names import split_image_name
 from cryoflow.files.mrc.header import Layout, MrcHeader, read_header, read_layout
 
-NO_NUMBER = "its name gives no number of an image (such as 000001@a.mrcs)"
+NO_NUMBER = "its name lacks the number of the image (as in 000001@a.mrcs)"
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.generic]
@@ -44,7 +44,7 @@ def map_image(path: str | PathLike[str]) -> Numbers:
     """
     layout = read_layout(path)
     if layout.header.nz != 1:
-        raise FileError(path, f"holds {layout.header.nz} images where one is wanted; is it a stack?")
+        raise FileError(path, f"holds {layout.header.nz} images, expected one; is it a stack?")
     image: Numbers = _map(path, layout)[0]
     return image
 
@@ -133,7 +133,7 @@ def read_images(names: Sequence[str], root: Path) -> Floats:
             images = np.empty((len(names), *found.shape[1:]), dtype=np.float32)
         if found.shape[1:] != images.shape[1:]:
             first = next(iter(stacks))
-            raise FileError(root / path, f"images of {_size(found)} where {first} has {_size(images)}")
+            raise FileError(root / path, f"images of {_size(found)} px, but {first} has {_size(images)} px")
         images[[place for place, _ in wanted]] = found
     assert images is not None
     return images

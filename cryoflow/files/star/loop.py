@@ -70,7 +70,7 @@ def _row(lines: Lines, index: int, width: int) -> list[str]:
         return row
     if row[:1] == ["loop_"]:
         raise lines.error(index, "a second loop_ in one block; put a line 'data_<name>' before it")
-    hint = "was the file cut off?" if len(row) < width else "quote a value that holds blanks"
+    hint = "was the file cut off?" if len(row) < width else "quote a value that contains spaces"
     values, columns = _count(len(row), "value"), _count(width, "column")
     raise lines.error(index, f"{values} where the loop has {columns}; {hint}")
 

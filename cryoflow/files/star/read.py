@@ -75,11 +75,11 @@ def _simple(lines: Lines, start: int, end: int) -> dict[str, Scalar]:
         key, *values = lines.words(index)
         label = key[1:]
         if not key.startswith("_") or not label:
-            raise lines.error(index, f"{key!r} stands outside a loop; is a line 'loop_' missing?")
+            raise lines.error(index, f"{key!r} is outside a loop; is a line 'loop_' missing?")
         if label in block:
             raise lines.error(index, f"{label} is given twice")
         if len(values) > 1:
-            raise lines.error(index, f"{len(values)} values for {label}; quote a value that holds blanks")
+            raise lines.error(index, f"{len(values)} values for {label}; quote a value that contains spaces")
         block[label] = _value(lines, index, label, values)
     return block
 

@@ -59,7 +59,7 @@ def _loop(table: pd.DataFrame) -> str:
     if not labels:
         raise ValueError("a table without columns")
     if len(set(labels)) < len(labels):
-        raise ValueError(f"the column {next(x for x in labels if labels.count(x) > 1)} is there twice")
+        raise ValueError(f"the column {next(x for x in labels if labels.count(x) > 1)} appears twice")
     head = "".join(f"_{label} #{index} \n" for index, label in enumerate(labels, 1))
     formats, columns = zip(*(_column(values) for _, values in table.items()), strict=True)
     row = " ".join(formats) + " \n"

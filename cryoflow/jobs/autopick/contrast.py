@@ -32,7 +32,7 @@ def warn_of_contrast(
             pixels = read_micrograph(context, micrograph)
             reference_a = given.pixel_size_for(micrograph.pixel_size_a)
             ratio = contrast_ratio(pixels, references, micrograph.pixel_size_a, reference_a)
-        except FileError:  # told when it is picked from
+        except FileError:  # reported when it is picked
             continue
         if math.isfinite(ratio) and ratio > 0:
             ratios.append(math.log(ratio))

@@ -43,7 +43,7 @@ class BlobPicker:
         least = tab.min_diameter_for_log_filter
         if min(image.shape) * micrograph.pixel_size_a < 2 * least:
             size = f"{image.shape[1]} x {image.shape[0]}"
-            raise CryoflowError(f"{size} pixels are too few for blobs of {least:g} A")
+            raise CryoflowError(f"{size} pixels, too small for blobs of {least:g} A")
         return blob_maps(
             normalise_micrograph(image.to(self.context.device, self._dtype)),
             micrograph.pixel_size_a,

@@ -74,7 +74,7 @@ def check_maps(path: Path, name: str, recipe: Recipe) -> None:
     if wanted is not None and (exact_from is None or exact_from > wanted):
         raise FileError(
             name,
-            f"peaks below {_short(exact_from)} are not exact, and the spec wants those from "
+            f"peaks below {_short(exact_from)} are not exact, and the spec needs those from "
             f"{_short(wanted)}; {_AGAIN}",
         )
 
@@ -106,7 +106,7 @@ def relion_fom_maps(
     if found.sd.shape != (work, work):
         raise FileError(
             f"{stem}_*.spi",
-            f"maps of {found.sd.shape[0]} pixels, but shrink factor and low-pass of the spec make {work}",
+            f"maps of {found.sd.shape[0]} pixels, but shrink factor and low-pass of the spec give {work}",
         )
     (h, w), (row, column) = grid.inside, (work // 2 - centre for centre in grid.centre)
     window = (..., slice(row, row + h), slice(column, column + w))
@@ -122,6 +122,6 @@ def _check_relion_has_these(spec: AutoPick, files: str) -> None:
     elif spec.statistics.decoys:
         why = "RELION's maps have no decoys"
     elif spec.autopicking.figure_of_merit != "relion":
-        why = "maps of RELION's figure of merit"
+        why = "the maps hold RELION's figure of merit"
     if why:
         raise CryoflowError(f"{files}: {why}; set 'Read FOM maps?' to No")

@@ -88,7 +88,7 @@ def _pixel_sizes(spec: AutoPick, context: JobContext, table: Table) -> tuple[flo
     field = "Pixel size in micrographs (A)"
     found = micrograph_pixel_sizes(context, table, spec.io.pixel_size_in_micrographs, field)
     if found is None:
-        headers = "nor have the micrographs' headers (0 and 1 A mean that nobody has set it)"
+        headers = "nor have the micrographs' headers (0 and 1 A mean that it was not set)"
         raise FileError(table.path, f"has no pixel size, {headers}; set '{field}'")
     return found.values
 

@@ -33,7 +33,7 @@ class Recipe(NamedTuple):
     gates: Settings
     """All that shapes the picks beyond the maps, as JSON values."""
     floor: float | None = None
-    """Least figure of merit of candidates; None when picks are chosen from maps."""
+    """Lowest figure of merit of candidates; None when picks are chosen from maps."""
     exact_from: float | None = None
     """Least figure of merit of peaks that are exact in maps; None when maps are exact everywhere."""
 

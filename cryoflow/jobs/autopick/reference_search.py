@@ -82,7 +82,7 @@ class ReferenceSearches:
         if self._spec.autopicking.template_error is None:
             return
         pairs = len(search.upright) * len(search.psi_deg)
-        line = f"compares with all {pairs} references and angles: a basis would not be faster, or too large"
+        line = f"compares with all {pairs} references and angles: a basis would be too large, or no faster"
         if search.low_rank is not None:
             rank, error = search.low_rank.rank, search.low_rank.error
             line = f"compares with {rank} templates for {pairs} references and angles, error {error:.2g}"

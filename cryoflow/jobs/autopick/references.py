@@ -52,8 +52,8 @@ class GivenReferences(NamedTuple):
         if self.header_pixel_a and _differ(self.header_pixel_a, micrograph_pixel_a):
             raise FileError(
                 self.files[-1],
-                f"its header says {self.header_pixel_a:g} A a pixel, the micrographs have "
-                f"{micrograph_pixel_a:g} A; set 'Pixel size in references (A)' to what is right",
+                f"its header says {self.header_pixel_a:g} A per pixel, the micrographs have "
+                f"{micrograph_pixel_a:g} A; set 'Pixel size in references (A)'",
             )
         return micrograph_pixel_a
 
@@ -76,7 +76,7 @@ def read_2d_references(spec: AutoPick, context: JobContext) -> GivenReferences:
     given = spec.references.pixel_size_in_references
     if given is not None and stack.header_pixel_a is not None and _differ(given, stack.header_pixel_a):
         context.report.warn(
-            f"using {given:g} A for pixels in references, as the spec says, although the header of "
+            f"using {given:g} A as the pixel size in references, from the spec, although the header of "
             f"{stack.files[-1]} says {stack.header_pixel_a:g} A"
         )
     return GivenReferences(stack.images, given, stack.header_pixel_a, stack.files)

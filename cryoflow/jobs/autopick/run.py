@@ -52,7 +52,7 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     picked = [one for one in done if isinstance(one, Picked)]
     failures = tuple(one for one in done if isinstance(one, Failure))
     if not picked:
-        raise CryoflowError(f"no micrograph could be picked from; {failures[0].item}: {failures[0].message}")
+        raise CryoflowError(f"no micrograph could be picked; {failures[0].item}: {failures[0].message}")
     judged = None
     if spec.statistics.decoys:
         judged = assign_q_values(context, [one.name for one in picked], [one.outputs[0] for one in picked])

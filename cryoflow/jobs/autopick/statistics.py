@@ -81,6 +81,6 @@ def greyscale_warning(all_statistics: Sequence[Statistics]) -> str | None:
     )
     return (
         f"{wrong}: they fit the best places of the micrographs when multiplied by {scale:.2g} "
-        "(expected: 1 to 2.5), so that figures of merit mean little; use averages in RELION's greyscale, or "
+        "(expected: 1 to 2.5), so figures of merit mean little; use averages in RELION's greyscale, or "
         "figure_of_merit: ncc"
     )

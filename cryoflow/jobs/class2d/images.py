@@ -59,7 +59,7 @@ def box_of(table: Table, headers: Mapping[str, MrcHeader | FileError]) -> int:
     if len(boxes) > 1:
         (first, one), (second, other), *_ = boxes.items()
         raise FileError(
-            other, f"boxes of {second} px where {one} has {first} px; extract all with one box size"
+            other, f"boxes of {second} px where {one} has {first} px; extract all particles with one box size"
         )
     return next(iter(boxes))
 

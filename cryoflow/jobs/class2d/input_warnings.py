@@ -22,10 +22,10 @@ def warn_background(context: JobContext, scan: Scan, options: Options) -> None:
         return
     mean, deviation = scan.mean[wrong], scan.deviation[wrong]
     context.report.warn(
-        f"{int(wrong.sum())} of {len(wrong)} images are not normalised: outside of "
-        f"{options.mask_diameter_a:g} A their means go from {mean.min():.3g} to {mean.max():.3g} and their "
-        f"standard deviations from {deviation.min():.3g} to {deviation.max():.3g} (0 and 1 are expected); "
-        "extract them with 'Normalize particles?'"
+        f"{int(wrong.sum())} of {len(wrong)} images are not normalised: outside "
+        f"{options.mask_diameter_a:g} A their means range from {mean.min():.3g} to {mean.max():.3g} and "
+        f"their standard deviations from {deviation.min():.3g} to {deviation.max():.3g} (0 and 1 are "
+        "expected); extract them with 'Normalize particles?'"
     )
 
 

@@ -17,8 +17,8 @@ def report_memory(spec: Class2D, context: JobContext, particles: int, box: int) 
     wanted = need.total if context.device == "cpu" else need.total - need.search
     if free is not None and wanted > free:
         context.report.warn(
-            f"this takes up to {_gb(wanted)} and only {_gb(free)} of memory are free: it may be killed; use "
-            "fewer threads or classes, or a machine with more memory"
+            f"this needs up to {_gb(wanted)} of memory, and only {_gb(free)} are free: the job may "
+            "be killed; use fewer threads or classes, or a machine with more memory"
         )
 
 

@@ -73,8 +73,8 @@ def _go_on(spec: Class2D, context: JobContext, path: Path, root: str, own: bool 
     last = spec.optimization.number_of_iterations
     if state.iteration > last or (state.iteration == last and not own):
         raise CryoflowError(
-            f"{name}: iteration {state.iteration} is done already; ask for more than "
-            f"{spec.optimization.number_of_iterations} iterations"
+            f"{name}: iteration {state.iteration} is already done; give a larger number of iterations than "
+            f"{spec.optimization.number_of_iterations}"
         )
     paths = tuple(context.relative(file) for file in saved.paths)
     return Begin(saved.table, state, root, paths, int(saved.optimiser.get("rlnNumberOfIterations", last)))

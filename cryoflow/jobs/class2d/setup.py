@@ -70,7 +70,7 @@ def prepare_input(spec: Class2D, context: JobContext, table: Table) -> Input:
         raise FileError(
             name,
             f"has fewer particles ({len(table.rows)}) than the {spec.optimization.number_of_classes} classes "
-            "that are asked for; ask for fewer classes",
+            "of the spec; use fewer classes",
         )
     groups = group_names(table.rows)
     dtype = torch.float64 if spec.compute.precision == "double" else torch.float32

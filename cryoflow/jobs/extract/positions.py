@@ -161,8 +161,9 @@ def _report_optics(
         if wrong.size:
             first = int(wrong[0])
             context.report.warn(
-                f"{given}: {column} of {wrong.size} particles is not that of their micrographs in {table} "
-                f"({ours[first]:g}, but {owner.iloc[first]} has {theirs[first]:g}); the particles' is kept"
+                f"{given}: {column} of {wrong.size} particles differs from that of their micrographs in "
+                f"{table} ({ours[first]:g}, but {owner.iloc[first]} has {theirs[first]:g}); "
+                "the particles' value is kept"
             )
 
 

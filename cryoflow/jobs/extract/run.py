@@ -114,13 +114,13 @@ def _report_places(report: Reporter, done: Sequence[Done]) -> None:
         report.warn(
             f"all {picked} coordinates lie within {furthest:.4g} px, {100 * right:.2g} % of the micrographs' "
             f"width and {100 * up:.2g} % of their height; are they fractions, or of binned micrographs? Give "
-            "them in pixels of these"
+            "them in pixels of these micrographs"
         )
     outside = sum(one.outside for one in done)
     if outside > MOST_OUTSIDE * picked:
         report.warn(
-            f"{outside} of {picked} coordinates lie outside of the micrographs; are they in A, or of "
-            "micrographs that were not binned? Give them in pixels of these"
+            f"{outside} of {picked} coordinates lie outside the micrographs; are they in A, or of "
+            "micrographs that were not binned? Give them in pixels of these micrographs"
         )
 
 

@@ -82,8 +82,8 @@ def pixel_sizes(spec: Extract, context: JobContext, micrographs: Table) -> dict[
     low, high = min(found.values), max(found.values)
     if high > low * (1 + PIXEL_TOLERANCE):
         context.report.warn(
-            f"micrographs of several pixel sizes ({low:g} to {high:g} A): Sort and Class2D take "
-            "particles of one; extract each kind by itself, rescaled to the same"
+            f"micrographs of several pixel sizes ({low:g} to {high:g} A): Sort and Class2D need one; "
+            "extract each kind separately, rescaled to a common pixel size"
         )
     return dict(zip(names, found.values, strict=True))
 

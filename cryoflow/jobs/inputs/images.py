@@ -60,7 +60,7 @@ def check_images(context: JobContext, table: Table, headers: Mapping[str, MrcHea
         stack, size, pixel = contradicting[0]
         others = f" (and of {len(contradicting) - 1} more)" if len(contradicting) > 1 else ""
         name = context.relative(table.path)
-        text = f"{name} says {size:g} A a pixel, which is used, although the header of {stack}{others} says"
+        text = f"{name} says {size:g} A per pixel, which is used, although the header of {stack}{others} says"
         context.report.warn(f"{text} {pixel:g} A; correct the one that is wrong")
 
 
@@ -72,5 +72,5 @@ def _warn_of_twins(context: JobContext, table: Table, names: Sequence[str]) -> N
     first = next(name for name in names if places[split_image_name(name)] > 1)
     context.report.warn(
         f"{context.relative(table.path)}: {again} rows repeat the rlnImageName of another, such as {first}; "
-        "each counts as a particle of its own: remove the duplicates"
+        "each counts as a separate particle; remove the duplicates"
     )

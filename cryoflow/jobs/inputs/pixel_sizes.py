@@ -79,7 +79,9 @@ def _from_headers(context: JobContext, names: list[str]) -> PixelSizes | None:
         return None
     size = found[first]
     assert size is not None
-    context.report.warn(f"using {size:g} A for pixels, from the header of {names[first]}: the table has none")
+    context.report.warn(
+        f"using the pixel size {size:g} A from the header of {names[first]}: the table has none"
+    )
     return PixelSizes(tuple(own or size for own in found), f"the header of {names[first]}")
 
 
@@ -87,7 +89,8 @@ def _warn_of_table(context: JobContext, name: str, sizes: list[float], given: fl
     wrong = next((size for size in sizes if abs(size - given) > SAME_SIZE * given), None)
     if wrong is not None:
         context.report.warn(
-            f"using {given:g} A for pixels in micrographs, as the spec says, although {name} says {wrong:g} A"
+            f"using {given:g} A as the micrographs' pixel size, from the spec, although {name} says "
+            f"{wrong:g} A"
         )
 
 
@@ -104,8 +107,8 @@ def _warn_of_headers(context: JobContext, table: str, sizes: dict[str, float], f
         name, header = next(iter(wrong.items()))
         others = f" (and of {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         context.report.warn(
-            f"using {sizes[name]:g} A for pixels, as {table} says, although the header of {name}{others} "
-            f"says {header:g} A; set '{field}' to what is right"
+            f"using the pixel size {sizes[name]:g} A from {table}, although the header of {name}{others} "
+            f"says {header:g} A; set '{field}'"
         )
 
 
@@ -113,4 +116,4 @@ def _warn_of_unit(context: JobContext, table: str, sizes: tuple[float, ...]) -> 
     least, most = PLAUSIBLE_A
     wrong = next((size for size in sizes if not least <= size <= most), None)
     if wrong is not None:
-        context.report.warn(f"{table} says {wrong:g} A a pixel, which micrographs hardly have; are they A?")
+        context.report.warn(f"{table} says {wrong:g} A per pixel, unlikely for micrographs; is it in A?")

@@ -61,7 +61,7 @@ def _image_names(path: Path) -> list[str]:
                     raise FileError(path, "holds no references")
                 names: list[str] = table[column].astype(str).tolist()
                 if "" in names:
-                    raise FileError(path, f"{column} of row {names.index('') + 1} is empty; take the row out")
+                    raise FileError(path, f"{column} of row {names.index('') + 1} is empty; remove the row")
                 return names
     raise FileError(path, f"holds no references: no table with {' or '.join(columns)}")
 

@@ -29,7 +29,7 @@ def row_keys(rows: pd.DataFrame, path: str | PathLike[str], by_image: bool) -> S
     columns = IMAGE if by_image else PLACE
     missing = [column for column in columns if column not in rows.columns]
     if missing:
-        raise FileError(path, f"lacks the column {missing[0]}, which rows are known by")
+        raise FileError(path, f"lacks the column {missing[0]}, which identifies rows")
     if by_image:
         return [split_image_name(str(name)) for name in rows["rlnImageName"]]
     try:

@@ -38,7 +38,7 @@ _RULES = (
     _Rule(("rlnSphericalAberration",), 0, 20, "mm", "are they A or micrometres?", True),
     _Rule(_DEFOCUS, 500, 1e5, "A", "are they micrometres or nanometres?", False, magnitude=True),
     _Rule(_DEFOCUS, 0, np.inf, "A", "underfocus is positive; change the sign", False),
-    _Rule(("rlnPhaseShift",), -360, 360, "degrees", "are they other units?", False),
+    _Rule(("rlnPhaseShift",), -360, 360, "degrees", "is the unit degrees?", False),
 )
 _MICROMETRES = 100.0
 """Defocus in A below which all of a table's values must be micrometres."""
@@ -80,10 +80,10 @@ def _apply(context: JobContext, name: str, column: str, values: Floats, rule: _R
         return
     row = int(np.flatnonzero(wrong)[0])
     bounds = f"{rule.low:g} to {rule.high:g} {rule.unit}" if np.isfinite(rule.high) else "negative"
-    what = "is negative" if bounds == "negative" else f"is outside of {bounds}"
+    what = "is negative" if bounds == "negative" else f"is outside {bounds}"
     magnitude = "|" if rule.magnitude else ""
     text = (
-        f"{magnitude}{column}{magnitude} of {int(wrong.sum())} of {len(values)} rows {what}, as "
+        f"{magnitude}{column}{magnitude} of {int(wrong.sum())} of {len(values)} rows {what}, e.g. "
         f"{values[row]:g} in row {row + 1}; {rule.hint}"
     )
     if used and 2 * int(wrong.sum()) > len(values) and (rule.impossible or _are_micrometres(rule, sized)):

@@ -102,5 +102,7 @@ def places_of_scores(source: Source, scores: Source) -> npt.NDArray[np.int64]:
     )
     if len(place) and (place < 0).all():
         how = "image name" if by_image else "micrograph and coordinates"
-        raise FileError(scores.path, f"has no scores for the {source.unit} of {source.path}, by {how}")
+        raise FileError(
+            scores.path, f"has no scores for the {source.unit} of {source.path}, matched by {how}"
+        )
     return place

@@ -132,14 +132,14 @@ def _micrograph_pixels(spec: Select, context: JobContext, rows: pd.DataFrame, pa
     if found and None not in found.values():
         sizes = names.map(found).to_numpy(np.float64)
         context.report.say(
-            f"taking {sizes[0]:g} A for pixels of micrographs, from the header of {names.iloc[0]}"
+            f"using {sizes[0]:g} A as the micrographs' pixel size, from the header of {names.iloc[0]}"
         )
         return sizes
     if len(rows):
         distance = tab.minimum_inter_particle_distance
         context.report.warn(
-            f"taking the particles' pixel size, {particle[0]:g} A, for the micrographs, so that {distance:g} "
-            f"A are {distance / particle[0]:.4g} px between coordinates; where particles were rescaled, set "
+            f"using the particles' pixel size, {particle[0]:g} A, for the micrographs, so that {distance:g} "
+            f"A are {distance / particle[0]:.4g} px between coordinates; if particles were rescaled, set "
             "'Pixel size before extraction (A)'"
         )
     return particle

@@ -91,7 +91,7 @@ def check_rows(table: Table, references: int, ctf_corrected: bool) -> npt.NDArra
         When a column is missing or holds no number, or a class number has no reference.
     """
     wanted = ["rlnAnglePsi", *(["rlnClassNumber"] if references > 1 else [])]
-    require(table, *wanted, why=", which picks by references have; these were not picked with any")
+    require(table, *wanted, why=", which particles picked with references have; sort such particles")
     if ctf_corrected:
         wanted += CTF_NEEDED
         require(table, *CTF_NEEDED, why=", and 'Are References CTF corrected?' is Yes")

@@ -85,7 +85,7 @@ def plan_scores(spec: Sort, context: JobContext, particles: Particles, stack: St
     pixel_a = spec.reference.pixel_size_in_references or stack.header_pixel_a or particle_a
     diameter_a = spec.scores.particle_diameter or mask_diameter(stack.images, pixel_a)
     if diameter_a is None:
-        what = "no mask to measure a diameter; give it, such as scores.particle_diameter=180 (A)"
+        what = "no mask to measure a diameter; give one, e.g. scores.particle_diameter=180 (A)"
         raise FileError(stack.files[0], what)
     plan = make_plan(
         particles.table.rows,

@@ -91,7 +91,7 @@ class JobFiles:
             self._before.restore()
         except (OSError, CryoflowError):
             return None
-        self.report.error(f"{self.name}: not continued, and left as it was: {message}")
+        self.report.error(f"{self.name}: not continued, left unchanged: {message}")
         self._register("Succeeded" if self._before.had_succeeded else "Failed", ())
         return Outcome(self.name, 1, message)
 

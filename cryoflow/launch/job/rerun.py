@@ -113,4 +113,4 @@ def _elsewhere(record: dict[str, Any], again: dict[str, Any]) -> list[str]:
     pairs = [(what, record.get(what), again.get(what)) for what in ("device", "threads")]
     versions = record["versions"] | again["versions"]
     pairs += [(what, record["versions"].get(what), again["versions"].get(what)) for what in sorted(versions)]
-    return [f"{what} {then} then, {now} now" for what, then, now in pairs if then != now]
+    return [f"{what} was {then}, is now {now}" for what, then, now in pairs if then != now]

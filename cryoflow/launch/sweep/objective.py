@@ -82,7 +82,9 @@ def score(objective: str, project: Path, outcome: Outcome) -> float:
     value = row.get(column(objective))
     if not isinstance(value, int | float):
         numbers = ", ".join(name for name, known in row.items() if isinstance(known, int | float))
-        raise NoValue(f"objective: the results have no number '{column(objective)}'; available: {numbers}")
+        raise NoValue(
+            f"objective: the results have no numeric column '{column(objective)}'; available: {numbers}"
+        )
     if not math.isfinite(value):
         raise CryoflowError(f"{outcome.directory}: {column(objective)} is not finite here")
     return float(value)

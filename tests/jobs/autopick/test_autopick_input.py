@@ -34,13 +34,13 @@ def holed(image: np.ndarray) -> np.ndarray:
     [
         (Path.unlink, "no such file"),
         (truncate, "truncated"),
-        (overwrite(holed), "1 of 19200 pixels are not finite numbers"),
-        (overwrite(np.ones_like), "all pixels are 1: nothing to pick from"),
+        (overwrite(holed), "1 of 19200 pixels are not finite"),
+        (overwrite(np.ones_like), "all pixels equal 1: nothing to pick"),
         (
             overwrite(lambda image: image[:20]),
-            "150 x 20 pixels are less than the box of the references, 24 pixels",
+            "150 x 20 pixels, smaller than the box of the references, 24 pixels",
         ),
-        (overwrite(lambda image: np.stack([image, image])), "holds 2 images where one is wanted"),
+        (overwrite(lambda image: np.stack([image, image])), "holds 2 images, expected one"),
     ],
 )
 def test_one_bad_micrograph_leaves_the_others_alone(
@@ -76,9 +76,7 @@ def test_figures_of_merit_beyond_all_numbers_are_reported(project: Path) -> None
 def test_nothing_that_can_be_picked_from_is_an_error(project: Path) -> None:
     for name in SHAPES:
         (project / f"Movies/{name}.mrc").unlink()
-    with pytest.raises(
-        CryoflowError, match=r"no micrograph could be picked from; Movies/a.mrc: no such file"
-    ):
+    with pytest.raises(CryoflowError, match=r"no micrograph could be picked; Movies/a.mrc: no such file"):
         pick(project)
 
 
@@ -93,7 +91,7 @@ def test_nothing_that_can_be_picked_from_is_an_error(project: Path) -> None:
         ({"io__reference_2d": "empty.mrcs"}, "reference 2 is empty: every pixel is 0"),
         ({"references__pixel_size_in_references": 0.01}, "pixels of 0.01 A are less than 2 pixels of 4 A"),
         ({"references__lowpass_filter_references": 1e4}, "161 pixels of 4 A would be shrunk to 0|150 pixels"),
-        ({"io__reference_2d": "nan.mrcs"}, "reference 2 has pixels that are not finite numbers"),
+        ({"io__reference_2d": "nan.mrcs"}, "reference 2 has pixels that are not finite"),
         ({"io__reference_2d": "unnamed.star"}, "unnamed.star: rlnReferenceImage of row 2 is empty"),
     ],
 )

@@ -133,7 +133,7 @@ def test_pixel_sizes_come_from_field_table_or_header(project: Path) -> None:
     write_star(project / "mics.star", {"": rows})
     _, lines = pick(project, "job011")
     assert coordinates(project, "job011") == whole
-    assert any("using 4 A for pixels, from the header of Movies/a.mrc" in line for line in lines)
+    assert any("using the pixel size 4 A from the header of Movies/a.mrc" in line for line in lines)
     table(project, list(SHAPES), rlnDetectorPixelSize=8.0)
     _, lines = pick(project, "job012", io__pixel_size_in_micrographs=4)
     assert coordinates(project, "job012") == whole

@@ -64,7 +64,7 @@ def test_maps_of_fewer_templates_tell_how_far_their_peaks_are_exact(project: Pat
     read = FEWER | {"autopicking__read_fom_maps": True}
     pick(project, **read, autopicking__picking_threshold=0.6)
     assert coordinates(project) == coordinates(project, "job009")
-    message = "peaks below 0.2 are not exact, and the spec wants those from 0.1; set 'Read FOM maps"
+    message = "peaks below 0.2 are not exact, and the spec needs those from 0.1; set 'Read FOM maps"
     with pytest.raises(CryoflowError, match=message):
         pick(project, **read, autopicking__picking_threshold=0.1)
 

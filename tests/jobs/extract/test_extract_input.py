@@ -135,4 +135,4 @@ def test_coordinates_of_another_scale_are_told(project: Path) -> None:
     (fractions,) = corner(project, 1 / 80)
     assert fractions.startswith("all 36 coordinates lie within 0.9") and "Give them in pixels" in fractions
     (beyond,) = corner(project, 2.0)
-    assert "of 36 coordinates lie outside of the micrographs; are they in A, or" in beyond
+    assert "of 36 coordinates lie outside the micrographs; are they in A, or" in beyond

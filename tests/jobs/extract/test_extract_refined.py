@@ -106,9 +106,9 @@ def test_refined_particles_of_other_optics_are_told(project: Path) -> None:
     run(extract_spec(io={**given, "input_coordinates": None}), job)
     (told,) = [line for line in listener(job).warned if "rlnVoltage" in line]
     assert told == (
-        "data.star: rlnVoltage of 5 particles is not that of their micrographs in "
+        "data.star: rlnVoltage of 5 particles differs from that of their micrographs in "
         "CtfFind/job003/micrographs_ctf.star (200, but MotionCorr/job002/Movies/mic2.mrc has 300); "
-        "the particles' is kept"
+        "the particles' value is kept"
     )
     voltage = read_particles(job.directory / "particles.star").rows["rlnVoltage"]
     assert voltage.tolist() == [200.0] * 15

@@ -71,6 +71,6 @@ def test_headers_tell_the_pixel_size_that_the_table_lacks(project: Path) -> None
     rows, warned = extracted(project)
     assert set(pixel_size(rows)) == {PIXEL}
     assert any(
-        "using 2 A for pixels, from the header of MotionCorr/job002/Movies/mic1.mrc" in line
+        "using the pixel size 2 A from the header of MotionCorr/job002/Movies/mic1.mrc" in line
         for line in warned
     )

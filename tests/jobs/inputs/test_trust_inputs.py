@@ -55,7 +55,7 @@ def test_headers_serve_where_the_table_says_nothing(tmp_path: Path) -> None:
     headers(tmp_path, 0.0, 1.77, 1.06)
     sizes, told = resolved(tmp_path)
     assert sizes == (1.77, 1.77, 1.06, 1.77)
-    assert told == ["using 1.77 A for pixels, from the header of M/1.mrc: the table has none"]
+    assert told == ["using the pixel size 1.77 A from the header of M/1.mrc: the table has none"]
 
 
 @pytest.mark.parametrize("unset", [0.0, 1.0])
@@ -71,8 +71,8 @@ def test_tables_and_headers_that_contradict_are_told(tmp_path: Path) -> None:
     sizes, told = resolved(tmp_path, rlnMagnification=1e4, rlnDetectorPixelSize=1.77)
     assert sizes == (1.77,) * 4 and len(told) == 1
     assert told[0] == (
-        "using 1.77 A for pixels, as t.star says, although the header of M/1.mrc (and of 1 more) says 1.06 "
-        "A; set 'Pixel size (A)' to what is right"
+        "using the pixel size 1.77 A from t.star, although the header of M/1.mrc (and of 1 more) says 1.06 "
+        "A; set 'Pixel size (A)'"
     )
     assert resolved(tmp_path, 1.77, rlnMagnification=1e4, rlnDetectorPixelSize=1.77) == ((1.77,) * 4, [])
     sizes, told = resolved(tmp_path, 1.06, rlnMicrographPixelSize=1.77)
@@ -81,7 +81,7 @@ def test_tables_and_headers_that_contradict_are_told(tmp_path: Path) -> None:
 
 def test_pixel_sizes_in_nanometres_are_told(tmp_path: Path) -> None:
     assert resolved(tmp_path, rlnMicrographPixelSize=0.106)[1] == [
-        "t.star says 0.106 A a pixel, which micrographs hardly have; are they A?"
+        "t.star says 0.106 A per pixel, unlikely for micrographs; is it in A?"
     ]
 
 
@@ -104,28 +104,28 @@ def test_usual_values_pass(tmp_path: Path) -> None:
         (
             "rlnVoltage",
             300000.0,
-            "rlnVoltage of 4 of 4 rows is outside of 60 to 1500 kV, as 300000 in row 1; are",
+            "rlnVoltage of 4 of 4 rows is outside 60 to 1500 kV, e.g. 300000 in row 1; are",
         ),
-        ("rlnVoltage", 0.3, "rlnVoltage of 4 of 4 rows is outside of 60 to 1500 kV, as 0.3 in row 1"),
+        ("rlnVoltage", 0.3, "rlnVoltage of 4 of 4 rows is outside 60 to 1500 kV, e.g. 0.3 in row 1"),
         (
             "rlnAmplitudeContrast",
             10.0,
-            r"rlnAmplitudeContrast of .* 0 to 1 \(a fraction\), as 10 in row 1; are they p",
+            r"rlnAmplitudeContrast of .* 0 to 1 \(a fraction\), e.g. 10 in row 1; are they p",
         ),
         (
             "rlnSphericalAberration",
             2.7e7,
-            r"rlnSphericalAberration of .* outside of 0 to 20 mm, as 2.7e\+07 in",
+            r"rlnSphericalAberration of .* outside 0 to 20 mm, e.g. 2.7e\+07 in",
         ),
         (
             "rlnDefocusU",
             1.2,
-            r"\|rlnDefocusU\| of .* outside of 500 to 100000 A, as 1.2 in row 1; are they micro",
+            r"\|rlnDefocusU\| of .* outside 500 to 100000 A, e.g. 1.2 in row 1; are they micro",
         ),
         (
             "rlnDefocusU",
             -1.2,
-            r"\|rlnDefocusU\| of .* outside of 500 to 100000 A, as -1.2 in row 1; are they micr",
+            r"\|rlnDefocusU\| of .* outside 500 to 100000 A, e.g. -1.2 in row 1; are they micr",
         ),
     ],
 )
@@ -141,19 +141,19 @@ def test_wrong_units_are_refused(tmp_path: Path, column: str, value: float, told
         (
             "rlnDefocusU",
             [-9000.0] * 4,
-            "rlnDefocusU of 4 of 4 rows is negative, as -9000 in row 1; underfocus",
+            "rlnDefocusU of 4 of 4 rows is negative, e.g. -9000 in row 1; underfocus",
         ),
         (
             "rlnDefocusV",
             [9e3, 2e5, 9e3, 9e3],
-            "|rlnDefocusV| of 1 of 4 rows is outside of 500 to 100000 A, as 200000",
+            "|rlnDefocusV| of 1 of 4 rows is outside 500 to 100000 A, e.g. 200000",
         ),
         (
             "rlnVoltage",
             [300.0, 300.0, 300.0, 0.0],
-            "rlnVoltage of 1 of 4 rows is outside of 60 to 1500 kV, as 0 in",
+            "rlnVoltage of 1 of 4 rows is outside 60 to 1500 kV, e.g. 0 in",
         ),
-        ("rlnPhaseShift", [720.0] * 4, "rlnPhaseShift of 4 of 4 rows is outside of -360 to 360 degrees"),
+        ("rlnPhaseShift", [720.0] * 4, "rlnPhaseShift of 4 of 4 rows is outside -360 to 360 degrees"),
     ],
 )
 def test_single_odd_values_are_told(tmp_path: Path, column: str, values: list[float], told: str) -> None:
@@ -182,7 +182,7 @@ def test_images_are_held_against_their_table(tmp_path: Path) -> None:
     assert images(tmp_path, names, rlnImageSize=8, rlnImagePixelSize=3.54) == []
     assert images(tmp_path, names) == []
     assert images(tmp_path, names, rlnImagePixelSize=1.77) == [
-        "p.star says 1.77 A a pixel, which is used, although the header of a.mrcs says 3.54 A; correct the "
+        "p.star says 1.77 A per pixel, which is used, although the header of a.mrcs says 3.54 A; correct the "
         "one that is wrong"
     ]
     with pytest.raises(

@@ -201,7 +201,7 @@ def test_tables_of_relion_31_stay_what_they_are(project: Path) -> None:
             {"rlnVoltage": [*[200.0] * 12, *[0.0] * 3]},
             "the CTF columns of row 13 give no finite CTF .rlnV",
         ),
-        ({"rlnAmplitudeContrast": 10}, "rlnAmplitudeContrast of 15 of 15 rows is outside of 0 to 1"),
+        ({"rlnAmplitudeContrast": 10}, "rlnAmplitudeContrast of 15 of 15 rows is outside 0 to 1"),
         ({"rlnImageName": "000009@Extract/job012/Movies/mic1.mrcs"}, "image 9 does not exist"),
         ({"rlnImageName": "000001@Extract/job012/Movies/gone.mrcs"}, "gone.mrcs"),
     ],

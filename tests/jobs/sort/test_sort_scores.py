@@ -344,7 +344,7 @@ def test_what_is_missing_is_told_before_anything_is_done(project: Path) -> None:
     write_mrc(project / "full.mrcs", np.random.default_rng(1).normal(size=(1, 48, 48)).astype("f4"), 4.0)
     io = {"input_particles_to_be_sorted": PARTICLES, "autopicking_references": "full.mrcs"}
     spec = parse_spec({"job": "Sort", "io": io, "scores": {"learnt_scores": True}})
-    with pytest.raises(FileError, match=r"no mask to measure a diameter; give it, such as scores.p"):
+    with pytest.raises(FileError, match=r"no mask to measure a diameter; give one, e.g. scores.p"):
         run(spec, context(project, "Sort/job018"))
     assert not (project / "Sort/job018/particles_sort.star").exists()
 

@@ -39,7 +39,7 @@ class Record:
 
     @classmethod
     def start(cls, setup: EStepSetup, particles: Particles) -> Record:
-        """Nothing summed, all particles as they were."""
+        """Empty sums, particles unchanged."""
         count = setup.where.shell_sums.sum(0).cpu()
         inside = torch.arange(len(count)) <= setup.where.radius
         inside[0] = False
@@ -51,7 +51,7 @@ class Record:
         )
 
     def another(self, setup: EStepSetup) -> Record:
-        """Nothing summed, and the same particles: a record that another thread can add to."""
+        """Empty sums and the same particles: a record for another thread."""
         return Record(Sums.zeros(setup.model, setup.options), self.particles, self.image_constant)
 
     def add_classes(self, setup: EStepSetup, moments: Tensor, shift: Tensor) -> None:
@@ -73,7 +73,7 @@ class Record:
         poses: Poses,
         parts: Residuals,
     ) -> None:
-        """Everything else; ``kept`` ``(B,)`` is the weight that was kept."""
+        """Add all other sums; ``kept`` ``(B,)`` is the weight that was kept."""
         spread = self._add_noise(setup, images, kept, parts)
         index, out, group = images.numbers, self.particles, setup.data.group[images.numbers]
         out.class_index[index] = setup.classes[poses.place]

@@ -21,7 +21,7 @@ class CoarseGrid(NamedTuple):
     """Samples of a class, S offsets and H x A angles, and what they are compared with. On the device."""
 
     opposites: int
-    """H; 2 where each row also stands for the angle 180 degrees further."""
+    """H; 2 where each row also represents the angle 180 degrees further."""
     rows: Rows
     """``(R, P)`` each, R = K' * A, without the origin."""
     phases: Tensor

@@ -1,8 +1,9 @@
 """The E-step: posterior over class, angle and offset of every particle, and the sums for the M-step.
 
-CTF and noise stand on the image side (`prepare`), so that the cross terms of all samples are matrix products.
-A coarse pass at low resolution finds the samples with 99.9 % of the weight (`coarse_pass`); the fine
-pass compares the finer samples of these, at all offsets for each class and angle among them (`fine_pass`).
+CTF and noise are applied to the images (`prepare`), so that the cross terms of all samples are matrix
+products. A coarse pass at low resolution finds the samples with 99.9 % of the weight (`coarse_pass`); the
+fine pass compares the finer samples of these, at all offsets for each class and angle among them
+(`fine_pass`).
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from cryoflow.compute.class2d.state import Particles
 from cryoflow.compute.parallel import one_thread_each
 
 UNCERTAIN = 1000
-"""Significant samples from which on the pose of a particle counts as uncertain."""
+"""Number of significant samples above which a particle's pose counts as uncertain."""
 
 COARSE_COPIES = 14
-"""Numbers, in single precision, that choosing the significant among many coarse samples takes for each."""
+"""Single-precision numbers per coarse sample needed to select the significant ones."""
 
 
 def expectation(setup: EStepSetup, particles: Particles, sampling: PoseSampling, subset: Tensor) -> Record:
@@ -77,7 +78,7 @@ def _alike_together(particles: Particles, subset: Tensor) -> Tensor:
 
 
 def _chunk_size(grids: Grids, of: Machine) -> int:
-    """Particles at once: images moved, and for every row weights of functions and coarse samples, with their
+    """Particles per chunk: shifted images, and for every row weights of functions and coarse samples, with
     copies."""
     (functions, points), coarse = grids.fine.basis.shape, grids.coarse
     weights = 8 * functions + COARSE_COPIES * coarse.opposites * len(coarse.phases)

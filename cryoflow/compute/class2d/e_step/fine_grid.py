@@ -1,4 +1,4 @@
-"""What the fine pass compares: samples of rows, and a chunk of particles."""
+"""Operands of the fine pass: samples of rows, and a chunk of particles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FineGrid(NamedTuple):
     """Samples of a class, T offsets and H x A x 2 angles, and what they are compared with. On the device.
 
     A row is a class and a coarse angle, R = K' * A in all, class slowest; it has references at two fine
-    angles. H = 2 where these also stand for the angles 180 degrees further.
+    angles. H = 2 where these also represent the angles 180 degrees further.
     """
 
     psi_deg: Tensor
@@ -44,7 +44,7 @@ class FineGrid(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """B particles on their way through the fine pass."""
+    """B particles in the fine pass."""
 
     images: Prepared
     prior: Tensor
@@ -68,5 +68,5 @@ def begin(images: Prepared, prior: Tensor, wanted: Tensor, grid: FineGrid) -> Ch
 
 
 def pick(rows: Rows, some: Tensor) -> Rows:
-    """Different rows, in order; uncopied when these are all or one."""
+    """Distinct rows, in order; a view when these are all or one."""
     return Rows(*(of_members(field, some) for field in rows))

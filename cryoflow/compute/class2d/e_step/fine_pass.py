@@ -22,7 +22,7 @@ MOST = 0.5
 
 
 class RowScores(NamedTuple):
-    """Some rows seen by some particles of a chunk. Weights are over that of the best sample of row and
+    """Scores of some rows for some particles of a chunk. Weights are relative to the best sample of row and
     particle."""
 
     rows: Tensor
@@ -57,7 +57,7 @@ def blocks(wanted: Tensor, classes: int) -> list[tuple[Tensor, Tensor]]:
 
 
 def one_by_one(where: Tensor) -> bool:
-    """Whether products for a single particle are worth their while."""
+    """Whether products for a single particle are worthwhile."""
     return not where.is_cuda
 
 

@@ -1,4 +1,4 @@
-"""What the weights of a chunk of particles add to the sums of the E-step."""
+"""Contributions of a chunk of particles to the sums of the E-step."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Share(NamedTuple):
 
 
 def share_of(one: RowScores, factor: Tensor) -> Share:
-    """Scale weights by the factors ``(B, R)`` of a posterior; rows that nobody keeps are left out."""
+    """Scale weights by the factors ``(B, R)`` of a posterior; rows that no particle keeps are left out."""
     scale = factor[one.members[:, None], one.rows].T  # (r, b)
     kept = scale.any(1)
     fields = [scale.to(one.both)[:, None, :, None], one.both, one.difference]
@@ -114,6 +114,6 @@ def add_expected(grid: FineGrid, part: Share, every: Expected, determined: Expec
 
 
 def residuals(chunk: Chunk, grid: FineGrid, every: Expected, determined: Expected) -> Residuals:
-    """Products with what the particles expect to see, and its power."""
+    """Products of the images with the expected references, and the power of these."""
     cross, power = every.by_shell(chunk, grid.shell)
     return Residuals(cross, power, *determined.by_shell(chunk, grid.shell))

@@ -12,7 +12,7 @@ class Posterior(NamedTuple):
     """Of B particles over R rows. float64, on the device."""
 
     log_evidence: Tensor
-    """``(B,)``: logarithm of the sum over samples, without what depends on the image only."""
+    """``(B,)``: logarithm of the sum over samples, without the terms that depend on the image only."""
     total: Tensor
     """``(B,)``: sum of the weights, that of the best sample being 1."""
     factor: Tensor

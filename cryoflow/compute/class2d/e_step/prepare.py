@@ -1,4 +1,4 @@
-"""From particle images to the quantities that the passes multiply."""
+"""Preparation of particle images for both passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all particles share in one E-step."""
+"""Data shared by all particles in one E-step."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cryoflow.compute.image.rotate import PaddedTransform
 from cryoflow.compute.image.shells import shell_indicator
 
 DETERMINED = 3.0
-"""Data over prior above which a shell of a reference is good enough to scale groups by."""
+"""Data-over-prior ratio above which a shell of a reference is used to scale groups."""
 LEAST_VARIANCE = 1e-4
-"""Pixels squared: where all particles lie at one place, others would have no offset of any weight."""
+"""Minimum offset variance, pixels squared: at zero, all offsets but one would have no weight."""
 
 
 class EStepSetup(NamedTuple):

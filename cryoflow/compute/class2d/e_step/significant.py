@@ -16,8 +16,8 @@ UNIT = 2.0**-36
 def heaviest(logs: Tensor, fraction: float) -> Tensor:
     """Mark the heaviest samples, that together carry at least ``fraction`` of the weight.
 
-    Found from a histogram instead of by sorting, and without looking at those far too light, which are nearly
-    all once the references are sharp: either would take longer than all else in the coarse pass. More samples
+    Uses a histogram instead of sorting, and skips samples far too light, which are nearly all once the
+    references are sharp: either would dominate the time of the coarse pass. More samples
     than needed are kept only where their weights differ by less than two parts in 1,000.
 
     Parameters

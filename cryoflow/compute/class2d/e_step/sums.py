@@ -14,7 +14,7 @@ from cryoflow.compute.class2d.sampling import Points
 from cryoflow.compute.class2d.state import Model, Options
 
 GRIDDED = 8
-"""Classes that are gridded at once: the intermediate results are several times as large as the sums."""
+"""Classes gridded at once: the intermediate results are several times as large as the sums."""
 
 
 @dataclass
@@ -98,7 +98,7 @@ class RowSums:
         return cls(*(like.new_zeros(rows, points) for _ in range(3)))
 
     def flush_into(self, other: RowSums) -> None:
-        """Add everything to ``other`` and be empty."""
+        """Add everything to ``other`` and reset to zero."""
         for own, its in ((self.real, other.real), (self.imag, other.imag), (self.weight, other.weight)):
             its += own
             own.zero_()

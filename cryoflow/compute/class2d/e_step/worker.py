@@ -33,7 +33,7 @@ from cryoflow.compute.class2d.e_step.sums import RowSums
 from cryoflow.compute.class2d.state import Particles
 
 FLUSH_EVERY = 512
-"""Particles after which sums go on in double precision."""
+"""Number of particles after which sums are flushed to double precision."""
 
 
 class EStepWorker:
@@ -48,7 +48,7 @@ class EStepWorker:
         self.total = RowSums.zeros(*rows, setup.like.double())
 
     def work(self, particles: Particles) -> None:
-        """Do all chunks."""
+        """Process all chunks."""
         setup, since = self.setup, 0
         for index in self.chunks:
             images = prepare(index, setup.data, setup.model, particles, setup.options, setup.where)
