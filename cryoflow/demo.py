@@ -28,7 +28,7 @@ OPTIONS = SimulateOptions(
     carbon=0.25,
     seed=16,
 )
-"""The demo's project: at the tutorial's pixel size, and as sparse as its distance between picks asks for."""
+"""The demo's project: the tutorial's pixel size, and sparse enough for the minimum distance between picks."""
 
 CLASSES = 20
 
@@ -72,7 +72,7 @@ def run_demo(directory: Path) -> int:
     Returns
     -------
     int
-        Exit code: 0, or that of the step that did not end well.
+        Exit code: 0, or that of the step that failed.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def _picks(project: Path, job: str, micrographs: list[str]) -> pd.DataFrame:
 
 
 def draw_summary(project: Path) -> Path:
-    """Put the picks on the first micrograph and the chosen classes side by side into one picture."""
+    """Draw the picks on the first micrograph next to the chosen classes."""
     from cryoflow.view.pictures import open_picture, side_by_side
 
     parts = [project / "AutoPick/job011/picks_mic001.png", project / "Select/job016/classes.png"]

@@ -18,7 +18,7 @@ class SpecError(CryoflowError):
     Attributes
     ----------
     problems : tuple of str
-        One line a problem, e.g. ``pick.yaml:6: autopicking > Picking treshold: unknown field``.
+        One line per problem, e.g. ``pick.yaml:6: autopicking > Picking treshold: unknown field``.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
@@ -51,7 +51,7 @@ class ErrorCollector:
         return False
 
     def add(self, lines: Iterable[str]) -> None:
-        """Record lines, one a problem."""
+        """Record lines, one per problem."""
         self._lines.extend(lines)
 
     def raise_if_any(self) -> None:
@@ -79,7 +79,7 @@ class FileError(CryoflowError):
         super().__init__(f"{where}: {message}")
 
     def __reduce__(self) -> tuple[type[FileError], tuple[str, str, int | None]]:
-        """Pickle by parts, so that a worker process can hand the error back."""
+        """Pickle by parts, so that a worker process can return the error."""
         return type(self), (self.path, self.message, self.line)
 
 

@@ -1,4 +1,4 @@
-"""Random seeds that depend on what a thing is called, never on where it stands in a list."""
+"""Random seeds that depend on the name of an item, never on its place in a list."""
 
 from __future__ import annotations
 

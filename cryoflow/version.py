@@ -1,3 +1,3 @@
-"""The version of the package, where everything may import it from."""
+"""The version of the package, importable from everywhere."""
 
 __version__ = "0.1.0"

@@ -1,8 +1,8 @@
-"""A score for class averages: about the part of a class's particles that are whole particles.
+"""A score for class averages: roughly the fraction of a class's particles that are intact.
 
 A logistic function of a few interpretable features. Its coefficients were learnt on simulated projects
-of other particles than those that it is judged on, from the true part of whole particles in each class
-(``scripts/learn_class_score.py``). 0.5 says that as many are something else.
+of other particles than those used to evaluate it, from the true fraction of intact particles in each class
+(``scripts/learn_class_score.py``). 0.5 means that half of them are something else.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from cryoflow.compute.select.class_features import ClassFeatures
 BLANK_CONTRAST, BLANK_EDGE = 2.2, 0.35
 """Below this contrast, or above this edge energy, a class has nothing in its middle."""
 BRIGHT = 0.8
-"""Doublings of the particles' strength above which something else than a particle is seen."""
+"""Doublings of the particles' strength above which a class shows something other than a particle."""
 USUALLY_BRIGHT = 0.3
-"""Brightness counts from here, and dimness from its opposite: views of a particle differ by so much."""
+"""Brightness counts above this, and dimness below its negative: views of a particle differ by this much."""
 ROUND, THIN = 0.85, 0.25
 CARBON_EDGE = 0.2
 ASIDE = 0.6
 USUAL_EDGE = 0.5
 """Classes with less edge energy have something in the middle; the usual strength is theirs."""
 USUAL_PART = 0.75
-"""The usual strength exceeds that of so many of their particles: noise among its members weakens a class."""
+"""Quantile of their particles' strength taken as the usual one: noise among its members weakens a class."""
 
 KINDS = ("particle", "unclear", "blank", "ice", "carbon", "filament", "off-centre", "empty")
 
@@ -57,7 +57,7 @@ def brightness(evidence: ClassEvidence) -> Tensor:
     """Doublings of each class's strength over the usual one, ``(K,)``.
 
     The usual strength is the upper quartile, by particles, of the classes with something in their middle;
-    those that are far brighter than their median stay out.
+    those far brighter than their median are left out.
     """
     strength, middle = evidence.features.strength, evidence.features.edge_energy < USUAL_EDGE
     weight = evidence.members.double() * (middle if (evidence.members[middle] > 0).any() else 1)
@@ -67,14 +67,14 @@ def brightness(evidence: ClassEvidence) -> Tensor:
 
 
 def _quantile(values: Tensor, weight: Tensor, share: float) -> Tensor:
-    """The least value that such a share of the weight does not exceed."""
+    """Weighted quantile: the smallest value that this share of the weight does not exceed."""
     order = values.argsort()
     enough = weight[order].cumsum(0) >= share * weight.sum()
     return values[order][enough.int().argmax()]
 
 
 def terms(evidence: ClassEvidence) -> dict[str, Tensor]:
-    """What the score is a weighted sum of, each ``(K,)`` and bounded, so that no outlier decides alone."""
+    """Terms of the score's weighted sum, each ``(K,)`` and bounded, so that no outlier decides alone."""
     bright = brightness(evidence)
     return {
         "offset": torch.ones_like(evidence.features.contrast),
@@ -95,7 +95,7 @@ def class_score(evidence: ClassEvidence) -> Tensor:
 
 
 def class_kinds(evidence: ClassEvidence, score: Tensor) -> list[str]:
-    """What each class seems to be, one of `KINDS`; the first rule that holds.
+    """Apparent kind of each class, one of `KINDS`; the first rule that applies.
 
     ``empty`` has no particles or no contrast; ``ice`` is bright, round and in the middle; ``filament`` bright
     and thin; ``carbon`` bright up to the edge; ``off-centre`` has its density far from the middle; ``blank``

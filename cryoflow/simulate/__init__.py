@@ -1,1 +1,1 @@
-"""Synthetic projects with ground truth: micrographs, CTF tables, references, and where everything lies."""
+"""Synthetic projects with ground truth: micrographs, CTF tables, references, object positions."""

@@ -1,4 +1,4 @@
-"""What else lies in the ice: ice balls and filaments."""
+"""Contaminants: ice balls and filaments."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def add_contaminant(
     peak : float
         Typical largest value of a particle's projection; contaminants reach 1 to 4 times that.
     rng : Generator
-        Decides kind, size, direction and strength.
+        Random generator for kind, size, direction and strength.
     """
     strength = peak * np.exp(rng.uniform(0.0, np.log(4)))
     if rng.random() < 0.5:

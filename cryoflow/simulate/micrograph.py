@@ -17,7 +17,7 @@ Image = npt.NDArray[np.float32]
 
 MEAN_COUNT, COUNTS_PER_SD = 4000.0, 400.0
 BORDER_A = 250.0
-"""Room around a micrograph, so that what leaves on one side does not come back on the other."""
+"""Margin around a micrograph, so that signal does not wrap around its edges."""
 SLOW_SPACING_A = 500.0
 CARBON_DARKENING, CARBON_GRAIN, CARBON_SOFTNESS_A = 2.0, 0.7, 40.0
 
@@ -33,7 +33,7 @@ class Micrograph(NamedTuple):
 
 
 def simulate_micrograph(name: str, sample: Sample) -> Micrograph:
-    """Make one micrograph; its name, the options and their seed decide every pixel."""
+    """Simulate one micrograph; its name, the options and their seed determine every pixel."""
     options = sample.options
     scene = random_scene(name, options)
     rng = np.random.default_rng(seed_for(options.seed, "simulate", "noise", name))

@@ -71,7 +71,7 @@ def build_model(preset: str, point_group: str, diameter_a: float, rng: np.random
     diameter_a : float
         All centres lie within half of this, less two widths, of the centroid.
     rng : Generator
-        Decides the fine structure of the lobes.
+        Random generator for the fine structure of the lobes.
     """
     operations = symmetry_rotations(point_group).numpy()
     lobes = _LOBES[preset]
@@ -87,7 +87,7 @@ def build_model(preset: str, point_group: str, diameter_a: float, rng: np.random
 
 
 def _fill(lobe: _Lobe, count: int, rng: np.random.Generator) -> Array:
-    """Fill an ellipsoid evenly: of some candidates each time the one farthest from all points so far."""
+    """Fill an ellipsoid evenly: each point is the candidate farthest from all points so far."""
     points = np.empty((count, 3))
     for k in range(count):
         candidates = rng.normal(size=(CANDIDATES, 3))

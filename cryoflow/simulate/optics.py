@@ -29,7 +29,7 @@ class Optics(NamedTuple):
 
 
 def random_optics(options: SimulateOptions, rng: np.random.Generator) -> Optics:
-    """A defocus in the asked range with up to 400 A of astigmatism, to three decimals."""
+    """A defocus in the requested range with up to 400 A of astigmatism, to three decimals."""
     middle = rng.uniform(*options.defocus)
     half = rng.uniform(0, 200)
     values = (middle + half, middle - half, rng.uniform(0, 90))

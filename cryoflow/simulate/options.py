@@ -1,4 +1,4 @@
-"""What to simulate; free of heavy imports, so that the command line can show its help at once."""
+"""What to simulate; no heavy imports, so that the command line shows its help at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from cryoflow.errors import CryoflowError
 
 PRESETS = {"tetramer": "D2", "barrel": "D7", "ring": "C8", "irregular": "C1"}
-"""Particle models and the point group each has unless another is asked for."""
+"""Particle models and their default point groups."""
 
 MODES = ("int16", "float32")
 
@@ -21,13 +21,13 @@ class SimulateOptions:
     Attributes
     ----------
     micrographs, selected : int
-        Number of micrographs, and how many of them (the first) stand in ``Select/job005``.
+        Number of micrographs, and number of them (the first) listed in ``Select/job005``.
     size : (int, int)
         Height and width of a micrograph in pixels.
     pixel_size : float
         A per pixel of the micrographs; references have twice that.
     particles, broken, contaminants : int
-        Objects a micrograph: whole particles, half particles, ice balls and filaments.
+        Objects per micrograph: intact particles, half particles, ice balls and filaments.
     model, symmetry : str
         A preset of `PRESETS` and a point group (``C1``, ``D2``, ``T`` ...; empty for the preset's).
     diameter, distance : float
@@ -41,13 +41,13 @@ class SimulateOptions:
     carbon : float
         Probability that a micrograph shows a carbon edge.
     hot_pixels : int
-        Detector pixels a micrograph that count far too much.
+        Detector pixels per micrograph with far too many counts.
     references : int
         Number of reference views.
     mode : str
         ``int16`` or ``float32``.
     seed : int
-        Seed of everything.
+        Random seed.
     """
 
     micrographs: int = 8
@@ -73,7 +73,7 @@ class SimulateOptions:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be simulated, everything wrong in one message."""
+        """Refuse options that cannot be simulated, with all problems in one message."""
         problems = [text for ok, text in self._values() if not ok]
         problems = problems or [text for ok, text in self._geometry() if not ok]
         if problems:

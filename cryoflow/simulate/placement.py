@@ -21,7 +21,7 @@ class CarbonEdge(NamedTuple):
     offset: float
 
     def depth(self, y: Array, x: Array) -> Array:
-        """How far points lie inside the carbon, pixels; negative in the hole."""
+        """Depth of points inside the carbon, pixels; negative in the hole."""
         return np.asarray(x * np.cos(self.angle_rad) + y * np.sin(self.angle_rad) - self.offset)
 
 
@@ -42,13 +42,13 @@ class Ground(NamedTuple):
     margin: float
     """Kept free along the border."""
     distance: float
-    """Smallest between two objects."""
+    """Minimum distance between two objects."""
     edge: CarbonEdge | None = None
-    """A carbon from which they stay a whole distance away."""
+    """Edge of the carbon, from which objects keep the same distance."""
 
 
 def place(count: int, ground: Ground, taken: Array, rng: np.random.Generator) -> Array:
-    """Put so many points at random: ``(count, 2)``, y and x in pixels, to three decimals.
+    """Place points at random: ``(count, 2)``, y and x in pixels, to three decimals.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def place(count: int, ground: Ground, taken: Array, rng: np.random.Generator) ->
     ground : Ground
         Where.
     taken : ndarray
-        ``(n, 2)`` points (y, x) that lie there already.
+        ``(n, 2)`` points (y, x) placed already.
     rng : Generator
         Source of randomness.
 

@@ -1,8 +1,8 @@
 """Poses: Euler angles, their rotation, and views spread over a sphere.
 
-A pose turns the particle by ``R = Rz(rot) Ry(tilt) Rz(psi)`` (active, column vectors x, y, z) before it is
-projected along z; ``rot`` is therefore the turn in the image plane. RELION's angles of the same view, whose
-matrix ``A = Rz(psi)^T Ry(tilt)^T Rz(rot)^T`` must equal R, are ``(-psi, -tilt, -rot)``.
+A pose rotates the particle by ``R = Rz(rot) Ry(tilt) Rz(psi)`` (active, column vectors x, y, z) before it is
+projected along z; ``rot`` is therefore the rotation in the image plane. RELION's angles of the same view,
+whose matrix ``A = Rz(psi)^T Ry(tilt)^T Rz(rot)^T`` must equal R, are ``(-psi, -tilt, -rot)``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def rotation_matrices(angles_deg: Array) -> Array:
 def spread_views(count: int, operations: Array, rng: np.random.Generator) -> Array:
     """Poses ``(count, 3)`` whose viewing directions lie far from one another, symmetry taken into account.
 
-    Each next view is, of 400 random ones, the farthest from those taken (its in-plane angle means nothing).
+    Each next view is, of 400 random ones, the farthest from those taken (its in-plane angle is arbitrary).
     """
     angles = random_angles(400, rng)
     directions = rotation_matrices(angles)[:, 2]  # of the particle, along the beam

@@ -45,10 +45,10 @@ def simulate_project(
     directory : Path
         New or without files of an earlier project.
     options : SimulateOptions
-        What to simulate; equal options give equal bytes, and asking for more micrographs leaves the first
-        as they are.
+        What to simulate; equal options give equal bytes, and a larger number of micrographs leaves the
+        first ones unchanged.
     say : callable
-        Told one line a micrograph.
+        Called with one line per micrograph.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def _write_project(directory: Path, options: SimulateOptions, say: Callable[[str
 
 
 def _check(sample: Sample, names: list[str]) -> None:
-    """Find out what cannot be simulated before anything is written."""
+    """Check that the project can be simulated before anything is written."""
     _ = sample.model
     for name in names:
         random_scene(name, sample.options)

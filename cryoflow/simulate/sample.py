@@ -1,4 +1,4 @@
-"""What all micrographs of a project share: the particle and the strength of its contrast."""
+"""Data shared by all micrographs of a project: the particle and the strength of its contrast."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SLOW_SD, GRADIENT = 0.1, (0.2, 0.8)
 """Slowly varying background, and range of the ice gradient across a micrograph, in sds of the white noise."""
 
 BACKGROUND_SD = float(np.sqrt(1 + SLOW_SD**2 + np.mean(GRADIENT) ** 2 / 12))
-"""What the sd of a micrograph without carbon comes to, in sds of the white noise."""
+"""Sd of a micrograph without carbon, in sds of the white noise."""
 
 PEDESTAL = 1e-3
-"""Least value inside a reference's mask, in units of its peak: an automatic mask can then be found."""
+"""Minimum value inside a reference's mask, in units of its peak: an automatic mask can then be found."""
 
 
 class Calibration(NamedTuple):
-    """Strength of the particle, so that the signal-to-noise ratio comes out as asked."""
+    """Strength of the particle that gives the requested signal-to-noise ratio."""
 
     scale: float
     """Factor on `projection`; the contrast is then in sds of the white noise."""
@@ -43,7 +43,7 @@ class Sample:
     Attributes
     ----------
     options : SimulateOptions
-        What was asked for.
+        Options of the project.
     """
 
     def __init__(self, options: SimulateOptions) -> None:

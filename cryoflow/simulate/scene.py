@@ -1,4 +1,4 @@
-"""The objects of one micrograph: where they lie, how they are turned, and their projected density."""
+"""The objects of one micrograph: their positions, rotations and projected density."""
 
 from __future__ import annotations
 

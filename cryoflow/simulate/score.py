@@ -42,7 +42,7 @@ class Score(NamedTuple):
     found: int
     """Picks that are a true particle, each particle counted once."""
     true: int
-    """Particles there are."""
+    """True particles."""
 
     @property
     def precision(self) -> float:
@@ -64,9 +64,9 @@ def read_truth(project: Path, micrograph: str) -> Truth:
 
 
 def kinds_of(xy: Array, truth: Truth) -> Kinds:
-    """What lies under each pick: 0 nothing, 1 particle, 2 broken, 3 contaminant, 9 an object picked before.
+    """Object under each pick: 0 nothing, 1 particle, 2 broken, 3 contaminant, 9 an object picked before.
 
-    Picks come best first: of two on one object the first has it.
+    Picks are sorted best first: of two on one object the first counts.
     """
     if not len(xy):
         return np.zeros(0, np.int64)

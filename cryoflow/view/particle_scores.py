@@ -45,7 +45,7 @@ def scores_picture(report: Path) -> Image.Image:
 
 
 def score_parts(rows: pd.DataFrame) -> list[Part]:
-    """The best, borderline and worst of scored rows: by probability, and nearest to an even chance."""
+    """The best, borderline and worst of scored rows: by probability, and nearest to 0.5."""
     known = rows[rows[CHANCE].notna()]
     best_first = known.sort_values("cryoflowLogOdds", ascending=False, kind="stable")
     even = known["cryoflowLogOdds"].abs().sort_values(kind="stable").index[:EACH]

@@ -163,7 +163,7 @@ def test_arguments_that_do_not_fit_are_refused_in_one_line(project: Path, partic
         cf.learnt_scores(particles, references, table, diameter_a=120, labels=np.full(len(particles), 2))
     with refused("particles: lacks the column rlnMicrographName"):
         cf.learnt_scores(particles.rows.drop(columns="rlnMicrographName"), references, table)
-    with refused("classes: 500 of"):
+    with refused("classes: 500 for"):
         cf.classify(particles, classes=500)
     with refused("classes: 0; give a positive integer"):
         cf.classify(particles, classes=0)

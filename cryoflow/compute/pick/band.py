@@ -3,7 +3,7 @@
 A complex inverse FFT takes less time than two real ones. With B the transform of a micrograph and
 ``T = a + ib`` that of a template, whose conjugate is the transform of the template rotated by 180 degrees,
 the images behind ``B (a - ib)`` and ``B (a + ib)`` are real and imaginary part of the one behind
-``(1 + i) B (a - b)``: one real number a frequency, ``a - b`` over the full plane, stands for both.
+``(1 + i) B (a - b)``: one real number per frequency, ``a - b`` over the full plane, represents both.
 """
 
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class Band(NamedTuple):
         return torch.cat((self.x, -self.x[1:].flip(0)))
 
     def below_nyquist(self, grid: WorkGrid) -> Tensor:
-        """Which frequencies of the block are below the highest of the grid, bool ``(rows, columns)``."""
+        """Frequencies of the block below the grid's Nyquist frequency, bool ``(rows, columns)``."""
         nyquist = 0.5 / grid.spacing * (1 - 1e-9)
         return (self.y.abs() < nyquist)[:, None] & (self.x < nyquist)
 
@@ -83,7 +83,7 @@ def full_plane(half: Tensor) -> Tensor:
 
 
 def _opposite(rows: int, device: torch.device) -> Tensor:
-    """Number of the row of -y; the Nyquist row, if there is one, is its own."""
+    """Index of the row of -y; the Nyquist row, if present, is its own opposite."""
     return -torch.arange(rows, device=device) % rows
 
 
@@ -96,7 +96,7 @@ class PairInverse:
     ----------
     band, grid : Band, WorkGrid
     batch : int
-        Most pairs at a time.
+        Maximum number of pairs at a time.
     block : Tensor
         The micrograph's transform within the band, complex.
     """

@@ -25,11 +25,11 @@ COLUMNS = (
     "row_offset",
     "column_offset",
 )
-"""Fields of `Candidates` with one value a candidate."""
+"""Fields of `Candidates` with one value per candidate."""
 
 
 class Candidates(NamedTuple):
-    """Local maxima of one micrograph, best first; equals by y, x and reference. Each ``(n,)``."""
+    """Local maxima of one micrograph, best first; ties are ordered by y, x and reference. Each ``(n,)``."""
 
     reference: Tensor
     """Int64, from 0."""
@@ -48,13 +48,13 @@ class Candidates(NamedTuple):
     """From the sample to the top of a parabola through it and its neighbours, samples, -0.5 to 0.5."""
     column_offset: Tensor
     best: float
-    """Highest figure of merit away from the sides, nan when no sample lies there."""
+    """Highest figure of merit away from the edges, nan when there is no such sample."""
     sampling: Sampling
     scale: float = math.nan
-    """From `cryoflow.compute.pick.reference_scale.reference_scale`; nan where it means nothing."""
+    """From `cryoflow.compute.pick.reference_scale.reference_scale`; nan where it is meaningless."""
 
     def where(self, chosen: Tensor) -> "Candidates":
-        """Some of them, by a bool ``(n,)`` or indices."""
+        """Select candidates by a bool ``(n,)`` or indices."""
         columns = {name: getattr(self, name)[chosen] for name in COLUMNS}
         return self._replace(**columns)
 
@@ -62,7 +62,7 @@ class Candidates(NamedTuple):
 def find_candidates(maps: FomMaps, margin: int, floor: float, references: int | None = None) -> Candidates:
     """Find all local maxima of at least ``floor`` and ``margin`` micrograph pixels from all sides.
 
-    Maps after the first ``references`` are those of decoys, which do not count for ``best``.
+    Maps after the first ``references`` belong to decoys and do not count for ``best``.
     """
     fom = maps.fom
     h, w = fom.shape[-2:]
@@ -93,8 +93,8 @@ def find_candidates(maps: FomMaps, margin: int, floor: float, references: int | 
 def clear_of_sides(sampling: Sampling, rows: int, columns: int, margin: int) -> Tensor:
     """Samples at least ``margin`` pixels from all sides of the micrograph, bool ``(rows, columns)``.
 
-    Counted as RELION does: length and margin are cut to whole samples and laid around the centre sample; at
-    least one sample is left free.
+    Counted as RELION does: length and margin are truncated to whole samples around the centre sample; at
+    least one sample is left.
     """
     sides = zip(
         (sampling.height, sampling.width), (sampling.top, sampling.left), (rows, columns), strict=True
@@ -120,6 +120,6 @@ def _best_first(fom: Tensor, where: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _parabola_top(before: Tensor, peak: Tensor, after: Tensor) -> Tensor:
-    """Where the parabola through -1, 0 and 1 is highest; 0 for three equals."""
+    """Position of the maximum of a parabola through -1, 0 and 1; 0 for three equal values."""
     bend = before - 2 * peak + after
     return torch.where(bend < 0, (before - after) / (2 * bend), 0)

@@ -1,4 +1,4 @@
-"""Whether references and micrographs have the same contrast: the sign of the best fits tells."""
+"""Whether references and micrographs have the same contrast, by the sign of the best fits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 TAIL = 0.002
-"""Share of places on either side that count."""
+"""Fraction of positions averaged at either end."""
 PIXELS = 24
-"""Across a reference, at the resolution that this is looked at."""
+"""Pixels across a reference at the resolution of this test."""
 CLIP_SD = 4.0
 
 

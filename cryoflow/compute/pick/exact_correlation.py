@@ -1,9 +1,9 @@
-"""The correlation with every reference at every angle, at single places of a micrograph.
+"""The correlation with every reference at every angle, at single positions of a micrograph.
 
-To move by an offset is a phase at each frequency, so that sums over samples around a place, with fitted
-weights, stand for a template; samples between those of the maps keep the weights to little more than the
+Shifting by an offset multiplies each frequency by a phase, so that sums over samples around a position, with
+fitted weights, replace a template; samples between those of the maps keep the weights to little more than the
 disc. In the last shell, where templates fade as those of RELION do (`cryoflow.compute.pick.templates`),
-none but the frequencies themselves do. A template at psi + 180 degrees mirrors that at psi: sums over
+the frequencies themselves are needed. A template at psi + 180 degrees mirrors that at psi: sums over
 opposite samples and real parts, and differences and imaginary parts, serve both.
 """
 
@@ -22,15 +22,15 @@ _FADES = 1.2
 """Steps of the references' grid of frequencies from their limit, where templates begin to fade: what the
 corners of its squares add beyond that is below one in a thousand."""
 _BEYOND = 0.5
-"""Samples by which weights reach beyond the disc."""
+"""Samples by which weights extend beyond the disc."""
 _LEAST = 1e-4
-"""Singular values left out of the fit, over the largest."""
+"""Singular values below this fraction of the largest are left out of the fit."""
 _CPU_VALUES, _GPU_VALUES = 1 << 19, 1 << 25
-"""Values around places held at a time."""
+"""Values around positions held at a time."""
 
 
 class ExactPlaces(NamedTuple):
-    """All references, ready for any micrograph; ``points`` are one of each two opposite samples."""
+    """All references, prepared for any micrograph; ``points`` are one of each two opposite samples."""
 
     even: Tensor
     """Weights of sums over points, then of real parts of the last shell, ``(refs, values, psis)``; the angles

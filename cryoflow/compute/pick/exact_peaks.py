@@ -1,4 +1,4 @@
-"""Local maxima of maps of low-rank templates, with their exact figures of merit put in place."""
+"""Replacement of the local maxima of low-rank maps by exact figures of merit."""
 
 import math
 from collections.abc import Callable
@@ -7,19 +7,19 @@ import torch
 from torch import Tensor
 
 Exact = Callable[[int, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Figure of merit and number of the angle of a reference at rows and columns, ``(n,)`` each."""
+"""Figure of merit and angle index of a reference at rows and columns, ``(n,)`` each."""
 
 _SHARE = 0.5
-"""Where none is above the floor, peaks from this share of the highest show how far off templates are."""
+"""Where none is above the floor, peaks above this fraction of the highest show the error of the templates."""
 _TIMES = 2
 """How far below the floor peaks are checked, in root mean square errors of those above."""
 
 
 def make_peaks_exact(fom: Tensor, psi_index: Tensor, exact: Exact, floor: float) -> None:
-    """Put exact values where maps have local maxima of at least ``floor``, until all of these are exact.
+    """Replace local maxima of at least ``floor`` by exact values, until all of them are exact.
 
-    What is just below the floor may be above it but for the error of the templates, so that peaks are looked
-    at down to somewhat below. Next to such peaks the maps stay those of the low-rank templates.
+    A peak just below the floor may be above it without the error of the templates, so peaks somewhat below
+    are checked as well. Around such peaks the maps remain those of the low-rank templates.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def make_peaks_exact(fom: Tensor, psi_index: Tensor, exact: Exact, floor: float)
 
 
 def _climb(fom: Tensor, psi_index: Tensor, exact: Exact, floor: float, done: Tensor) -> float:
-    """Make exact the peaks that are not ``done``, and those that this makes; the rms of the changes."""
+    """Make peaks that are not ``done`` exact, and any new peaks that result; return the rms change."""
     squares, count = 0.0, 0
-    places = ((fom >= floor) & ~done).view(-1).nonzero()[:, 0]  # numbers in the maps, flat
+    places = ((fom >= floor) & ~done).view(-1).nonzero()[:, 0]  # flat indices into the maps
     while len(places := torch.unique(places[_are_peaks(fom, places)])):
         before = fom.view(-1)[places]
         _put(fom, psi_index, exact, places)

@@ -1,4 +1,5 @@
-"""Figure-of-merit maps: how much better a reference explains a place of a micrograph than nothing does.
+"""Figure-of-merit maps: how much better a position of a micrograph is explained by a reference than by
+background.
 
 With ``c = sum(A I)`` over the reference, n pixels in its disc, ``mu`` and ``sd`` of the background around the
 disc, ``a1 = sum(A) / (n + 1)`` and ``a2 = sum(A^2) / (n + 1)``:
@@ -34,7 +35,7 @@ _CPU_BATCH_BYTES = 2 << 20
 
 
 class Sampling(NamedTuple):
-    """Where the correlations of a map belong on the micrograph: ``position = top + spacing * index``."""
+    """Positions of a map's samples on the micrograph: ``position = top + spacing * index``."""
 
     height: int
     """Micrograph, pixels."""
@@ -45,7 +46,7 @@ class Sampling(NamedTuple):
 
 
 class FomMaps(NamedTuple):
-    """All that peaks are found from, float32; the same when read back from disk."""
+    """Maps that peaks are found in, float32; the same when read back from disk."""
 
     fom: Tensor
     """Best figure of merit over the angles, ``(refs, h, w)``."""
@@ -88,7 +89,7 @@ def fom_maps(
     merit: str = "relion",
     floor: float = math.inf,
 ) -> FomMaps:
-    """Compare all references at all angles with all places of a micrograph.
+    """Compare all references at all angles with all positions of a micrograph.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def fom_maps(
     degrees = search.psi_deg.to(fom.device, torch.float32)
     return FomMaps(
         fom.float(),
-        torch.stack([degrees[number.long()] for number in index]),  # one by one, to keep whole numbers few
+        torch.stack([degrees[number.long()] for number in index]),  # one by one, to hold few integer maps
         background.sd.float(),
         background.mean.float(),
         expected,
@@ -194,7 +195,7 @@ def figure_of_merit(correlation: Tensor, background: Background, sums: TemplateS
     """FOM of correlations per pixel, ``c / n`` of shape ``(refs, h, w)``."""
     a1, a2 = (value.to(correlation) for value in sums)
     found = torch.empty_like(correlation)
-    for of, target, mean, square in zip(correlation, found, a1, a2, strict=True):  # maps of few at a time
+    for of, target, mean, square in zip(correlation, found, a1, a2, strict=True):  # few maps at a time
         exponent = (of - background.mean * mean).div_(background.sd).sub_(square / 2)
         torch.expm1(exponent.clamp_(max=_LARGEST_EXPONENT), out=target).div_(torch.expm1(square / 2))
     return found
@@ -240,7 +241,7 @@ def _area(grid: WorkGrid) -> float:
 
 
 def _best_over_psi(search: Search, pairs: Callable[[int, int], Tensor], block: Tensor) -> _Best:
-    """Highest correlation and the angle that gives it, at every sample; the first of equals."""
+    """Highest correlation and the angle that gives it, at every sample; the first in case of ties."""
     half, batch = search.distinct_psis, _batch(search)
     inverse = PairInverse(search.band, search.grid, batch, block)
     best = block.real.new_full((*search.grid.inside, 2), -torch.inf)  # below 180 degrees, and from there on
@@ -252,13 +253,13 @@ def _best_over_psi(search: Search, pairs: Callable[[int, int], Tensor], block: T
             torch.maximum(index, better.mul_(psi), out=index)  # later angles have higher numbers
             torch.maximum(best, values, out=best)
     (first, second), (number, opposite) = best.unbind(-1), index.unbind(-1)
-    if half == len(search.psi_deg):  # no angle has its opposite
+    if half == len(search.psi_deg):  # no angle has an opposite
         return _Best(first, number)
     return _Best(torch.maximum(first, second), torch.where(second > first, opposite + half, number))
 
 
 def _batch(search: Search) -> int:
-    """How many pairs of correlations to hold at a time."""
+    """Number of pairs of correlations to hold at a time."""
     grid, device = search.grid, search.upright.device
     each = 2 * grid.rows * grid.columns * search.upright.element_size()
     budget = _CPU_BATCH_BYTES

@@ -19,10 +19,10 @@ _FACTORS = (2, 3, 4, 5)
 
 
 class BlobMaps(NamedTuple):
-    """Best response over the diameters, and the diameter that gave it; float32 ``(n, n)``.
+    """Best response over the diameters, and its diameter; float32 ``(n, n)``.
 
-    They cover RELION's square of the micrograph's longer side; what lies beyond the micrograph comes last
-    along its axis.
+    They cover RELION's square of the micrograph's longer side; samples outside the micrograph come last along
+    each axis.
     """
 
     response: Tensor
@@ -58,9 +58,9 @@ def blob_maps(
     pixel_size_a : float
         A per pixel.
     diameters_a : list of float
-        Ascending; of equal responses the smaller diameter counts.
+        Ascending; for equal responses the smaller diameter counts.
     resolution_a : float or None
-        The micrograph is scaled down to this resolution, A; None: not at all.
+        The micrograph is downscaled to this resolution, A; None: full size.
     white : bool
         Particles are brighter than their surroundings.
     """
@@ -79,7 +79,7 @@ def blob_maps(
         response = torch.fft.irfft2(transform * (t * torch.exp(-t / 2)).to(best.dtype), s=(period, period))
         better = response > best
         best, diameter = torch.maximum(best, response), diameter.masked_fill(better, size)
-    # here nothing is correlated with a reference, so nothing is moved for RELION's sake
+    # nothing is correlated with a reference here, so RELION's shift is not needed
     sampling = sampling_of(grid)._replace(top=grid.top, left=grid.left)
     return BlobMaps(best.float(), diameter.float(), sampling)
 
@@ -87,9 +87,9 @@ def blob_maps(
 def find_blobs(maps: BlobMaps, thresholds: BlobThresholds, pixel_size_a: float) -> Picks:
     """Take the highest response, clear its surroundings, and repeat with the next.
 
-    A blob clears everything within the mean of its own and the least diameter. Responses within half the
-    least diameter of a side, or beyond the micrograph, count as 0, also in the mean and sd that make the
-    threshold, as in RELION.
+    A blob clears everything within the mean of its own and the smallest diameter. Responses within half the
+    smallest diameter of an edge, or outside the micrograph, count as 0, also in the mean and sd that define
+    the threshold, as in RELION.
 
     Returns
     -------

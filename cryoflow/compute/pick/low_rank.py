@@ -1,10 +1,11 @@
 """All references at all angles as sums of a few basis templates: fewer inverse FFTs, and one product.
 
-Rotated references are much alike: of a disc of radius R, up to frequency k, only some ``(pi R k)^2`` numbers
-can differ. Rotating a reference is a phase at each angular order, so that a singular value decomposition over
-references, order by order, finds the basis. A basis of rank r leaves r inverse FFTs and, at every sample, a
-small product an order and one from orders to angles. A template at psi + 180 degrees is the mirror image of
-that at psi: even and odd orders of these angles give both, ``C(psi) = Ce + Co``, ``C(psi + 180) = Ce - Co``.
+Rotated references are very similar: of a disc of radius R, up to frequency k, only some ``(pi R k)^2``
+numbers can differ. Rotating a reference is a phase at each angular order, so that a singular value
+decomposition over references, order by order, finds the basis. A basis of rank r leaves r inverse FFTs and,
+at every sample, a small product per order and one from orders to angles. A template at psi + 180 degrees is
+the mirror image of that at psi: even and odd orders of these angles give both, ``C(psi) = Ce + Co``, ``C(psi
++ 180) = Ce - Co``.
 """
 
 import math
@@ -21,13 +22,13 @@ from cryoflow.compute.pick.templates import FineTransform, number_type, rotated_
 FLOOR = 0.1
 """Weight of frequency 0 against that of the limit, when errors are measured: a CTF leaves little there."""
 WORTH = 0.6
-"""A basis of more than this share of all pairs of a reference and an angle costs as much as they do."""
+"""A basis larger than this fraction of all reference-angle pairs costs as much as they do."""
 _CPU_BYTES = 1 << 29
-"""Correlations with the basis held on a CPU, at most; on a GPU a quarter of the memory that is free."""
+"""Maximum bytes of correlations with the basis on a CPU; on a GPU a quarter of the free memory."""
 
 
 _PARTS = 8
-"""Of the frequencies, for threads to share when the basis is made."""
+"""Parts of the frequencies that threads share when the basis is computed."""
 
 
 class _Batches(NamedTuple):
@@ -45,7 +46,7 @@ _CPU, _GPU = _Batches(2, 5 << 17), _Batches(32, 1 << 25)  # a CPU's fit its cach
 
 
 class Orders(NamedTuple):
-    """The even or the odd angular orders: how templates are made of basis templates."""
+    """The even or the odd angular orders: how templates are combined from basis templates."""
 
     rows: list[int]
     """Basis templates of each order."""
@@ -55,7 +56,7 @@ class Orders(NamedTuple):
     """From those to the angles below 180 degrees, ``(psis, 2 orders)``."""
 
     def values(self, basis: Tensor, mixed: Tensor, out: Tensor) -> None:
-        """Put what belongs to the basis into ``out``, for references and angles.
+        """Expand values of the basis to references and angles, into ``out``.
 
         Parameters
         ----------
@@ -73,7 +74,7 @@ class Orders(NamedTuple):
 
 
 class LowRank(NamedTuple):
-    """Basis templates, and how references are made of them."""
+    """Basis templates, and how references are combined from them."""
 
     pairs: Tensor
     """Of one even and one odd basis template each, see `cryoflow.compute.pick.band.paired`; where there are
@@ -81,7 +82,7 @@ class LowRank(NamedTuple):
     even: Orders
     odd: Orders
     error: float
-    """Largest norm of what is left out of a template, over that of the template; see `low_rank`."""
+    """Largest norm of a template's residual, relative to the template; see `low_rank`."""
 
     @property
     def rank(self) -> int:
@@ -109,7 +110,7 @@ def low_rank(
     error: float,
     at_once: int = 1,
 ) -> LowRank | None:
-    """Find the smallest basis whose error is at most ``error``; None where it saves nothing or is too large.
+    """Find the smallest basis whose error is at most ``error``; None if it saves nothing or is too large.
 
     Parameters
     ----------
@@ -118,10 +119,10 @@ def low_rank(
         ``(psis,)`` degrees, all below 180.
     band, grid : Band, WorkGrid
     box : int
-        Side of the references, pixels; samples of their transforms half as far apart as it asks for are
-        enough to find the basis from.
+        Side of the references, pixels; for finding the basis, samples of their transforms half as far apart
+        as this requires are enough.
     error : float
-        Largest allowed norm of what is left out of a template, over that of the template; frequencies f are
+        Largest allowed norm of a template's residual, relative to the template; frequencies f are
         weighted with ``FLOOR + f / limit``.
     at_once : int
         Number of threads; the result does not depend on it.
@@ -181,7 +182,9 @@ def _phases(psis: int, device: torch.device) -> Tensor:
 
 
 def _orders(found: _Spectrum, chosen: Tensor, odd: int, dtype: torch.dtype) -> tuple[Orders, Tensor]:
-    """How templates are made of the chosen ones of a kind, and those of templates: ``(refs, psis, rows)``."""
+    """How templates are combined from the chosen ones of a kind, and these from templates: ``(refs, psis,
+    rows)``.
+    """
     psis = len(found.values) - 1
     phase = _phases(psis, chosen.device)
     mix, make, rotate = [], [], []

@@ -12,7 +12,7 @@ from cryoflow.compute.image.partial_dft import folded_basis, forward, inverse_at
 from cryoflow.errors import CryoflowError
 
 OUTLIER_SD = 8.0
-"""Pixels further than this from the mean are dead or hot."""
+"""Pixels further than this from the mean count as dead or hot."""
 
 
 def normalise_micrograph(image: Tensor) -> Tensor:

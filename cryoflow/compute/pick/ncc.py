@@ -3,7 +3,7 @@
 At the samples of the search, with the micrograph J limited to the references' band and the rotated reference
 T (times the CTF) moved to mean 0 and ``sum(T^2) = 1`` over the samples of the disc:
 ``ncc = sum(T J) / sqrt(sum(J^2) - sum(J)^2 / n)``, all sums over the n samples of the disc (Roseman 2003,
-Ultramicroscopy 94:225). It lies between -1 and 1, whatever reference, micrograph or defocus.
+Ultramicroscopy 94:225). It is between -1 and 1 for any reference, micrograph and defocus.
 """
 
 import math
@@ -16,7 +16,7 @@ from cryoflow.compute.pick.search import Search
 from cryoflow.compute.pick.search_grid import WorkGrid
 
 _LEAST_SHARE = 1e-5
-"""Local variance over that of everything, below which a place is flat."""
+"""Local variance relative to that of the micrograph below which a position counts as flat."""
 
 
 class LocalTemplates:
@@ -61,7 +61,7 @@ class LocalTemplates:
 def local_norm(block: Tensor, band: Band, grid: WorkGrid, disc: Tensor) -> Tensor:
     """Root of the sum of squares about the mean under a disc at every sample, ``grid.inside``.
 
-    Infinite where the micrograph is flat, so that nothing correlates there.
+    Infinite where the micrograph is flat, so that the correlation there is 0.
 
     Parameters
     ----------

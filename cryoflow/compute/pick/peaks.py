@@ -1,6 +1,6 @@
-"""Picks from candidates: local maxima that pass the gates, one a particle.
+"""Picks from candidates: local maxima that pass the gates, one per particle.
 
-The same function whether the candidates were found in maps just now or read from disk.
+The same function serves candidates just found in maps and those read from disk.
 """
 
 import math
@@ -16,13 +16,13 @@ from cryoflow.compute.pick.prune import Indices, Points, Pruning, drop_mutually_
 
 
 class Thresholds(NamedTuple):
-    """What a peak must pass to become a pick; distances in micrograph pixels."""
+    """Conditions for a peak to become a pick; distances in micrograph pixels."""
 
     least_fom: float
     least_distance: int
     """Between two picks."""
     cluster_radius: int
-    """Peaks closer than this are seen as one cluster: the mask radius."""
+    """Peaks closer than this belong to one cluster: the mask radius."""
     margin: int
     """Kept clear along all sides: half the reference box."""
     largest_sd: float | None = None
@@ -30,7 +30,7 @@ class Thresholds(NamedTuple):
     between_samples: bool = False
     """Positions at the tops of parabolas, instead of at the samples."""
     keep_best: bool = False
-    """Of picks closer than the distance the best stays; as RELION does, some drop each other."""
+    """Of picks closer than the distance, keep the best; otherwise, as in RELION, some drop each other."""
 
     @classmethod
     def of(
@@ -83,27 +83,27 @@ def pick_candidates(candidates: Candidates, thresholds: Thresholds) -> Picks:
     Returns
     -------
     Picks
-        Sorted by figure of merit; equals by y, x and reference.
+        Sorted by figure of merit; ties are ordered by y, x and reference.
     """
     return pick_gated(gate(candidates, thresholds), thresholds)
 
 
 class Gated(NamedTuple):
-    """Candidates that have passed the gates: all that picking with any distance has in common."""
+    """Candidates that passed the gates: shared by picking with any minimum distance."""
 
     candidates: Candidates
-    """Also those that have not passed."""
+    """All candidates, whether or not they passed."""
     gates: Thresholds
     passed: Indices
-    """Numbers of those that have, ``(n,)``."""
+    """Indices of those that passed, ``(n,)``."""
     points: Points
-    """Where they are, samples, ``(2, n)``."""
+    """Their positions in samples, ``(2, n)``."""
     apart: Pruning
-    """They, those of each reference by themselves."""
+    """The same with references laid out apart, prepared for pruning."""
 
 
 def gate(candidates: Candidates, thresholds: Thresholds, among: Tensor | None = None) -> Gated:
-    """Let candidates, those of ``among`` (bool, one a candidate), pass the gates; distances do not matter."""
+    """Apply the gates to the candidates in ``among`` (bool, one per candidate); distances are not used."""
     passes = _passes(candidates, thresholds)
     passed = (passes if among is None else passes & among).cpu().numpy().nonzero()[0]
     points = torch.stack((candidates.row, candidates.column)).cpu().numpy().take(passed, 1)

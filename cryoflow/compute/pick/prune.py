@@ -1,4 +1,4 @@
-"""From overlapping peaks to one pick a particle.
+"""From overlapping peaks to one pick per particle.
 
 Peaks are first grouped into clusters, chains of peaks closer than a radius. In a cluster the best is kept,
 all within the minimum distance of it go, and so on with the rest (Scheres 2015, J Struct Biol 189:114).
@@ -23,11 +23,11 @@ Flags = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
 
 _FIRST_BLOCK = 256
-"""Peaks checked one by one before the rest is cleared of what they have blanked."""
+"""Peaks checked one by one before those they blanked are removed from the rest."""
 
 
 class Pruning:
-    """Peaks to be pruned with one radius, whatever the distance; what distances share is computed once."""
+    """Peaks to be pruned with one cluster radius and any distance; shared work is done once."""
 
     def __init__(self, points: Points, radius: float) -> None:
         """Take ``(2, n)`` points, the best peak first; those closer than ``radius`` are of one cluster."""
@@ -57,17 +57,17 @@ class Pruning:
 
 
 class _Group(NamedTuple):
-    """Some clusters, to be laid out below each other."""
+    """Some clusters, to be stacked vertically."""
 
     numbers: Indices
-    """Of their peaks, ``(m,)``."""
+    """Indices of their peaks, ``(m,)``."""
     y: Indices
-    """Of each peak in its cluster, as x from 0."""
+    """Row of each peak in its cluster, from 0, as x."""
     x: Indices
     cluster: Indices
-    """Of each peak."""
+    """Cluster of each peak."""
     height: Indices
-    """Of each cluster, 0 for one that is not here."""
+    """Height of each cluster, 0 for one of another group."""
 
     def apart(self, gap: int) -> Points:
         """The peaks with ``gap`` empty rows below each cluster."""
@@ -94,7 +94,7 @@ def drop_mutually_close(points: Points, distance: float) -> Flags:
 
 
 def _greedy(points: Points, distance: float) -> list[int]:
-    """Take peaks from the best down, each blanking all others around it.
+    """Take peaks from the best to the worst, each blanking all others around it.
 
     Samples are laid out row after row with a gap, wide enough for a blanked disc, at the end of each. What
     one peak blanks is then one stretch, and blanking it a single operation.
@@ -131,8 +131,8 @@ def _disc(reach: int, distance: float, width: int) -> npt.NDArray[np.uint8]:
 def _clusters(points: Points, radius: float) -> Indices:
     """Number the clusters of points from 0, ``(n,)``.
 
-    Peaks in cells side by side, of a size that leaves them closer than the radius, are linked without
-    looking; pairs are listed only where parts that are linked so come near each other.
+    Peaks in adjacent cells, small enough that they are closer than the radius, are linked without a check;
+    pairs are listed only where parts linked in this way come near each other.
     """
     side = _largest_cell(radius)
     if side == 0:
@@ -151,7 +151,7 @@ def _clusters(points: Points, radius: float) -> Indices:
 
 
 def _largest_cell(radius: float) -> int:
-    """Side of the largest cells for which points of two side by side are closer than a radius."""
+    """Side of the largest cells for which points of two adjacent ones are closer than a radius."""
     side = 0
     while (2 * side + 1) ** 2 + side**2 < radius**2:
         side += 1

@@ -1,4 +1,4 @@
-"""Whether references are of the micrographs' greyscale, from figure-of-merit maps alone."""
+"""Whether references have the micrographs' greyscale, from figure-of-merit maps alone."""
 
 import math
 
@@ -9,7 +9,7 @@ from cryoflow.compute.pick.candidates import clear_of_sides
 from cryoflow.compute.pick.figure_of_merit import FomMaps
 
 SHARE = 0.005
-"""Samples taken for the tops of peaks: some ten a particle on a well filled micrograph."""
+"""Fraction of samples taken as the tops of peaks: about ten per particle on a well-filled micrograph."""
 
 
 def reference_scale(maps: FomMaps, margin: int) -> float:
@@ -30,7 +30,7 @@ def reference_scale(maps: FomMaps, margin: int) -> float:
     -------
     float
         Of the best reference, where all but the best 0.5 % of the samples fit with less; nan when the maps
-        say nothing.
+        give no estimate.
     """
     h, w = maps.fom.shape[-2:]
     clear = clear_of_sides(maps.sampling, h, w, margin).to(maps.fom.device)
@@ -49,6 +49,6 @@ def _scale(fom: float, expected: float) -> float:
     if expected <= 1:
         return math.nan
     ratio = 1 + fom * (expected - 1)
-    if not 0 < ratio < math.inf:  # beyond what numbers hold, and so far too strong
+    if not 0 < ratio < math.inf:  # overflow: far too strong
         return 0.0
     return 0.5 + 0.5 * math.log(ratio) / math.log(expected)

@@ -1,4 +1,4 @@
-"""References as the picker compares them: at the micrograph's pixel size, its contrast, inside a disc."""
+"""References prepared for picking: at the micrograph's pixel size and contrast, inside a disc."""
 
 import math
 from typing import NamedTuple
@@ -36,7 +36,7 @@ class References(NamedTuple):
 
 
 def mask_width(image: Tensor, tolerance: float = 1e-6) -> int:
-    """Width in pixels of what is not flat background on the central x line of an image.
+    """Width in pixels of the part of an image's central x line that is not flat background.
 
     From the first pixel that differs from the corner pixel by more than ``tolerance`` to the last before it
     is back (RELION's rule for the mask diameter; at most ``n - 1``).

@@ -1,4 +1,4 @@
-"""What all micrographs of one size share in a search with references."""
+"""Data shared by all micrographs of one size in a search with references."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from cryoflow.compute.pick.templates import FineTransform, fine_transform, psi_a
 from cryoflow.errors import CryoflowError
 
 _KEPT_BYTES = 3 << 29
-"""Rotated references kept between micrographs; more are rotated again as they are needed."""
+"""Bytes of rotated references kept between micrographs; beyond that they are rotated again when needed."""
 
 
 class Search(NamedTuple):
@@ -42,9 +42,9 @@ class Search(NamedTuple):
     `cryoflow.compute.pick.band.paired`, ``(refs, psis, rows, 2 columns - 1)``; None when they are too large
     to keep, or not needed."""
     low_rank: LowRank | None = None
-    """What stands for all references and angles, if that is wanted."""
+    """Basis that replaces all references and angles, if requested."""
     exact: ExactPlaces | None = None
-    """Goes with it: exact correlations at single places."""
+    """Exact correlations at single positions, for the basis."""
 
     @property
     def distinct_psis(self) -> int:
@@ -89,7 +89,7 @@ def prepare_search(
     psi_step_deg : float
         In-plane step, degrees.
     highpass_a : float or None
-        Micrographs lose what is larger than this, A.
+        Features larger than this are removed from micrographs, A.
     error : float, optional
         Take a basis with at most this error (`cryoflow.compute.pick.low_rank.low_rank`) for all references
         and angles, if that saves anything and the number of angles is even.
@@ -99,7 +99,7 @@ def prepare_search(
     Raises
     ------
     CryoflowError
-        When the micrograph is smaller than the references, or next to nothing of it would be left.
+        When the micrograph is smaller than the references, or too few samples would be left.
     """
     if min(height, width) < references.box:
         size = f"{width} x {height}"
@@ -124,7 +124,7 @@ def prepare_search(
 
 
 def _with_templates(search: Search, error: float | None, at_once: int) -> Search:
-    """Take a basis for all references and angles, or else rotate each reference now if there is room."""
+    """Compute a basis for all references and angles, or else rotate each reference now if memory allows."""
     if error is not None and len(search.psi_deg) % 2 == 0:
         half, box = search.psi_deg[: search.distinct_psis], search.references.box
         basis = low_rank(search.fine, half, search.band, search.grid, box, error, at_once)

@@ -1,7 +1,7 @@
 """The samples at which a micrograph is searched: rectangular, of RELION's spacing, of fast FFT sizes.
 
 RELION pads a micrograph with noise to a square of its longer side, ``size`` pixels, and searches it at
-``work`` samples a side. Here each axis keeps the spacing ``size / work`` and the phase, and has as many
+``work`` samples per side. Here each axis keeps the spacing ``size / work`` and the phase, and has as many
 samples as it needs; where RELION's square costs little more it is kept, but with nothing instead of the
 noise: then figures of merit agree up to the borders. Position of sample j: ``top + spacing j`` in
 micrograph pixels; one sample lies on the centre pixel ``n // 2``.
@@ -20,13 +20,13 @@ from cryoflow.compute.image.partial_dft import FoldedBasis, folded_basis, forwar
 from cryoflow.errors import CryoflowError
 
 LEAST = 4
-"""Samples a side below which there is nothing left to search."""
+"""Samples per side below which a micrograph is too small to search."""
 LARGEST_PRIME = 43
 """RELION's limit for the prime factors of a work size."""
 LARGEST_SQUARE = 1024
-"""Samples a side of the largest of RELION's squares to keep; above it the size of FFTs matters more."""
+"""Samples per side of the largest of RELION's squares to keep; above it the size of FFTs matters more."""
 NEARLY_SQUARE = 0.8
-"""Least ratio of the sides of micrographs for which RELION's square is kept."""
+"""Smallest ratio of a micrograph's sides for which RELION's square is kept."""
 
 
 class WorkGrid(NamedTuple):
@@ -104,12 +104,12 @@ def work_grid(
     lowpass_a : float or None
         Resolution of the references in A; None for no low-pass.
     shrink : float
-        RELION's shrink factor: 0 for the size that the low-pass asks for, else the fraction of the full size.
+        RELION's shrink factor: 0 for the size that the low-pass requires, else the fraction of the full size.
 
     Raises
     ------
     CryoflowError
-        When next to nothing is left.
+        When too few samples are left.
     """
     size = max(height, width)
     wanted = band_size(size, pixel_size_a, lowpass_a) if shrink == 0 else _even(shrink * size)
@@ -193,7 +193,7 @@ def sampled_transform(
     Tensor
         Complex ``(..., rows, columns // 2 + 1)``: ``sum image exp(-2 pi i f (position - position of sample
         0))``, the image taken as 0 outside itself. ``irfft2`` of it, divided by ``spacing ** 2``, is the
-        image at the samples, without what lies above the grid's Nyquist frequency.
+        image at the samples, without frequencies above the grid's Nyquist frequency.
     """
     if grid.spacing == 1:
         changed = images if pixelwise is None else pixelwise(images)

@@ -1,4 +1,4 @@
-"""Picks against decoy picks: at one place the better figure of merit wins."""
+"""Competition of picks and decoy picks: at one position the better figure of merit wins."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Competition(NamedTuple):
     picks: Picks
     decoys: Picks
     picks_won: Tensor
-    """Bool, one a pick: no better decoy lies within the distance."""
+    """Bool, one per pick: no better decoy lies within the distance."""
     decoys_won: Tensor
-    """And one a decoy."""
+    """Bool, one per decoy: no better pick lies within the distance."""
 
 
 def compete(picks: Picks, decoys: Picks, distance: float) -> Competition:
@@ -29,7 +29,7 @@ def compete(picks: Picks, decoys: Picks, distance: float) -> Competition:
     ----------
     picks, decoys : Picks
     distance : float
-        Two at most this many micrograph pixels apart are at one place.
+        Two at most this many micrograph pixels apart are at one position.
     """
     pairs = _near(picks, decoys, distance)
     first, second = picks.fom[pairs[0]], decoys.fom[pairs[1]]

@@ -17,7 +17,7 @@ from cryoflow.compute.parallel import single_threads
 from cryoflow.compute.pick.band import Band
 
 LARGEST_GRID = 2048
-"""Points a side of the grid of frequencies, beyond which it is made coarser."""
+"""Points per side of the grid of frequencies, beyond which it is made coarser."""
 
 
 class FineTransform(NamedTuple):
@@ -62,7 +62,7 @@ def fine_transform(images: Tensor, limit: float, size: int, at_once: int = 1) ->
     images : Tensor
         ``(refs, n, n)``, centre at ``n // 2``.
     limit : float
-        Highest frequency that will be asked for, cycles per pixel.
+        Highest frequency that will be requested, cycles per pixel.
     size : int
         Longer side of the micrograph, pixels.
     at_once : int
@@ -121,7 +121,7 @@ def templates_at(fine: FineTransform, psi_deg: Tensor, y: Tensor, x: Tensor) -> 
 
 
 def template_sums(upright: Tensor, band: Band, area: float, radius: int, shift: int = 0) -> TemplateSums:
-    """Sums over the disc of references as the micrograph would show them: of `disc_pixels`."""
+    """Sums over `disc_pixels`, the disc of references as the micrograph would show them."""
     values = disc_pixels(upright, band, area, radius, shift)
     count = values.shape[1] + 1
     return TemplateSums(values.sum(1) / count, values.square().sum(1) / count)

@@ -54,8 +54,8 @@ def healpix(order: int) -> Directions:
 def asymmetric_directions(order: int, group: str) -> Directions:
     """Directions of an asymmetric unit.
 
-    For ``C`` and ``D`` groups these are RELION's, in RELION's order, and then such as fill gaps at the
-    borders of the unit; for the others, of equivalent views, it may be another than RELION's.
+    For ``C`` and ``D`` groups these are RELION's, in RELION's order, followed by those that fill gaps at the
+    borders of the unit; for other groups another of several equivalent views may be chosen.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def asymmetric_directions(order: int, group: str) -> Directions:
     Raises
     ------
     CryoflowError
-        For a group that is not one of rotations.
+        For an unknown point group.
     """
     rotations = symmetry_rotations(group)
     everywhere = healpix(order)

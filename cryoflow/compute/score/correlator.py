@@ -12,13 +12,13 @@ from cryoflow.compute.image.fourier import good_size, shift_phases
 
 
 class Correlator(NamedTuple):
-    """An image, repeated beyond its edges as far as kernels of n pixels reach, and transformed."""
+    """The transform of an image repeated beyond its edges as far as kernels of n pixels reach."""
 
     transform: Tensor
     rotated: Tensor
     """The same for kernels rotated by 180 degrees."""
     size: tuple[int, int]
-    """Of the transformed image, and of the given one."""
+    """Size of the transformed image, and of the given one."""
     shape: tuple[int, int]
 
     def sums(self, kernels: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """References that look like the particle by radius and power, but are not particles.
 
 Target-decoy competition (Elias and Gygi 2007, Nat Methods 4:207; conservative under competition: He et al.
-2015, arXiv 1501.00537): what decoys win shows how many of the targets' peaks are chance. Two nulls:
+2015, arXiv 1501.00537): the decoys' wins show how many of the targets' peaks arise by chance. Two nulls:
 
 ``noise``: each angular order of the image is shifted by a random phase, the same at all radii and for all
 references, and order 0, what is the same all around, is negated. Power by radius and by angular order stays,
@@ -29,7 +29,7 @@ NULLS: tuple[Null, ...] = ("noise", "shape")
 RADII, ANGLES = 2, 8
 """Polar samples for each pixel of the box: radii per pixel, angles per pixel of the side."""
 ROUNDS = 5
-"""Times that power by frequency and support are restored alternately."""
+"""Number of times that power by frequency and support are restored alternately."""
 
 
 def decoys(references: Tensor, seed: int, null: Null = "noise") -> Tensor:

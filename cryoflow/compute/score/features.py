@@ -1,4 +1,4 @@
-"""Numbers that distinguish particles from noise, broken particles and contaminants."""
+"""Features that distinguish particles from noise, broken particles and contaminants."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cryoflow.compute.score.spectrum import blurred, radius_map
 
 FINE_REACH = 0.1
 RING = 0.15
-"""Of the diameter: how far the fine peak may lie from the coarse one, and the width of the rings."""
+"""Fraction of the diameter: how far the fine peak may lie from the coarse one, and the width of the rings."""
 
 
 class Features(NamedTuple):
@@ -55,7 +55,7 @@ class Features(NamedTuple):
 
 
 MIXTURE = Features._fields[:12]
-"""Those by whose densities the kinds are distinguished; the logistic function takes all."""
+"""Features whose densities distinguish the kinds; the logistic function uses all."""
 
 
 class Measured(NamedTuple):
@@ -67,7 +67,7 @@ class Measured(NamedTuple):
 
 
 class View(NamedTuple):
-    """A scene and what a search found in it."""
+    """A scene and the result of a search in it."""
 
     scene: Scene
     match: Match

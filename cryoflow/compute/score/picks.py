@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool1d, pad
 
 DISTANCE, MARGIN = 0.6, 1 / 3
-"""Of the diameter: smallest distance between peaks, and margin kept along the sides."""
+"""Fractions of the diameter: smallest distance between peaks, and margin along the edges."""
 RIVALS_STEP = 3
 
 
@@ -57,7 +57,7 @@ def _largest_within(values: Tensor, distance: float) -> Tensor:
 
 
 def rivals(decoy: Tensor, diameter: float) -> Tensor:
-    """Best of a ``(h, w)`` map within the distance of every third sample where peaks may lie, flat.
+    """Maximum of a ``(h, w)`` map within the distance of every third sample where peaks may lie, flat.
 
     A target there wins a peak only if it is higher; ``diameter`` in samples.
     """
@@ -67,7 +67,7 @@ def rivals(decoy: Tensor, diameter: float) -> Tensor:
 
 
 def own_peaks(found: Competition, y: Tensor, x: Tensor, reach: float) -> Tensor:
-    """Value of the peak nearest to each of the positions if targets have won it, float64 ``(n,)``; else nan.
+    """Value of the peak nearest to each position if a target won it, float64 ``(n,)``; else nan.
 
     A peak counts only for the position that is nearest to it, once as in the rates it is compared with.
 
@@ -90,7 +90,7 @@ def own_peaks(found: Competition, y: Tensor, x: Tensor, reach: float) -> Tensor:
 
 
 def best_near(values: Tensor, y: Tensor, x: Tensor, reach: float) -> Peaks:
-    """The largest of ``(h, w)`` within ``reach`` samples of float64 positions; the first of equals.
+    """The largest of ``(h, w)`` within ``reach`` samples of float64 positions; the first in case of ties.
 
     A sample counts only for the position that it is nearest to. Positions that are left without one get the
     nearest sample of the map.
@@ -111,7 +111,7 @@ def best_near(values: Tensor, y: Tensor, x: Tensor, reach: float) -> Peaks:
 
 
 def _least(squared: Tensor, inside: Tensor, sample: Tensor, samples: int) -> Tensor:
-    """Of all squared distances to a sample, the least, at each of its mentions."""
+    """For each entry, the smallest squared distance among all entries of the same sample."""
     least = squared.new_full((samples,), torch.inf)
     least.scatter_reduce_(0, sample[inside], squared[inside], "amin")
     return least[sample]

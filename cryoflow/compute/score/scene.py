@@ -20,7 +20,7 @@ QUIET = 0.1
 """Quantile over tiles that is taken for ice without particles."""
 SOFT_PIXELS = 2.0
 MARGIN_A = 20.0
-"""Around the window of the templates, room for what the CTF spreads."""
+"""Margin around the window of the templates for the spread of the CTF."""
 
 
 class Level(NamedTuple):

@@ -1,4 +1,4 @@
-"""Correlation with rotated templates, and its ratio to what the window itself holds."""
+"""Correlation with rotated templates, and its ratio to the local standard deviation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Match(NamedTuple):
     """Mean and sd of z over the angles of the best reference."""
     sd: Tensor
     amplitude: Tensor
-    """z over the template's norm before it was made 1: how strong the particle is."""
+    """z over the template's norm before normalisation: how strong the particle is."""
 
 
 class Templates(NamedTuple):

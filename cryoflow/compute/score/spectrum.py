@@ -13,7 +13,7 @@ from cryoflow.compute.image.shells import shell_index, shell_means
 
 
 class Spectrum(NamedTuple):
-    """Noise power by shell; shell k stands at ``k / tile`` cycles per pixel."""
+    """Noise power by shell; shell k is at ``k / tile`` cycles per pixel."""
 
     power: Tensor
     """``(tile // 2 + 1,)``, the variance of a white image of this power."""

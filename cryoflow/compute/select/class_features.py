@@ -1,7 +1,8 @@
-"""Interpretable numbers about class averages, from which a score is made.
+"""Interpretable features of class averages, from which a score is computed.
 
-All are free of scale: grey values may be multiplied by anything, and lengths count in units of the mask. The
-ring between 0.8 of the mask's radius and its edge is taken as background, since particles leave it free.
+All are independent of scale: grey values may be multiplied by any factor, and lengths are in units of the
+mask. The ring between 0.8 of the mask's radius and its edge is taken as background, since particles leave it
+free.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ TINY = 1e-12
 
 
 class ClassFeatures(NamedTuple):
-    """One number a class in each, ``(K,)``, double precision."""
+    """One number per class in each, ``(K,)``, double precision."""
 
     contrast: Tensor
     """Mean of the core over that of the background, in the background's standard deviations."""
     edge_energy: Tensor
-    """Power a pixel in the background over that inside the mask: 1 for noise, near 0 for a particle."""
+    """Power per pixel in the background over that inside the mask: 1 for noise, near 0 for a particle."""
     roundness: Tensor
     """Short over long axis of the density: 1 for a ball, near 0 for a filament."""
     centring: Tensor
     """Distance of the density's centre of mass from the middle, in radii."""
     sharpness: Tensor
-    """Mean spatial frequency by power, in cycles a mask diameter: low for featureless balls."""
+    """Mean spatial frequency by power, in cycles per mask diameter: low for featureless balls."""
     strength: Tensor
     """Standard deviation inside the mask, in the images' units."""
 
@@ -110,7 +111,7 @@ def _shape(level: Tensor, disc: _Disc) -> tuple[Tensor, Tensor]:
 
 
 def _frequency(images: Tensor, disc: _Disc) -> Tensor:
-    """Power-weighted mean frequency in cycles a pixel."""
+    """Power-weighted mean frequency in cycles per pixel."""
     masked = (images - _mean(images, disc.inside)[:, None, None]) * disc.inside
     power = torch.fft.fft2(masked).abs() ** 2
     axis = torch.fft.fftfreq(images.shape[-1], device=images.device, dtype=torch.float64)

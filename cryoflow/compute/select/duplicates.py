@@ -12,8 +12,8 @@ BLOCK = 2048
 def duplicated(y: Tensor, x: Tensor, distance: float) -> Tensor:
     """Which positions of one micrograph lie at or within ``distance`` of a later one, bool ``(n,)``.
 
-    Of each close pair the earlier is marked, also when the later one is itself marked: RELION's rule, by
-    which the last of a cluster stays.
+    Of each close pair the earlier is marked, even when the later one is itself marked: RELION's rule, which
+    keeps the last of a cluster.
     """
     order = torch.arange(len(y), device=y.device)
     marked = torch.zeros(len(y), dtype=torch.bool, device=y.device)

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of images, and which of them are like the others."""
+"""Mean and standard deviation of images, and which of them are not outliers."""
 
 from __future__ import annotations
 

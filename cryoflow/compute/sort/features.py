@@ -1,6 +1,6 @@
 """Rank particles by how unusual their residual is among all: RELION 3.0's particle sorting.
 
-Six features of the masked residual are turned into z-scores over all particles; negative ones count as 0,
+Six features of the masked residual are converted to z-scores over all particles; negative ones count as 0,
 and the score is their mean. Low scores are ordinary particles, high ones outliers.
 """
 
@@ -114,7 +114,7 @@ def z_scores(values: Tensor, manual: Tensor) -> Tensor:
     values : Tensor
         ``(n, features)`` float64, from `features`.
     manual : Tensor
-        bool ``(n,)``: particles picked by hand (class -999), which get -1 and are not counted.
+        bool ``(n,)``: particles picked by hand (class -999), which get -1 and do not enter the statistics.
 
     Returns
     -------
@@ -126,6 +126,6 @@ def z_scores(values: Tensor, manual: Tensor) -> Tensor:
     centred = values - (values * counted).sum(0) / number
     sd = ((centred**2 * counted).sum(0) / number).sqrt()
     known = values[~manual]
-    varies = (known != known[:1]).any(0)  # where nothing does, rounding makes a sd all the same
+    varies = (known != known[:1]).any(0)  # a constant feature still has a rounding-error sd
     z = centred / torch.where(varies, sd, torch.inf)
     return torch.where(manual, -1.0, z.clamp(min=0).mean(1))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 KEPT_BYTES = 64 << 20
-"""Values of all rows are computed beforehand and kept where they take no more than this."""
+"""Values of all rows are computed beforehand and kept if they take no more than this."""
 AT_ONCE = 128
 
 

@@ -1,4 +1,4 @@
-"""Features of many particles, some at a time."""
+"""Features of many particles, batch by batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryoflow.compute.sort.features import features
 from cryoflow.compute.sort.residual import MatchedReferences, Poses, residuals
 
 BATCH_PIXELS = {"cpu": 1 << 19, "gpu": 1 << 24}
-"""Pixels of particles worked on at a time; on the CPU by each thread."""
+"""Pixels of particles processed at a time; on the CPU by each thread."""
 
 
 def batches_of(count: int, box: int, device: str) -> list[slice]:
@@ -43,7 +43,7 @@ def particle_features(
     inside : Tensor
         The disc that counts, bool ``(box, box)``.
     spread : callable
-        As `map`, to work on several batches concurrently.
+        As `map`, to process several batches concurrently.
     """
 
     def work(batch: slice) -> Tensor:

@@ -23,7 +23,7 @@ LEAST = 3 * len(Features._fields)
 
 
 class Learnt(NamedTuple):
-    """Scores of particles, and what gave them."""
+    """Scores of particles, and how they were learnt."""
 
     log_odds: Tensor
     model: ScoreModel | None
@@ -47,7 +47,7 @@ def learn_scores(
     chance, unpicked : Tensor
         1 less the local false-discovery rate, of the particles ``(n,)`` and of the unpicked peaks ``(m,)``.
     unseen : float
-        Chance that any place lies on an object that was not seen.
+        Probability that a position lies on an unseen object.
 
     Raises
     ------
@@ -74,9 +74,9 @@ def learn_scores(
 
 
 def _without_labels(whole: Evidence, chance: Tensor, unpicked: Tensor, fold: Tensor, unseen: float) -> Learnt:
-    """Learn from the particles; where they hold hardly any noise, what the picker has left out shows it.
+    """Learn from the particles; if there is hardly any noise among them, use peaks that the picker left out.
 
-    Sure objects that it left out are mostly parts of contaminants: they would pass for what particles are.
+    Sure objects that it left out are mostly parts of contaminants and would be mistaken for particles.
     """
     features = whole.features
     if lacks_noise(chance):
@@ -89,8 +89,8 @@ def _without_labels(whole: Evidence, chance: Tensor, unpicked: Tensor, fold: Ten
 def _folds(plan: Plan, row: Tensor) -> Tensor:
     """Fold of each row, drawn by names of micrographs if labels teach, else of particles.
 
-    Without labels a particle's neighbours give nothing away, and folds of whole micrographs would
-    be of different defocus and thickness: where these are few their models score on different scales.
+    Without labels a particle's neighbours leak nothing, and folds of whole micrographs would differ
+    in defocus and thickness: with few micrographs their models score on different scales.
     """
     rows = plan.rows.iloc[row.numpy()]
     several = plan.labels is not None and rows["rlnMicrographName"].nunique() > 1

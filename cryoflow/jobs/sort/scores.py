@@ -1,13 +1,13 @@
 """``particles_scores.star``: a calibrated probability, a q-value and features of every particle.
 
-``cryoflowProbability`` is the chance of being a whole particle: of those with 0.8 some 80 % are. Learnt
-without labels it holds where particles are more alike than contaminants and the references separate them from
-noise, and is never below the chance that a place where nothing is seen lies on a particle that something
-nearby hides; learnt from labels it means what they mean; by a model from elsewhere, where its share of good
-particles holds as well.
+``cryoflowProbability`` is the probability of being an intact particle: of those with 0.8, about 80 % are.
+Learnt without labels, it is valid where particles are more alike than contaminants and the references
+separate them from noise, and it is never below the probability that a position without visible signal lies on
+a particle hidden by something nearby; learnt from labels, it means what they mean; by a model from another
+job, it also requires the same fraction of good particles.
 
-``cryoflowQValue`` is the share of noise among all particles with at most this value. It holds where decoys
-score as places without a particle do: where noise has no direction and the CTF is nearly round.
+``cryoflowQValue`` is the share of noise among all particles with at most this value. It is valid where
+decoys score like positions without a particle: where noise is isotropic and the CTF nearly round.
 Contaminants and broken particles are not noise, fit references better than decoys, and are not counted: cut
 those by probability. ``cryoflowQValueShape`` is against a blob of the references' power without their shape:
 cautious, as particles of unclear shape count as blobs.
@@ -39,7 +39,7 @@ from cryoflow.seeds import seed_for
 
 FILE, REPORT, MODEL = "particles_scores.star", "scores_report.star", "particles_model.json"
 PREFIX = "cryoflow"
-"""Of the columns' names: RELION knows none of them."""
+"""Prefix of column names that RELION does not know."""
 LEVEL = 0.01
 """False-discovery rate at which the summary counts."""
 
@@ -83,7 +83,7 @@ def write_scores(plan: Plan, context: JobContext) -> JobResult:
 
 
 class RowScores(NamedTuple):
-    """The table of scores, and what gave them."""
+    """The table of scores, and how they were learnt."""
 
     table: pd.DataFrame
     learnt: Learnt
@@ -118,14 +118,14 @@ def _table(plan: Plan, whole: Evidence, log_odds: Tensor) -> pd.DataFrame:
 
 
 def unseen_chance(noise: Round) -> float:
-    """Chance that any place lies within reach of an object that something higher nearby hides."""
+    """Probability that a position lies within reach of an object hidden by something higher nearby."""
     reach, area = math.pi * PEAK_REACH**2, float(noise.area.sum())
     hidden = hidden_objects(noise.targets, noise.decoys, noise.rivals)
     return min(0.5, hidden * reach / area) if area else 0.0
 
 
 def _q_values(whole: Round) -> Tensor:
-    """Of the peaks that particles lie on, among which they are; 1 where targets have won none."""
+    """q-values of the peaks that particles lie on, among all peaks; 1 where targets won none."""
     q = torch.ones_like(whole.own)
     holds = ~whole.own.isnan()
     own = whole.own[holds]

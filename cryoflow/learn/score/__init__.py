@@ -1,1 +1,1 @@
-"""A calibrated probability of being a whole particle, learnt from the picks themselves without labels."""
+"""A calibrated probability of being an intact particle, learnt from the picks themselves without labels."""

@@ -1,7 +1,7 @@
 """False-discovery rates from target-decoy competition (Elias and Gygi 2007, Nat Methods 4:207).
 
-It holds where a false discovery is as likely won by a target as by a decoy, each as high: then as many
-targets as decoys above a threshold are false. False targets that do not arise by chance, such as
+It is valid where targets and decoys are equally likely to win a false discovery, with equal scores: then as
+many targets as decoys above a threshold are false. False targets that do not arise by chance, such as
 contaminants, are not counted.
 """
 
@@ -14,7 +14,7 @@ BINS = 80
 WIDTH = 0.3
 """Smoothing of the histograms, in sds of the decoys."""
 LEAST_WINNING = 0.2
-"""Peaks that stand for hidden ones win at least this often, so that none counts for more than four."""
+"""Minimum winning probability of a peak that represents hidden ones: none counts for more than four."""
 LIKELY_FALSE = 0.5
 """Targets of at least this local false-discovery rate show how noise is picked."""
 
@@ -44,8 +44,8 @@ def q_values(targets: Tensor, decoys: Tensor, share: float = 1.0) -> Tensor:
 def picked_share(targets: Tensor, picked: Tensor, decoys: Tensor) -> float:
     """Share of false targets that were picked, from those just below where true ones take over.
 
-    A picker leaves out more of the noise than of the particles, and so all decoys stand for more false
-    targets than there are picks of. It takes the more of the noise the higher it scores: of the targets that
+    A picker leaves out more of the noise than of the particles, so that the decoys represent more false
+    targets than were picked. It picks more of the noise the higher it scores: of the targets that
     are more likely false than not, only the upper third counts. Particles among them make it larger, which
     makes q-values cautious.
 
@@ -63,7 +63,7 @@ def picked_share(targets: Tensor, picked: Tensor, decoys: Tensor) -> float:
 
 
 def hidden_objects(targets: Tensor, decoys: Tensor, rivals: Tensor) -> float:
-    """How many objects have no peak of their own, as something higher nearby has taken it.
+    """Number of objects without a peak of their own because something higher is nearby.
 
     An object wins if neither the decoys nor the noise of targets near it are higher, which happens with the
     squared share w of rivals below its score. Those that lose add as many peaks to targets as to decoys,
@@ -85,7 +85,7 @@ def hidden_objects(targets: Tensor, decoys: Tensor, rivals: Tensor) -> float:
 
 
 def local_fdr(targets: Tensor, decoys: Tensor, at: Tensor) -> Tensor:
-    """Chance that a target of this score is false: smoothed histogram of decoys over that of targets.
+    """Probability that a target of this score is false: smoothed histogram of decoys over that of targets.
 
     1 below the decoys' median, at most 1, and falling with the score (local false-discovery rate: Efron
     2004, J Am Stat Assoc 99:96). Without decoys or targets it is 1.

@@ -29,14 +29,14 @@ class Logistic(NamedTuple):
 
 
 def fit_logistic(features: Tensor, target: Tensor) -> Logistic:
-    """Fit by Newton steps; all but the offset are held back by the ridge.
+    """Fit by Newton steps; all weights but the offset are penalised.
 
     Parameters
     ----------
     features : Tensor
         ``(n, p)``.
     target : Tensor
-        ``(n,)`` between 0 and 1; chances will do.
+        ``(n,)`` between 0 and 1; may be probabilities.
     """
     one = torch.ones(1, dtype=features.dtype)
     start = Logistic(features.mean(0), features.std(0, correction=0) + 1e-6, one, one, one)
@@ -56,7 +56,7 @@ def _squared(values: Tensor) -> Tensor:
 
 
 def newton(design: Tensor, target: Tensor) -> Tensor:
-    """Weights of a ridge logistic function of terms ``(n, q)``, the last of which is 1 and goes free."""
+    """Weights of a ridge logistic function of terms ``(n, q)``, the last of which is 1 and not penalised."""
     weights = design.new_zeros(design.shape[1])
     penalty = torch.full_like(weights, RIDGE)
     penalty[-1] = 1e-6

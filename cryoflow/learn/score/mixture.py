@@ -1,7 +1,7 @@
-"""Particles, noise and outliers as three robust densities, of the features but the first.
+"""Particles, noise and outliers as three robust densities of all features but the first.
 
-Chances of being noise come from the competition of the first feature with decoys, not from the densities.
-That keeps noise of several kinds, which one density fits badly, from passing for particles.
+Probabilities of being noise come from the competition of the first feature with decoys, not from the
+densities. That keeps noise of several kinds, which one density fits badly, from passing for particles.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from torch import Tensor
 from cryoflow.learn.score.robust import Shape, log_t, robust_shape
 
 SURE_OBJECT, NOISE = 0.7, 0.3
-"""Objects above this chance show what particles look like, those below that what noise does."""
+"""Objects above this probability teach the density of particles, those below the second that of noise."""
 PARTICLE_SHARE, NOISE_SHARES = 0.5, (0.5, 0.9)
-"""Least share of these that are what they show; the others may be contaminants or their surroundings."""
+"""Minimum fraction of these that are particles, or noise; the others may be contaminants."""
 DOUBT = 0.02
-"""Chance left to the other kind where the competition is certain."""
+"""Probability left to the other kind where the competition is certain."""
 FREEDOM = (15.0, 8.0, 3.0)
 """Of the t distributions: noise has longer tails than particles, next to carbon and contaminants."""
 BROAD = 10.0
@@ -39,17 +39,17 @@ class Mixture(NamedTuple):
         return _log_densities(self.shapes, points) + self.shares.log()
 
     def responsibilities(self, points: Tensor, object_chance: Tensor) -> Tensor:
-        """Chance of each kind, ``(n, 3)``, where the first feature alone says how likely an object is."""
+        """Probability of each kind, ``(n, 3)``; the first feature alone gives that of being an object."""
         first = _log_densities(_first(self.shapes), points[:, :1]) + self.shares.log()
         return _chances(self.log_parts(points), first, object_chance)
 
 
 def fit_mixture(points: Tensor, object_chance: Tensor) -> Mixture:
-    """Learn the shapes from those that are surely objects and surely noise, and then the shares.
+    """Learn the shapes from sure objects and sure noise, and then the shares.
 
-    Then once more from those that are more likely particles, or noise, than all else: hardly any contaminant
-    is left among these. More rounds, or shapes within the rounds for shares, would let the shapes run after
-    the contaminants.
+    Then once more from those that are most likely particles, or noise, among which hardly any contaminant is
+    left. With more rounds, or shapes updated along with the shares, the shapes would drift towards the
+    contaminants.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def fit_mixture(points: Tensor, object_chance: Tensor) -> Mixture:
 
 
 def _above(chance: Tensor, limit: float, least: int) -> Tensor:
-    """Those of at least this chance, or of the largest if they are too few."""
+    """Those of at least this probability, or the most probable ones if these are too few."""
     return chance >= min(limit, float(chance.topk(least).values[-1]))
 
 
@@ -87,13 +87,13 @@ def _log_densities(shapes: tuple[Shape, Shape, Shape], points: Tensor) -> Tensor
 
 
 def _first(shapes: tuple[Shape, Shape, Shape]) -> tuple[Shape, Shape, Shape]:
-    """Of the first feature alone: marginals of t distributions are those of part of centre and covariance."""
+    """Marginal of the first feature: a t distribution with its part of centre and covariance."""
     particle, noise, outlier = (Shape(one.centre[:1], one.covariance[:1, :1]) for one in shapes)
     return particle, noise, outlier
 
 
 def _chances(whole: Tensor, first: Tensor, object_chance: Tensor) -> Tensor:
-    """Chance of each kind from logs of share times density ``(n, 3)``, of all features and of the first."""
+    """Probability of each kind from logs of share times density ``(n, 3)``, of all and the first feature."""
     known = object_chance.clamp(DOUBT, 1 - DOUBT)
     noise = whole[:, 1] - first[:, 1] + (1 - known).log()
     either = torch.logaddexp(first[:, 0], first[:, 2]) - known.log()
@@ -101,7 +101,7 @@ def _chances(whole: Tensor, first: Tensor, object_chance: Tensor) -> Tensor:
 
 
 def _shares(whole: Tensor, first: Tensor, object_chance: Tensor) -> Tensor:
-    """The shares that are the mean chances they give."""
+    """The shares that equal the mean probabilities they give."""
     shares = torch.tensor([0.3, 0.6, 0.1], dtype=whole.dtype)
     for _ in range(STEPS):
         chances = _chances(whole + shares.log(), first + shares.log(), object_chance)

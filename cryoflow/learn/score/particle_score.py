@@ -1,4 +1,4 @@
-"""Log-odds of being a whole particle, learnt from other particles than it is given for."""
+"""Log-odds of being an intact particle, each learnt from other particles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryoflow.learn.score.mixture import NOISE, SURE_OBJECT, Mixture, fit_mixtur
 
 FOLDS = 4
 LEAST = 60
-"""Fewer sure objects, or less noise, than this teach too little: five for each feature of the densities."""
+"""Minimum number of sure objects, and of noise, to learn from: five for each feature of the densities."""
 TEACHES_ONLY = -1
 """Fold of rows that teach but are not scored."""
 CLIP = 12.0
@@ -45,7 +45,7 @@ class LogOddsModel(NamedTuple):
     logistic: Logistic
 
     def log_odds(self, features: Tensor, mixed: int) -> Tensor:
-        """Against noise by the logistic function, against outliers by the densities; the worse rules."""
+        """Against noise by the logistic function, against outliers by the densities; the lower of the two."""
         score = self.logistic.log_odds(features).clamp(-SURE, SURE)
         if self.mixture is None:
             return score
@@ -55,7 +55,9 @@ class LogOddsModel(NamedTuple):
 
 
 def learn(features: Tensor, object_chance: Tensor, mixed: int) -> LogOddsModel:
-    """Fit the mixture on the first ``mixed`` features, and on all the logistic function of its chances."""
+    """Fit the mixture on the first ``mixed`` features, and a logistic function of all to its
+    probabilities.
+    """
     mixture = fit_mixture(features[:, :mixed], object_chance)
     particle = mixture.responsibilities(features[:, :mixed], object_chance)[:, 0]
     return LogOddsModel(mixture, fit_logistic(features, particle))
@@ -72,7 +74,7 @@ def teaches(object_chance: Tensor) -> bool:
 
 
 def lacks_noise(object_chance: Tensor) -> bool:
-    """Whether there is too little noise to learn from; the most doubtful objects then stand for it."""
+    """Whether there is too little noise to learn from; the most doubtful objects are then used instead."""
     return int((object_chance < NOISE).sum()) < LEAST
 
 
@@ -84,7 +86,7 @@ def particle_log_odds(features: Tensor, object_chance: Tensor, fold: Tensor, mix
     features : Tensor
         As measured, float64 ``(n, p)``.
     object_chance : Tensor
-        ``(n,)``: chance of being anything but noise, estimated from the first feature alone.
+        ``(n,)``: probability of being anything but noise, estimated from the first feature alone.
     fold : Tensor
         Int64 ``(n,)``; folds alike, or their models give scores of different scales. Those of
         `TEACHES_ONLY` teach all the others and get nan.

@@ -1,4 +1,4 @@
-"""Location and scatter that outliers do not move, and the t distribution around them."""
+"""Robust location and scatter, and the t distribution around them."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def robust_shape(points: Tensor, share: float) -> Shape:
 
 
 def _for_others(shape: Shape, count: int) -> Shape:
-    """Wider, as points that have not made the shape lie farther from it.
+    """A wider shape, for points that it was not estimated from.
 
-    Of ``count`` normal points mean and covariance are made; the squared distance of another one is then
-    ``p (n + 1) (n - 1) / (n (n - p - 2))`` on the average (Hotelling 1931, Ann Math Stat 2:360), of their own
+    With mean and covariance of ``count`` normal points, the mean squared distance of another point is ``p
+    (n + 1) (n - 1) / (n (n - p - 2))`` (Hotelling 1931, Ann Math Stat 2:360), of their own
     ``p (n - 1) / n``.
     """
     factor = (count + 1) / max(1, count - len(shape.centre) - 2)
@@ -72,7 +72,7 @@ def _shape(points: Tensor) -> Shape:
 
 
 def _scaled(shape: Shape, points: Tensor, quantile: float) -> Shape:
-    """Make the median distance what it is for normal points, of which the given quantile lies within it."""
+    """Scale the median distance to that of normal points, of which the given quantile lies within it."""
     usual = _chi_square(quantile, points.shape[1])
     return Shape(shape.centre, shape.covariance * (shape.distances(points).median() / usual))
 

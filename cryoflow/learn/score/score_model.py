@@ -1,4 +1,4 @@
-"""A particle score as it is kept: trained once, applied to features of any data set."""
+"""A stored particle score: trained once, applied to features of any data set."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from cryoflow.learn.score.particle_score import (
 
 
 class Calibration(NamedTuple):
-    """A line through log-odds (Platt 1999, Adv Large Margin Classif 61), and what no feature explains."""
+    """A line through log-odds (Platt 1999, Adv Large Margin Classif 61), and an unexplained probability."""
 
     slope: float = 1.0
     offset: float = 0.0
     unseen: float = 0.0
-    """Chance that a place where nothing is seen lies on a particle all the same."""
+    """Probability that a position without visible signal lies on a particle nevertheless."""
 
     def __call__(self, log_odds: Tensor) -> Tensor:
-        """Calibrated log-odds: chances p become p + (1 - p) unseen."""
+        """Calibrated log-odds: probabilities p become p + (1 - p) unseen."""
         odds = torch.logaddexp(self.slope * log_odds + self.offset, log_odds.new_tensor(self.unseen).log())
         return odds - math.log1p(-self.unseen)
 
 
 class ScoreModel(NamedTuple):
-    """All that scoring takes besides features."""
+    """Everything that scoring needs besides the features."""
 
     scale: Scale
     model: LogOddsModel
@@ -43,7 +43,7 @@ class ScoreModel(NamedTuple):
     """How many of the first features the densities are of."""
 
     def log_odds(self, features: Tensor) -> Tensor:
-        """Log-odds of being a whole particle for features as measured, ``(n, p)``."""
+        """Log-odds of being an intact particle for features as measured, ``(n, p)``."""
         return self.calibration(self.model.log_odds(self.scale(features), self.mixed))
 
 
@@ -57,10 +57,10 @@ class Scored(NamedTuple):
 def self_taught(
     features: Tensor, object_chance: Tensor, fold: Tensor, mixed: int, unseen: float = 0.0
 ) -> Scored:
-    """Learn without labels, see `particle_log_odds`; what only teaches is not among the scores.
+    """Learn without labels, see `particle_log_odds`; rows that only teach are not scored.
 
-    ``unseen`` is the chance that any place lies on an object that was not seen; as many of these are taken
-    for particles as of those that were.
+    ``unseen`` is the probability that a position lies on an unseen object; these are taken to be particles as
+    often as those that were seen.
     """
     scale = Scale.of(features)
     scored = fold != TEACHES_ONLY

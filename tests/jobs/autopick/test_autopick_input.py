@@ -84,7 +84,7 @@ def test_nothing_that_can_be_picked_from_is_an_error(project: Path) -> None:
     ("changes", "message"),
     [
         ({"references__mask_diameter": 200}, "mask diameter .200 A. is larger than the box"),
-        ({"io__pixel_size_in_micrographs": 2}, "its header says 4 A a pixel, the micrographs have 2 A"),
+        ({"io__pixel_size_in_micrographs": 2}, "its header says 4 A per pixel, the micrographs have 2 A"),
         ({"io__reference_2d": "Movies/a.mrc"}, "references are 150 x 128 pixels; they must be square"),
         ({"io__reference_2d": "cube.mrc"}, "is a volume"),
         ({"io__reference_2d": "mics.star"}, "holds no references"),

@@ -137,7 +137,7 @@ def test_pixel_sizes_come_from_field_table_or_header(project: Path) -> None:
     table(project, list(SHAPES), rlnDetectorPixelSize=8.0)
     _, lines = pick(project, "job012", io__pixel_size_in_micrographs=4)
     assert coordinates(project, "job012") == whole
-    assert any("as the spec says, although mics.star says 8 A" in line for line in lines)
+    assert any("from the spec, although mics.star says 8 A" in line for line in lines)
 
 
 def test_coordinates_are_written_in_the_style_asked_for(project: Path) -> None:

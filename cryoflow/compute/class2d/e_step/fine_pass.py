@@ -90,8 +90,7 @@ def gather_scores(seen: list[RowScores], chunk: Chunk) -> tuple[Tensor, Tensor]:
 
 
 def _prior(chunk: Chunk, rows: Tensor, members: Tensor) -> Tensor:
-    """``(r, b, S, H)``, -inf where nothing is compared; for rows and members that broadcast to
-    ``(r, b)``."""
+    """``(r, b, S, H)``, -inf where nothing is compared; for rows and members that broadcast to ``(r, b)``."""
     of_class = chunk.wanted.shape[3] // chunk.prior.shape[2]
     prior = chunk.prior[members, :, rows // of_class][..., None]
     return torch.where(chunk.wanted[members, :, :, rows], prior, -math.inf)
