@@ -13,7 +13,7 @@ from cryoflow.project.fingerprints import fingerprints
 _THREADS = 4
 
 #: What has become of a file.
-GONE, MISSING, EMPTIED = "is gone", "was missing then", "is empty"
+GONE, MISSING, EMPTIED = "is gone", "was missing when recorded", "is empty"
 
 
 class Changed(NamedTuple):

@@ -36,7 +36,7 @@ def test_a_new_coordinate_file_is_a_changed_input(tmp_path: Path, no_pictures: N
     (change,) = changed_files(project, record, ("input",))
     assert change.path in (given, "AutoPick/job011/Movies/mic2_autopick.star")
     if change.path.endswith("star"):
-        assert change.what == "was missing then"
+        assert change.what == "was missing when recorded"
     else:
         assert change.what == "has changed: 2 coordinate files when recorded, now 3"
     recorded = extract_spec({"input_coordinates": given}, number=1)
