@@ -23,10 +23,14 @@ _COMMANDS = {
     "restore": "bring back the results of a job that a chain has replaced",
     "fields": "list the fields of the job types",
     "schema": "print the JSON schema of a job type's specs",
+    "import": "make a table of micrographs from any program, with their CTF; or take in references",
     "convert": "convert picks and particles from and to other programs' files",
     "simulate": "simulate a project with known ground truth",
     "demo": "simulate a small project and run steps 10-16 on it",
 }
+
+_MODULES = {"import": "import_files"}
+"""Where a command is, if its name cannot be a module's."""
 
 _EXAMPLES = """examples:
   cryoflow spec tutorial specs
@@ -58,7 +62,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         command.set_defaults(command=name, refused=1 if name in {"simulate", "demo"} else 2, extras=None)
         if name == called:
-            import_module(f"cryoflow.cli.{name}").add_arguments(command)
+            import_module(f"cryoflow.cli.{_MODULES.get(name, name)}").add_arguments(command)
     return parser
 
 
