@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch is loaded
+
+# what else runs on the machine does not decide whether a test passes
+settings.register_profile("cryoflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cryoflow")
 
 REFERENCE = Path(os.environ.get("CRYOFLOW_REFERENCE", Path(__file__).parents[2] / "shared" / "reference"))
 

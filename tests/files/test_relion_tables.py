@@ -188,7 +188,7 @@ def test_tables_without_rows(tmp_path: Path, style: str) -> None:
     assert {"rlnImageName", "rlnVoltage", "rlnOriginX"} <= set(again.rows.columns)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(-9999, 9999)), min_size=1, max_size=12), st.booleans()
 )

@@ -58,7 +58,7 @@ simple = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(st.sampled_from(["", "optics", "model_general"]), tables() | simple, min_size=1),
     styles,
@@ -80,7 +80,7 @@ def test_blocks_come_back_as_they_were(
     assert path.read_bytes() == first
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_long_numbers_keep_six_decimals_or_seven_digits(
     tmp_path_factory: pytest.TempPathFactory, values: list[float]
