@@ -1,4 +1,4 @@
-"""Tables of numbers that must come back exactly, with what is known about them: compact ``.npz`` files."""
+"""Arrays stored exactly, with metadata, in compact ``.npz`` files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _ABOUT = "about"
 
 
 class StoredArrays(NamedTuple):
-    """Arrays by name, and what is known about them as plain JSON values."""
+    """Arrays by name, and metadata as plain JSON values."""
 
     arrays: Mapping[str, npt.NDArray[Any]]
     about: dict[str, Any]
 
 
 def write_arrays(path: str | PathLike[str], stored: StoredArrays) -> None:
-    """Write arrays; the same give the same bytes, and the file appears whole or not at all."""
+    """Write arrays atomically; the same arrays give the same bytes."""
     about = np.frombuffer(json.dumps(stored.about, sort_keys=True).encode(), np.uint8)
     everything: dict[str, Any] = {**stored.arrays, _ABOUT: about}
     target = io.BytesIO()
@@ -40,7 +40,7 @@ def read_arrays(path: str | PathLike[str]) -> StoredArrays:
     Raises
     ------
     FileError
-        When the file is missing, broken or of something else.
+        When the file is missing, damaged or of another kind.
     """
     content = io.BytesIO(read_bytes(path))
     try:

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic writing: a file appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cryoflow.errors import FileError, MachineError, machine_remedy
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary file next to `path` that replaces it when the block ends without an error.
+    """Yield a temporary file next to `path` that replaces it when the block ends without an error.
 
-    The folder is made if need be. After an error inside the block the temporary file is removed and whatever
-    stood at `path` is left as it was. The temporary name is hidden and keeps the suffix.
+    The folder is made if needed. After an error inside the block the temporary file is removed and `path` is
+    left unchanged. The temporary name is hidden and keeps the suffix.
 
     Yields
     ------
@@ -51,7 +51,7 @@ def write_bytes(path: str | os.PathLike[str], *parts: bytes | memoryview) -> Non
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return the content of a file; a ``FileError`` says in a few words why it cannot be read."""
+    """Return the content of a file; a ``FileError`` says why it cannot be read."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -59,7 +59,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def unreadable(path: str | os.PathLike[str], error: OSError) -> FileError:
-    """Tell why `path` cannot be read."""
+    """Return the error that says why `path` cannot be read."""
     if isinstance(error, FileNotFoundError):
         return FileError(path, "no such file")
     if remedy := machine_remedy(error):

@@ -20,23 +20,23 @@ _NUMBER = re.compile(r"[_.-]\d")
 
 
 class _Match(NamedTuple):
-    """A file, the micrograph it is of, and how that is known."""
+    """A file, its micrograph, and how they were matched."""
 
     file: Path
     micrograph: str
     rest: str
-    """What the file's name has behind the micrograph's, without its extension."""
+    """Part of the file's name after the micrograph's, without the extension."""
     shared: int
-    """Folders that agree, from the last one on."""
+    """Number of folders that agree, counted from the last."""
     inside: bool
-    """It lies in a folder below the given one."""
+    """The file is in a subfolder of the given one."""
 
 
 def files_of_micrographs(folder: Path, micrographs: Sequence[str]) -> list[tuple[str, Path]]:
     """Find the coordinate file of each micrograph below a folder, in the order of the micrographs.
 
-    A file is called as its micrograph or begins so (``mic1_topaz.star`` of ``mic1.mrc``). Of micrographs of
-    one name in several folders it belongs to that whose last folders are the file's.
+    A file is called as its micrograph or begins so (``mic1_topaz.star`` of ``mic1.mrc``). If several folders
+    have a micrograph of this name, it belongs to the one whose last folders are the file's.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where the coordinates of each micrograph lie."""
+"""Coordinates of micrographs: reading, and finding their files."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _from_table(path: Path, project: Path) -> CoordinateList:
 
 
 def _one_file_each(path: Path, pairs: CoordinateList) -> CoordinateList:
-    """Refuse a list by which two micrographs have the same coordinates."""
+    """Refuse a list that gives two micrographs the same coordinates."""
     owner: dict[Path, str] = {}
     for name, file in pairs:
         first = owner.setdefault(file, name)

@@ -1,7 +1,7 @@
 """Picking maps on disk: one MRC file a micrograph, and RELION's SPIDER files.
 
-The MRC file holds the maps as float32 sections; what made them stands as JSON in its extended header, so that
-viewers show the maps and nothing gets lost between two files.
+The MRC file holds the maps as float32 sections; their settings are stored as JSON in its extended header, so
+that viewers show the maps and settings cannot be separated from them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EXTENDED_TYPE = b"JSON"
 
 
 class StoredMaps(NamedTuple):
-    """Maps and what is known about them.
+    """Maps and their metadata.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class RelionMaps(NamedTuple):
 
 
 def write_fom_maps(path: str | PathLike[str], stored: StoredMaps, pixel_size: float) -> None:
-    """Write maps; the same maps give the same bytes, and the file appears whole or not at all."""
+    """Write maps atomically; the same maps give the same bytes."""
     maps = np.ascontiguousarray(stored.maps, dtype="<f4")
     about = json.dumps(stored.about, sort_keys=True).encode()
     about += b" " * (-len(about) % 16)
@@ -78,13 +78,13 @@ def read_fom_maps(path: str | PathLike[str]) -> StoredMaps:
     Raises
     ------
     FileError
-        When the file cannot be read, is truncated, or was not written by this program.
+        When the file cannot be read, is truncated, or was not written by cryoflow.
     """
     return StoredMaps(read_volume(path), read_about(path))
 
 
 def read_about(path: str | PathLike[str]) -> dict[str, Any]:
-    """Read only what is known about the maps of a file."""
+    """Read only the metadata of a file."""
     layout = read_layout(path)
     with Path(path).open("rb") as file:
         raw = file.read(layout.offset)

@@ -1,4 +1,4 @@
-"""What files of a job are called below its directory: as what they were made from is below its own job's."""
+"""Names of a job's files: the same below its directory as those of their sources below their own job's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryoflow.errors import FileError
 
 _JOB = re.compile(r"^(?:\./)*[^/]+/job\d{3,}/")
 _IMAGE = re.compile(r"\.(mrcs?|map|rec|st|tiff?|eer|dm[34]|hdf5?|h5|jpe?g|png|box|star)$", re.IGNORECASE)
-"""Endings that are none of a micrograph's name; what else follows a dot may be a time of day."""
+"""Extensions that are not part of a micrograph's name; other text after a dot may be a time of day."""
 
 
 def below_job(name: str | PathLike[str]) -> str:
@@ -31,7 +31,7 @@ def stem_below_job(micrograph: str) -> str:
 
 
 def micrograph_file(folder: Path, micrograph: str, ending: str) -> Path:
-    """Path of what a job writes, or another has written, for one micrograph.
+    """Path of the file that this or another job writes for one micrograph.
 
     Every job takes the names of its per-micrograph files from here.
 
@@ -49,12 +49,12 @@ def micrograph_file(folder: Path, micrograph: str, ending: str) -> Path:
 
 
 def check_one_file_each(table: str | PathLike[str], micrographs: Iterable[str], what: str) -> None:
-    """Refuse a table of which two micrographs would write the same file.
+    """Refuse a table in which two micrographs would write the same file.
 
     Raises
     ------
     FileError
-        Naming both; ``what`` is what the message calls the file.
+        Naming both; ``what`` is the name of the file in the message.
     """
     seen: dict[str, str] = {}
     for name in micrographs:
@@ -67,7 +67,7 @@ def check_one_file_each(table: str | PathLike[str], micrographs: Iterable[str], 
 
 
 def check_files_written(folder: Path, files: Iterable[Path]) -> None:
-    """Count the files of a job's micrographs at its end: each of its own, and there.
+    """Check at the end of a job that every micrograph has its own file and that it exists.
 
     Raises
     ------

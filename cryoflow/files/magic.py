@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, for messages about files of another kind."""
+"""Kinds of files by their first bytes, for messages about unsupported files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which micrograph a file or a row of another program means, by as much of the name as both have."""
+"""Matching of names from other programs to micrographs, by as much of the name as both have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CRYOSPARC = re.compile(r"^\d{15,21}_|(_(patch|rigid|full)_aligned)?(_doseweight
 
 
 def shared_folders(one: Sequence[str], other: Sequence[str]) -> int:
-    """Count how many folders agree, from the last one on: ``a/b/c`` and ``x/b/c`` share two."""
+    """Count how many folders agree, from the last: ``a/b/c`` and ``x/b/c`` share two."""
     count = 0
     while count < min(len(one), len(other)) and one[-1 - count] == other[-1 - count]:
         count += 1
@@ -23,7 +23,7 @@ def shared_folders(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 class MicrographNames:
-    """Micrographs of a table, found by what other tables call them.
+    """Micrographs of a table, found by their names in other tables.
 
     A name means the micrograph of the same name, else the one of the same name below its job
     (``MotionCorr/job002/Movies/a.mrc`` and ``Movies/a``), else the one of the same file name whose last

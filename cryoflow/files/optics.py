@@ -1,4 +1,4 @@
-"""Optics groups of RELION 3.1: from a table of their own into every row, and back."""
+"""Optics groups of RELION 3.1: merged into every row, and split off again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryoflow.errors import CryoflowError
 _GROUP, _NAME = "rlnOpticsGroup", "rlnOpticsGroupName"
 _ABERRATIONS = ("rlnOddZernike", "rlnEvenZernike", *(f"rlnMagMat{i}{j}" for i in "01" for j in "01"))
 LATER_LABELS = (_NAME, _GROUP, "rlnMtfFileName", *_ABERRATIONS)
-"""Of optics groups, and unknown to RELION 3.0."""
+"""Columns of optics groups that RELION 3.0 does not know."""
 _USUAL = (
     _NAME,
     _GROUP,
@@ -29,19 +29,19 @@ _USUAL = (
     "rlnBeamTiltY",
     *_ABERRATIONS,
 )
-_TOLERANCE = 1e-4  # relative; exact comparison makes a group of every rounding
+_TOLERANCE = 1e-4  # relative; exact comparison would split groups by rounding errors
 
 
 def merge_optics(rows: pd.DataFrame, optics: pd.DataFrame) -> pd.DataFrame:
-    """Put the optics values into every row; where both have a column the optics table is right.
+    """Merge the optics values into every row; if both have a column, the optics table takes precedence.
 
     Raises
     ------
     CryoflowError
-        When a row's group is not there, or one is there twice.
+        When a row's group is missing, or a group appears twice.
     """
     if _GROUP in optics.columns and _GROUP not in rows.columns and len(optics) == 1:
-        rows = rows.assign(**{_GROUP: optics[_GROUP].iloc[0]})  # there is no other group
+        rows = rows.assign(**{_GROUP: optics[_GROUP].iloc[0]})  # there is only one group
     for what, table in (("data_optics", optics), ("the table", rows)):
         if _GROUP not in table.columns:
             raise CryoflowError(f"{what} lacks the column {_GROUP}")
@@ -58,7 +58,7 @@ def merge_optics(rows: pd.DataFrame, optics: pd.DataFrame) -> pd.DataFrame:
 
 
 def split_optics(rows: pd.DataFrame, columns: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Take the optics values out of the rows into a table with one row a group.
+    """Move the optics values from the rows into a table with one row per group.
 
     Parameters
     ----------

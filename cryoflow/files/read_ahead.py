@@ -1,4 +1,4 @@
-"""Have the system fetch a file that is going to be read."""
+"""Prefetch files into the system's cache."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from os import PathLike
 from pathlib import Path
 
 STEP = 512 << 10
-"""Bytes asked for at a time: systems do not take up more than their own reading ahead."""
+"""Bytes requested at a time: systems limit requests to their own read-ahead size."""
 
 
 def read_ahead(path: str | PathLike[str]) -> None:
     """Ask the system to fetch a file into its cache, without waiting for it.
 
-    Whoever reads the file finds out what is wrong with it; here nothing is. Systems without
-    ``posix_fadvise`` are not asked.
+    Errors are ignored here and reported when the file is read. Without ``posix_fadvise`` nothing is
+    done.
     """
     if not hasattr(os, "posix_fadvise"):
         return

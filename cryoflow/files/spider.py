@@ -1,4 +1,4 @@
-"""SPIDER images, the form in which RELION keeps its figure-of-merit maps."""
+"""SPIDER images, the format of RELION's figure-of-merit maps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cryoflow.errors import FileError
 from cryoflow.files.atomic import read_bytes
 
-# places in the header, counted from 0 in words of four bytes
+# positions in the header, in words of four bytes from 0
 _SLICES, _ROWS, _KIND, _MAXIMUM, _COLUMNS, _HEADER_BYTES = 0, 1, 4, 6, 11, 21
 _IMAGE = 1
 _SHORTEST = 256 * 4
@@ -24,7 +24,7 @@ class SpiderImage(NamedTuple):
     ----------
     data : ndarray, (ny, nx) float32
     maximum : float
-        What the header says, which need not be the maximum of `data`: RELION's picking keeps the expected
+        Value in the header, which may differ from the maximum of `data`: RELION's picking stores the expected
         height of a peak here.
     """
 

@@ -54,7 +54,7 @@ _OF_PARTICLES = ("rlnImageName", "rlnCoordinateX")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 PIXEL_TOLERANCE = 1e-3
-"""Relative difference up to which pixel sizes of particles are one."""
+"""Relative difference up to which pixel sizes of particles count as equal."""
 
 TableName = Literal["micrographs", "particles", ""]
 
@@ -67,7 +67,7 @@ class Table(NamedTuple):
     rows : DataFrame
         Flat, in RELION 3.0's terms (see the module's docstring); ``rlnOpticsGroup`` is kept if there.
     style : {"3.0", "3.1"}
-        How the file was written; "3.1" stands for all later versions as well.
+        How the file was written; "3.1" includes all later versions.
     path : Path
         Where it came from, for messages.
     name : {"micrographs", "particles", ""}
@@ -142,7 +142,7 @@ def pixel_size(table: Table | pd.DataFrame) -> npt.NDArray[np.float64]:
 
 
 def one_pixel_size(table: Table, name: str) -> float:
-    """Return the pixel size of all particles in Angstrom; ``name`` is what messages call the table.
+    """Return the pixel size of all particles in Angstrom; ``name`` is the table's name in messages.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def one_pixel_size(table: Table, name: str) -> float:
 
 
 def require(table: Table, *columns: str, why: str = "") -> None:
-    """See to it that the table has these columns; ``why`` stands behind their names in the message.
+    """Check that the table has these columns; ``why`` follows their names in the message.
 
     Raises
     ------
@@ -178,12 +178,12 @@ def require(table: Table, *columns: str, why: str = "") -> None:
 
 
 def require_finite(table: Table, *columns: str) -> None:
-    """See to it that columns, those of them that are there, hold finite numbers.
+    """Check that the columns, where present, hold finite numbers.
 
     Raises
     ------
     FileError
-        Naming the column and the first row, counted from 1, where it is none.
+        Naming the column and the first row, counted from 1, that is not finite.
     """
     for name in (name for name in columns if name in table.rows.columns):
         wrong = np.flatnonzero(~np.isfinite(table.rows[name].to_numpy(np.float64)))
@@ -223,7 +223,7 @@ def _fits(block: Block, name: Literal["micrographs", "particles"]) -> bool:
 
 
 def _is_flat(table: Table) -> bool:
-    """Whether a table came without optics groups, so that RELION 3.0 has not stopped at its columns."""
+    """Whether a table came without optics groups, so that RELION 3.0 could read its columns."""
     return table.style == "3.0" and not table.optics
 
 

@@ -10,7 +10,7 @@ from cryoflow.errors import CryoflowError
 from cryoflow.files.optics import LATER_LABELS
 
 PIXELS_A = (0.01, 100.0)
-"""Pixel sizes that can be meant; others come from columns in the wrong unit, and make images without end."""
+"""Plausible pixel sizes; others come from columns in the wrong unit and would lead to huge images."""
 
 _NOMINAL = 10000.0  # magnification at which rlnDetectorPixelSize in micrometres is the pixel size in Angstrom
 _ORIGINS = {
@@ -20,10 +20,10 @@ _LAST_RESORT = "rlnPixelSize"
 _PIXEL_SIZE = {"particles": "rlnImagePixelSize", "micrographs": "rlnMicrographPixelSize"}
 _PAIR = ["rlnMagnification", "rlnDetectorPixelSize"]
 SAME_SIZE = 1e-2
-"""Relative difference below which two pixel sizes say the same."""
+"""Relative difference below which two pixel sizes count as equal."""
 _SAME_OFFSET = 0.05  # pixels
 
-# RELION 3.0 stops at a label that it does not know
+# RELION 3.0 refuses unknown labels
 _LATER_THAN_30 = frozenset(
     [
         *_ORIGINS.values(),
@@ -86,12 +86,12 @@ def _check_same(size: npt.NDArray[np.float64], other: npt.NDArray[np.float64], n
 
 
 def to_flat(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """From 3.1's terms, optics merged, to 3.0's; what is in 3.0's already stays.
+    """From 3.1's terms, optics merged, to 3.0's; columns in 3.0's terms are kept.
 
     Raises
     ------
     CryoflowError
-        As `find_pixel_size`, and when an offset stands in pixels and in Angstrom and the two differ.
+        As `find_pixel_size`, and when an offset is given in pixels and in Angstrom and the two differ.
     """
     rows = rows.copy()
     label = _PIXEL_SIZE[name]
@@ -138,7 +138,7 @@ def to_optics_style(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def to_relion_30(rows: pd.DataFrame, flat: bool) -> pd.DataFrame:
-    """State the pixel size RELION 3.0's way, and leave out what it would stop at.
+    """State the pixel size as in RELION 3.0, and drop the columns that it refuses.
 
     A ``flat`` table, which came without optics groups, keeps all that it came with.
     """

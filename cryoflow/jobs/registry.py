@@ -1,4 +1,4 @@
-"""What cryoflow knows of each job type besides its fields: one `JobType` record a job.
+"""The job types: one `JobType` record each, with everything besides the fields.
 
 Code is named by reference, ``module:function``, and imported when it is needed: torch takes seconds.
 """
@@ -21,7 +21,7 @@ Run = Callable[[Any, JobContext], JobResult]
 Draw = Callable[[Path, Path], list[Path]]
 #: ``(directory, project) -> measured``: what the pictures of a job show beyond its files, or None.
 Measure = Callable[[Path, Path], Any]
-#: ``(spec, project) -> bytes``: expected memory beside the program itself; needs the job's inputs.
+#: ``(spec, project) -> bytes``: expected memory in addition to the program itself; needs the job's inputs.
 ExpectedBytes = Callable[[Any, Path], float]
 #: ``(project, job directory, counts, cache) -> columns``: what one point of a sweep found.
 Columns = Callable[[Path, str, Mapping[str, Any], SweepCache | None], dict[str, Any]]

@@ -1,4 +1,4 @@
-"""The header of an MRC2014 file: which numbers follow, how many and how large a pixel is."""
+"""The header of an MRC2014 file: number type, shape and pixel size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REFUSED = {3: "complex 16-bit", 4: "complex 32-bit", 101: "4-bit"}
 
 
 UNSET = (0.0, 1.0)
-"""Pixel sizes in headers that mean nobody has set one."""
+"""Pixel sizes in headers that mean "not set"."""
 
 
 class MrcHeader(NamedTuple):
@@ -34,7 +34,7 @@ class MrcHeader(NamedTuple):
     mode : int
         0 int8 (or uint8, see `number_type`), 1 int16, 2 float32, 6 uint16, 12 float16.
     pixel_size : float
-        Angstrom a pixel along x; 0 when the file does not say.
+        Angstrom per pixel along x; 0 if not given.
     label : str
         The first of its labels.
     """
@@ -48,12 +48,12 @@ class MrcHeader(NamedTuple):
 
     @property
     def known_pixel_size(self) -> float | None:
-        """Angstrom a pixel; None where nobody has set it, of which 1 is a sign as well as 0."""
+        """Angstrom per pixel; None if not set, which a value of 0 or 1 indicates."""
         return None if self.pixel_size in UNSET else self.pixel_size
 
 
 class Layout(NamedTuple):
-    """Where the numbers of a file begin and of which type they are, byte order included."""
+    """Offset and type, including byte order, of the numbers of a file."""
 
     header: MrcHeader
     offset: int
@@ -61,7 +61,7 @@ class Layout(NamedTuple):
 
 
 def read_header(path: str | PathLike[str]) -> MrcHeader:
-    """Read the header of an MRC file and hold the length of the file against it.
+    """Read the header of an MRC file and compare it with the length of the file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Range, mean and standard deviation of more numbers than are in memory at a time."""
+"""Range, mean and standard deviation of numbers that do not fit into memory together."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 BLOCK = 1 << 16
-"""Numbers worked on at a time: what the processor holds at hand."""
+"""Numbers processed at a time: as many as fit into the cache."""
 
 
 class Moments:
-    """Range, mean and standard deviation of what has been added; only a block at a time is doubled in size.
+    """Range, mean and standard deviation of all arrays added; works block by block in double
+    precision.
 
     Attributes
     ----------
@@ -23,7 +24,7 @@ class Moments:
         self._count, self._level, self._total, self._squares = 0, 0.0, 0.0, 0.0
 
     def add(self, data: npt.NDArray[np.generic]) -> None:
-        """Take in an array of any shape, not empty."""
+        """Add an array of any shape, not empty."""
         flat = data.reshape(-1)
         with np.errstate(invalid="ignore"):  # infinities have no mean
             if not self._count:  # near the mean, so that the squares stay small

@@ -1,4 +1,4 @@
-"""Byte order and sign of the numbers of an MRC file, where its mode alone does not tell them."""
+"""Byte order and sign of the numbers of an MRC file, where its mode alone is ambiguous."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IMOD = 1146047817  # word 39 of files by IMOD; bit 0 of word 40 then says that 
 _STAMPS = {"<": 0x44, ">": 0x11}  # byte 213
 _CHUNKS, _CHUNK = 16, 4096
 _NEAR = 32
-_CLEAR = 4  # so many times as many bytes near 128 as near 0 are of unsigned numbers
+_CLEAR = 4  # ratio of bytes near 128 to those near 0 above which numbers count as unsigned
 
 Order = Literal["<", ">"]
 
@@ -40,7 +40,7 @@ class _Sizes(NamedTuple):
 
 
 def byte_order(raw: bytes, length: int) -> Order:
-    """Return the order in which a header makes sense.
+    """Return the byte order in which a header is plausible.
 
     That is the one of a known mode and a possible width; of two, the one whose sizes are the length of the
     file (or at least fit into it), then the one that the machine stamp names, then the smaller width.

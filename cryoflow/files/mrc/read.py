@@ -35,7 +35,7 @@ def read_image(path: str | PathLike[str]) -> Floats:
 def map_image(path: str | PathLike[str]) -> Numbers:
     """Map a file of a single image into memory: (ny, nx), numbers as stored in the file.
 
-    Nothing is read before it is used, and what is written to the array stays in it.
+    Nothing is read before it is used, and changes to the array are not written to the file.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def read_volume(path: str | PathLike[str]) -> Floats:
 def read_stack(
     path: str | PathLike[str], indices: Sequence[int] | npt.NDArray[np.int64] | None = None
 ) -> Floats:
-    """Read images of a stack, only those asked for: (n, ny, nx), float32.
+    """Read the requested images of a stack: (n, ny, nx), float32.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def read_images(names: Sequence[str], root: Path) -> Floats:
 
 
 def check_numbered(path: str | PathLike[str], header: MrcHeader) -> None:
-    """Refuse to take the first of many images for one whose name has no number.
+    """Refuse an image name without a number for a stack of several images.
 
     Raises
     ------

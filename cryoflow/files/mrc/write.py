@@ -1,4 +1,4 @@
-"""Writing MRC files: the same bytes for the same numbers, whole or not at all."""
+"""Atomic, reproducible writing of MRC files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_mrc(
     mode: int | None = None,
     label: str = LABEL,
 ) -> None:
-    """Write an image (ny, nx), a stack or a volume (nz, ny, nx); the file appears whole or not at all.
+    """Write an image (ny, nx), a stack or a volume (nz, ny, nx) atomically.
 
     An image, and what is called ``.mrcs``, is a stack of images (space group 0), anything else a volume. No
     time stamp: the same array gives the same bytes.
@@ -38,7 +38,7 @@ def write_mrc(
     mode : {0, 1, 2, 6, 12}, optional
         Number type, 2 (float32) by default; whole-number modes round.
     label : str
-        What the header says of the file, ASCII, at most 80 characters.
+        Label in the header, ASCII, at most 80 characters.
 
     Raises
     ------
@@ -60,10 +60,10 @@ def write_stack(
     mode: int = 2,
     label: str = LABEL,
 ) -> None:
-    """Write a stack of images that come some at a time, (n, ny, nx): no more is held in memory.
+    """Write a stack of images that arrive in parts, (n, ny, nx); only one part is held in memory.
 
-    The bytes are those that `write_mrc` writes of all of them together. Nothing is left of a stack where
-    making one of the parts fails.
+    The bytes equal those of `write_mrc` for all images together. If a part fails, no file is
+    left.
     """
     _write(path, parts, pixel_size, mode, True, label)
 

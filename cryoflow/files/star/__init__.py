@@ -23,7 +23,7 @@ def as_table(block: Block) -> pd.DataFrame:
 def table_block(
     path: str | PathLike[str], blocks: Mapping[str, Block], name: str, wanted: str | None = None
 ) -> pd.DataFrame:
-    """Return the table with the given block name from what `read_star` found in `path`.
+    """Return the table with the given block name from the blocks that `read_star` read from `path`.
 
     A block of keys and values is a table of one row, as RELION takes it.
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 _NEEDS_QUOTES = re.compile(r"\s|\0|^$|^[_#;\"']|^(data_|loop_)")
-_SOME_NEED_QUOTES = ("\0", " _", " #", " ;", ' "', " '", " data_", " loop_")  # of words after blanks
+_SOME_NEED_QUOTES = ("\0", " _", " #", " ;", ' "', " '", " data_", " loop_")  # of words after spaces
 _UNQUOTABLE = re.compile(r"[\n\r\0]")
 _LARGE = 1e9  # six decimals of larger numbers are beyond the 15 digits of a double
 _EXACT, _TIE = 1e6, 1e-3  # below the first a millionth is good to much less than the second
@@ -32,7 +32,7 @@ def cell(value: Any) -> str:
 
 
 def cells(values: list[Any]) -> list[str]:
-    """`cell` of each, quicker where all are words that stand as they are."""
+    """`cell` of each value; faster if all are words that need no quotes."""
     if all(isinstance(value, str) for value in values):
         line = " ".join(["", *values])
         if line.split() == values and not any(mark in line for mark in _SOME_NEED_QUOTES):
@@ -67,7 +67,7 @@ def number(value: float) -> str:
 
 
 def float_column(values: npt.NDArray[np.float64]) -> tuple[str, list[Any]]:
-    """Return a format for ``%`` and what to put in, one an entry: the text of `number`, quicker."""
+    """Return a format for ``%`` and its values, one per entry: the text of `number`, but faster."""
     codes, bits = pd.factorize(values.view(np.int64))  # distinguishes 0 from -0
     if 4 * len(bits) <= len(values):
         form, entries = _distinct_floats(bits.view(np.float64))
@@ -97,7 +97,7 @@ def as_written(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _is_plain(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Tell which values stand with six decimals; a few of those that do may be left out."""
+    """Return which values are written with six decimals; a few such values may be missed."""
     return _has_six_decimals(values) | (_is_mid_sized(values) & ~_may_be_short(values))
 
 
@@ -112,7 +112,7 @@ def _is_mid_sized(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
 
 
 def _may_be_short(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Tell which mid-sized values may have 12 significant digits or fewer (few others pass as well)."""
+    """Return which mid-sized values may have 12 significant digits or fewer (a few others are included)."""
     middle = np.where(_is_mid_sized(values), np.abs(values), 1.0)
     scaled = middle * 10.0 ** (11 - np.floor(np.log10(middle)))
     return np.abs(scaled - np.rint(scaled)) < 2e-3

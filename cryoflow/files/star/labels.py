@@ -1,7 +1,7 @@
-"""What RELION's column names hold: text, whole numbers or real numbers.
+"""Types of RELION's columns: text, integer or real.
 
-Only the labels that the steps from picking to 2D classification meet are listed; values of any other column
-are taken for what they look like.
+Only labels used from picking to 2D classification are listed; the type of any other column is inferred from
+its values.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _FLOAT = _labels(
 
 
 def kind_of(label: str) -> Kind:
-    """Tell what a column of this name holds, e.g. ``kind_of("rlnImageName") == "text"``."""
+    """Return the type of a column by its name, e.g. ``kind_of("rlnImageName") == "text"``."""
     if label in _TEXT or (label.startswith("rln") and label.endswith(_TEXT_ENDINGS)):
         return "text"
     if label in _INT:

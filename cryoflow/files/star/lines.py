@@ -1,4 +1,4 @@
-"""The lines of a STAR file, and errors that say which of them is wrong."""
+"""The lines of a STAR file, and errors with line numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Lines:
         return self.lines[index]
 
     def error(self, index: int, message: str) -> FileError:
-        """Make the error that line `index` is wrong."""
+        """Return an error about line `index`."""
         return FileError(self.path, message, index + 1)
 
     def words(self, index: int) -> list[str]:
@@ -41,18 +41,18 @@ class Lines:
             raise self.error(index, str(error)) from error
 
     def is_blank(self, index: int) -> bool:
-        """Tell whether a line is empty or a comment."""
+        """Return whether a line is empty or a comment."""
         stripped = self.lines[index].lstrip()
         return not stripped or stripped.startswith("#")
 
     def skip_blank(self, start: int, end: int) -> int:
-        """Return the first line from `start` on that says something, or `end`."""
+        """Return the index of the first line from `start` that is not blank, or `end`."""
         while start < end and self.is_blank(start):
             start += 1
         return start
 
     def strip_blank(self, start: int, end: int) -> int:
-        """Return the end without the blank lines before it."""
+        """Return `end` moved before any trailing blank lines."""
         while end > start and self.is_blank(end - 1):
             end -= 1
         return end

@@ -1,4 +1,4 @@
-"""Reading the loop blocks of a STAR file: column names, then a row a line."""
+"""Reading the loop blocks of a STAR file: column names, then one row per line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading STAR files: strict about structure, with the line of whatever is wrong."""
+"""Strict reading of STAR files; errors give the line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryoflow.files.star.values import scalar
 
 
 def read_star(path: str | PathLike[str]) -> dict[str, Block]:
-    """Read all blocks of a STAR file, as RELION 2 to 5 and their companions write it.
+    """Read all blocks of a STAR file, as written by RELION 2 to 5 and related programs.
 
     A loop becomes a table, a list of keys and values a dictionary, a block with neither an empty dictionary.
     A file of comments alone, as RELION 3.0 writes a table without rows, has no blocks. Names come without
@@ -22,7 +22,7 @@ def read_star(path: str | PathLike[str]) -> dict[str, Block]:
     Raises
     ------
     FileError
-        When the file cannot be read, is not a STAR file, or has a wrong line: a row of the wrong length,
+        When the file cannot be read, is not a STAR file, or has an invalid line: a row of the wrong length,
         a column named twice, a word where RELION has a number, values outside a block ...
     """
     lines = Lines(path)

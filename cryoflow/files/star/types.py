@@ -1,4 +1,4 @@
-"""What a STAR file is made of, in Python's terms."""
+"""Python types of STAR files."""
 
 from __future__ import annotations
 

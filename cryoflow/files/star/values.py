@@ -22,12 +22,12 @@ _EMPTY_DTYPES = {"int": "int64", "float": "float64", "unknown": "float64"}
 
 
 def words(line: str) -> list[str]:
-    """Split a line at blanks, keeping quoted words whole and leaving out a comment.
+    """Split a line at spaces, keeping quoted words together and dropping a comment.
 
     Raises
     ------
     ValueError
-        When a quote is opened and not closed.
+        When a quote is not closed.
     """
     return list(_words(line))
 
@@ -45,7 +45,7 @@ def _words(line: str) -> Iterator[str]:
 
 
 def column(values: Sequence[str], label: str, wrong: Callable[[int, str], FileError]) -> Column:
-    """Convert the words of one column to text, int64 or float64, by its label or else by what they look like.
+    """Convert the words of one column to text, int64 or float64, by its label or else by its values.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def column(values: Sequence[str], label: str, wrong: Callable[[int, str], FileEr
     label : str
         Name of the column, e.g. ``"rlnImageName"``.
     wrong : callable
-        Makes the error for the value with the given index, from the index and what is wrong with it.
+        Makes the error for a value, from its index and a message.
 
     Raises
     ------

@@ -17,11 +17,11 @@ _TAGS = {"3.0": "\n", "3.1": "\n# version 30001\n\n"}
 
 
 def write_star(path: str | PathLike[str], blocks: Mapping[str, Block], style: StarStyle = "3.0") -> None:
-    """Write blocks to a STAR file; the file appears whole or not at all.
+    """Write blocks to a STAR file atomically.
 
-    Numbers stand as RELION writes them, six decimals (``%12.6f``) or, where those would lose digits, in
-    scientific notation. Values with up to 12 significant digits are kept exactly, others to about 7. No time
-    stamp: the same blocks give the same bytes.
+    Numbers are formatted as in RELION, with six decimals (``%12.6f``) or, where these would lose digits,
+    in scientific notation. Values with up to 12 significant digits are kept exactly, others to about 7. No
+    time stamp: the same blocks give the same bytes.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def _loop(table: pd.DataFrame) -> str:
 
 
 def _column(values: pd.Series) -> tuple[str, list[Any]]:
-    """Return a format for ``%`` and what to put in, one an entry."""
+    """Return a format for ``%`` and its values, one per entry."""
     if values.dtype.kind in "biu":
         return "%12d", values.tolist()
     if values.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""Candidates on disk: other thresholds, distances and noise gates need no maps."""
+"""Candidates on disk: new thresholds, distances and noise gates need no maps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WHOLE = ("reference", "row", "column")
 
 
 def write_candidates(path: Path, candidates: Candidates, made_from: dict[str, Any], floor: float) -> None:
-    """Write candidates and what they were made from, down to which figure of merit."""
+    """Write candidates, their settings and their floor."""
     arrays = {}
     for name in COLUMNS:
         values = getattr(candidates, name).cpu().numpy()
@@ -32,7 +32,7 @@ def write_candidates(path: Path, candidates: Candidates, made_from: dict[str, An
 
 
 def read_candidates(path: Path, made_from: dict[str, Any], floor: float) -> Candidates | None:
-    """Read candidates; None if there are none that were made from this and go down to the floor."""
+    """Read candidates; None if there are none with these settings down to the floor."""
     if not path.exists():
         return None
     try:
@@ -43,5 +43,5 @@ def read_candidates(path: Path, made_from: dict[str, Any], floor: float) -> Cand
         columns |= {name: columns[name].long() for name in _WHOLE}
         sampling = Sampling(**about["sampling"])
         return Candidates(**columns, best=about["best"], sampling=sampling, scale=about["scale"])
-    except (FileError, KeyError, TypeError):  # only a shortcut: what is broken is made again
+    except (FileError, KeyError, TypeError):  # only a cache: damaged files are recomputed
         return None

@@ -7,7 +7,7 @@ import torch
 from cryoflow.spec import AutoPick
 
 MOST_LANES = 16
-"""Each takes some 0.4 GB at 4096 x 4096 pixels."""
+"""Each takes about 0.4 GB at 4096 x 4096 pixels."""
 
 
 def concurrency(spec: AutoPick, device: str) -> int:

@@ -1,4 +1,4 @@
-"""Whether the references' contrast is that of the micrographs."""
+"""Check that references and micrographs have the same contrast."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from cryoflow.project.directory import HIDDEN
 from cryoflow.project.lock import alone
 
 BUDGET = 2e9
-"""Bytes of maps kept in memory by one process, and of candidates as many."""
+"""Bytes of maps kept in memory by one process, and the same for candidates."""
 
 
 class PickingCache:

@@ -1,4 +1,4 @@
-"""Maps on disk: those of this program, whose settings must be those of the spec, and RELION's."""
+"""Maps on disk: cryoflow's, whose settings must match the spec, and RELION's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the results of one micrograph stand."""
+"""Paths of the results of one micrograph."""
 
 from __future__ import annotations
 

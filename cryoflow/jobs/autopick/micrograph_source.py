@@ -1,4 +1,4 @@
-"""What the picks of one micrograph are chosen from: computed, read, or left by other points of a sweep."""
+"""The source of one micrograph's picks: computed, read, or shared by other points of a sweep."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cryoflow.spec import AutoPick
 
 
 class MicrographSource(NamedTuple):
-    """One micrograph, and what its maps and candidates are made with."""
+    """One micrograph, and the settings of its maps and candidates."""
 
     spec: AutoPick
     context: JobContext
@@ -66,7 +66,7 @@ class MicrographSource(NamedTuple):
         return self.picker.compute(self.micrograph, read_micrograph(self.context, self.micrograph))
 
     def _read(self) -> Maps:
-        """Maps that an earlier run of this job has written, or RELION."""
+        """Maps written by an earlier run of this job, or by RELION."""
         files = self.files
         if files.maps.exists():
             return read_maps(files.maps)

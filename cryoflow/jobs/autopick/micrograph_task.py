@@ -65,7 +65,7 @@ class Work(NamedTuple):
         return written
 
     def _finished_before(self, source: MicrographSource, fingerprint: str) -> Picked | None:
-        """What an earlier run of this job with the same settings has left."""
+        """Result of an earlier run of this job with the same settings."""
         if not self.finished.has(source.micrograph.name, fingerprint):
             return None
         if not all(path.exists() for path in source.files.outputs):
@@ -91,5 +91,5 @@ class Work(NamedTuple):
 
 
 def _statistics(source: MicrographSource, found: Found) -> Statistics | None:
-    """Only where they can be had again, from candidates, for a micrograph that is skipped."""
+    """Only if they can be recomputed, from candidates, for a skipped micrograph."""
     return None if source.files.candidates is None else statistics_of(found)

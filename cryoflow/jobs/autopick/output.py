@@ -1,4 +1,4 @@
-"""What a picking job writes: coordinates, their lists, a summary."""
+"""Output of a picking job: coordinates, their lists, a summary."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Picked(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Picks as they stand in a file, which is all that a later run would know of them."""
+    """Picks as in their file, which is all that a later run knows of them."""
 
     xy: npt.NDArray[np.float64]
     """``(n, 2)`` pixels."""
@@ -124,7 +124,7 @@ def write_lists(
 class Finished:
     """Which micrographs this job has finished, and with which settings; survives a kill.
 
-    One line a micrograph, ``fingerprint name``, appended as soon as its coordinates are there.
+    One line per micrograph, ``fingerprint name``, appended once its coordinates are written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -136,7 +136,7 @@ class Finished:
                 self._known[name] = fingerprint
 
     def has(self, name: str, fingerprint: str) -> bool:
-        """Whether the micrograph was finished with exactly this."""
+        """Whether the micrograph was finished with exactly this fingerprint."""
         return self._known.get(name) == fingerprint
 
     def add(self, name: str, fingerprint: str) -> None:

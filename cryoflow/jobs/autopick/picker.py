@@ -1,4 +1,4 @@
-"""What the two ways of picking have in common, as the job sees them."""
+"""Common interface of picking with references and with blobs."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Picker(Protocol):
         ...
 
     def candidates(self, micrograph: Micrograph, maps: Maps) -> Source:
-        """Reduce maps to what picks are chosen from."""
+        """Reduce maps to the candidates that picks are chosen from."""
         ...
 
     def pick(self, micrograph: Micrograph, source: Source) -> Found:

@@ -1,11 +1,11 @@
-"""What decoys say about the picks: a q-value for each, and how many are expected to be noise.
+"""q-values of picks from competition with decoys, and how many picks are expected to be noise.
 
-``cryoflowQValue`` is about noise: picks of places without anything. Contaminants and broken particles fit
-references better than decoys and are not counted. ``cryoflowQValueShape`` is about everything whose blob
-alone makes the pick; real particles of unclear shape are among it, so that it is cautious.
+``cryoflowQValue`` is about noise: picks at empty positions. Contaminants and broken particles fit
+references better than decoys and are not counted. ``cryoflowQValueShape`` is about everything picked for
+its blob alone; this includes real particles of unclear shape, so it is conservative.
 
 RELION's figure of merit compares the sums of references and not their shape alone: decoys fit the dark rims
-of particles as well, and q-values are larger than they need be. Those of ``figure_of_merit: ncc`` are
+of particles as well, and q-values are too large. Those of ``figure_of_merit: ncc`` are
 closer.
 """
 
@@ -35,11 +35,11 @@ FOM, DECOY, WON = "rlnAutopickFigureOfMerit", "cryoflowDecoy", "cryoflowWon"
 
 
 class Judged(NamedTuple):
-    """What is known of the picks of all micrographs."""
+    """q-values and expected noise of all picks."""
 
     output: Path
     expected: dict[Null, dict[str, int]]
-    """How many picks are expected to be what the null says, by micrograph."""
+    """Expected number of false picks by micrograph, for each null."""
     q_cut: float | None
     """Lowest figure of merit with a q-value of at most `Q_LEVEL`; None where no pick has one."""
     decoys: npt.NDArray[np.float64]
@@ -53,12 +53,12 @@ class Judged(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """For the line of the job."""
+        """For the job's summary line."""
         return f"; about {self.counts['expected_false']} of them noise (contaminants are not counted)"
 
 
 def competition_file(coordinates: Path) -> Path:
-    """Where the competition stands whose picks are in a file of coordinates."""
+    """Path of the competition of a coordinate file's picks."""
     return coordinates.with_name(f"{coordinates.stem}_decoys.star")
 
 

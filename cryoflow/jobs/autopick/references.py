@@ -28,7 +28,7 @@ class GivenReferences(NamedTuple):
     pixel_size_a: float | None
     """None: that of the micrographs."""
     header_pixel_a: float | None
-    """What the file says, if anything."""
+    """Pixel size in the file's header, if set."""
     files: tuple[str, ...]
     """Project-relative names of what was read."""
     outputs: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What a picking job reports at its end."""
+"""Report at the end of a picking job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryoflow.spec import AutoPick
 
 
 def report_picks(spec: AutoPick, context: JobContext, picked: Sequence[Picked]) -> None:
-    """Report skipped micrographs; warn of references of another greyscale and micrographs without picks."""
+    """Report skipped micrographs; warn of references with a wrong greyscale and of missing picks."""
     kept = sum(one.kept for one in picked)
     if kept:
         context.report.say(f"kept the picks of {kept} micrographs that were finished before")
@@ -39,7 +39,7 @@ def report_thresholds(
 
 
 def _empty_warning(spec: AutoPick, picked: Sequence[Picked]) -> str | None:
-    """Return what to report of micrographs without picks."""
+    """Return the warning about micrographs without picks."""
     empty = [one for one in picked if not one.particles]
     if not empty:
         return None

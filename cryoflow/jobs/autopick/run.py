@@ -34,8 +34,8 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     Raises
     ------
     CryoflowError
-        When the inputs do not fit each other, FOM maps are of other settings, or no micrograph can be picked
-        from.
+        When the inputs do not fit each other, FOM maps are of other settings, or no micrograph can be
+        picked.
     """
     if context.cache is not None:
         context.cache.part(PickingCache).picks.clear()

@@ -47,7 +47,7 @@ def statistics_of(found: Found) -> Statistics:
 def write_statistics(
     path: Path, rows: Sequence[tuple[str, Statistics]], expected: Mapping[Null, Mapping[str, int]]
 ) -> None:
-    """Write ``statistics.star``, one row per micrograph; what RELION has no label for gets our own.
+    """Write ``statistics.star``, one row per micrograph; columns without a RELION label get a cryoflow label.
 
     ``expected`` is how many picks are expected to be what a null says, by micrograph.
     """

@@ -1,8 +1,8 @@
-"""What is known of each class beyond RELION's labels: ``run_itNNN_classes.star``.
+"""Properties of each class beyond RELION's labels: ``run_itNNN_classes.star``.
 
-A file of its own, since RELION 3.0 stops at labels that it does not know. Its tables:
+A separate file, since RELION 3.0 refuses unknown labels. Its tables:
 
-``data_classes``, one row a class
+``data_classes``, one row per class
     rlnClassNumber
         From 1.
     rlnClassDistribution
@@ -16,12 +16,12 @@ A file of its own, since RELION 3.0 stops at labels that it does not know. Its t
     cryoflowFrcResolution
         A; last of the first shells where the averages of the two halves correlate at 0.143 or more; inf where
         the first one does not.
-``data_class_frc``, one row a class and shell
+``data_class_frc``, one row per class and shell
     rlnClassNumber, rlnSpectralIndex, rlnResolution (1/A)
     cryoflowFrc
         Fourier ring correlation of the averages of the two halves, within the mask.
 
-The halves share poses and references, so that noise that was fitted counts as signal: good for comparing
+The halves share poses and references, so that fitted noise counts as signal: suited for comparing
 classes, optimistic as a measure of detail. The last three columns and the second table are there in every
 fifth iteration and in the last.
 """

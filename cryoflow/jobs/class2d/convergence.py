@@ -1,4 +1,4 @@
-"""How a run converges: ``run_convergence.star``, one row an iteration.
+"""Convergence of a run: ``run_convergence.star``, one row per iteration.
 
 rlnCurrentIteration
 rlnLogLikelihood
@@ -31,7 +31,7 @@ BLOCK = "convergence"
 
 
 def add_row(path: Path, state: State, options: Options) -> None:
-    """Put an iteration at the end of the table; later ones, of a run that was killed, leave it."""
+    """Append an iteration to the table; later ones, left by a killed run, are removed."""
     row = _row(state, options)
     before = read_star(path).get(BLOCK) if path.exists() else None
     if isinstance(before, pd.DataFrame):

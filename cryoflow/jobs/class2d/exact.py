@@ -1,4 +1,4 @@
-"""The state of a run to the last bit, so that a killed run continues as if uninterrupted.
+"""The exact state of a run, so that a killed run resumes as if uninterrupted.
 
 RELION's files hold six or seven digits of it: enough to continue, but not for identical bytes.
 """
@@ -33,7 +33,7 @@ def forget_states(directory: Path, root: str, but: int | None = None) -> None:
 
 
 def exact_state(directory: Path, root: str, rounded: State) -> State:
-    """Return the state that was kept for an iteration; where there is none, the one from RELION's files.
+    """Return the state that was kept for an iteration; without it, the one from RELION's files.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def exact_state(directory: Path, root: str, rounded: State) -> State:
 
 
 def _agree(exact: State, rounded: State) -> bool:
-    """Whether both are of as many classes and particles; files may have been put in place of others."""
+    """Whether both have the same numbers of classes and particles; files may have been replaced."""
     pairs: list[tuple[Tensor, Tensor]] = [
         (exact.model.references, rounded.model.references),
         (exact.particles.psi_deg, rounded.particles.psi_deg),

@@ -1,4 +1,4 @@
-"""Which images can be used: read, finite, of one box, with a CTF; and whether they are normalised."""
+"""Usable images: readable, finite, of one box size, with a CTF; and whether they are normalised."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def why_unreadable(table: Table, headers: Mapping[str, MrcHeader | FileError]) -
 
 
 def box_of(table: Table, headers: Mapping[str, MrcHeader | FileError]) -> int:
-    """Side of the images, of which all can be read."""
+    """Box size of the images, all of which must be readable."""
     boxes: dict[int, str] = {}
     for stack in dict.fromkeys(split_image_name(str(name))[1] for name in table.rows["rlnImageName"]):
         header = headers[stack]
@@ -65,7 +65,7 @@ def box_of(table: Table, headers: Mapping[str, MrcHeader | FileError]) -> int:
 
 
 def scan_images(context: JobContext, table: Table, options: Options) -> Scan:
-    """Read every image once: mean and standard deviation outside of the particle."""
+    """Read every image once: mean and standard deviation outside the particle."""
     names = [str(name) for name in table.rows["rlnImageName"]]
     radius = options.mask_diameter_a / (2 * options.pixel_size_a)
     outside = outside_disc(options.box, radius).flatten()

@@ -11,7 +11,7 @@ SMALL_GROUP = 10
 
 
 def warn_background(context: JobContext, scan: Scan, options: Options) -> None:
-    """RELION's test: backgrounds should have a mean near 0 and a standard deviation near 1."""
+    """Warn unless backgrounds have means near 0 and standard deviations near 1 (RELION's test)."""
     wrong = (
         ((scan.mean / scan.deviation).abs() > 0.5)
         | (scan.deviation < 0.5)
@@ -30,7 +30,7 @@ def warn_background(context: JobContext, scan: Scan, options: Options) -> None:
 
 
 def warn_groups(context: JobContext, data: Data, groups: tuple[str, ...]) -> None:
-    """Groups so small that their noise spectra are poorly known."""
+    """Warn of groups too small for a good noise estimate."""
     small = (data.group_sizes < SMALL_GROUP).nonzero()[:, 0]
     if len(small) and len(groups) > 1:
         first = int(small[0])

@@ -1,4 +1,4 @@
-"""What stands in RELION's optimiser and model files besides the results."""
+"""Constant entries of RELION's optimiser and model files."""
 
 from __future__ import annotations
 

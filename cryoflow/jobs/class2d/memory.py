@@ -1,4 +1,4 @@
-"""How much memory a classification takes at most, from its size alone. Needs no torch."""
+"""Maximum memory of a classification, from its size alone, without torch."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ PARTICLE_BYTES = 3000
 WORKER_BYTES = 1 << 28
 """Of the batch of particles that a thread works on."""
 MARGIN = 1.15
-"""Measured peaks lie below the estimate with this factor (20 to 200 classes, boxes of 32 to 128 pixels)."""
+"""Safety factor: measured peaks are below the estimate (20 to 200 classes, boxes of 32 to 128 pixels)."""
 
 LIMITS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
-"""Files with how much memory the process's group may take, and takes."""
+"""Files with the limit and the current memory of the process's group."""
 
 
 class Size(NamedTuple):
-    """What the memory depends on."""
+    """Parameters that determine the memory."""
 
     particles: int
     box: int
@@ -54,7 +54,7 @@ def class2d_size(spec: Class2D, particles: int, box: int, threads: int) -> Size:
 
 
 def expected_bytes(spec: Class2D, project: Path) -> float:
-    """Return the expected memory of a job whose particles are there to be counted and measured."""
+    """Return the expected memory of a job whose particles exist."""
     earlier = str(spec.io.continue_from_here).replace("_optimiser.star", "_data.star")
     rows = read_particles(project / (spec.io.input_images_star_file or earlier)).rows
     box = read_header(project / split_image_name(str(rows["rlnImageName"].iloc[0]))[1]).nx

@@ -1,4 +1,4 @@
-"""Tell how much memory a job will take, and whether it is there."""
+"""Report the expected memory of a job, and warn if it is not available."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cryoflow.spec import Class2D
 
 
 def report_memory(spec: Class2D, context: JobContext, particles: int, box: int) -> None:
-    """Say what will be kept, and warn where that is more than the main memory has."""
+    """Report the expected memory, and warn if it exceeds what is free."""
     need = expected_need(class2d_size(spec, particles, box, torch.get_num_threads()))
     free = free_bytes()
     context.report.say(_line(need, free))

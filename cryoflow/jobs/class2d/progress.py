@@ -1,4 +1,4 @@
-"""What the user hears about each iteration."""
+"""Report lines and warnings of each iteration."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from cryoflow.compute.class2d import Options, State
 from cryoflow.project.context import Reporter
 
 COLLAPSED = 0.9
-"""Share of the particles in one class that is worth a warning."""
+"""Share of the particles in one class above which a warning is given."""
 
 
 class ProgressReporter:
-    """Tells a line an iteration, and warns of classes that become empty and, once, of a collapse.
+    """Reports one line per iteration, and warns of classes that become empty and, once, of a collapse.
 
     Parameters
     ----------
     report : Reporter
-        Takes the lines.
+        Receives the lines.
     options : Options
         Box and pixel size.
     iterations : int
-        How many are to come.
+        Number of remaining iterations.
     """
 
     def __init__(self, report: Reporter, options: Options, iterations: int) -> None:
@@ -28,7 +28,7 @@ class ProgressReporter:
         self._empty: set[int] = set()
 
     def classes(self, state: State) -> None:
-        """Warn of what has become of the classes."""
+        """Warn of classes that became empty, and of a collapse."""
         share = state.model.share
         empty = set(((share == 0).nonzero()[:, 0] + 1).tolist())
         if empty - self._empty:
@@ -47,7 +47,7 @@ class ProgressReporter:
             )
 
     def iteration(self, state: State, seconds: float) -> None:
-        """Tell about an iteration that took ``seconds``."""
+        """Report an iteration that took ``seconds``."""
         self._left -= 1
         model, extent = state.model, self._options.box * self._options.pixel_size_a
         largest = int(model.share.argmax())

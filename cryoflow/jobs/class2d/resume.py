@@ -1,4 +1,4 @@
-"""Where a job begins: at its particles, or at an iteration of this or of an earlier run."""
+"""The starting point of a job: its particles, or an iteration of this or of an earlier run."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class Begin(NamedTuple):
 
 
 def find_begin(spec: Class2D, context: JobContext) -> Begin:
-    """Find out where to begin.
+    """Find the starting point.
 
-    An earlier run named in the spec is gone on from under ``run_ctNNN``; a directory that is continued goes
-    on from its last whole iteration.
+    An earlier run named in the spec is continued under ``run_ctNNN``; a continued directory resumes from its
+    last complete iteration.
 
     Raises
     ------
     CryoflowError
-        When the state does not go with the spec, or nothing is left to do.
+        When the state does not match the spec, or no iteration is left.
     """
     given = spec.io.continue_from_here
     own = _last_whole(context.directory) if context.continuing else None
@@ -69,7 +69,7 @@ def _go_on(spec: Class2D, context: JobContext, path: Path, root: str, own: bool 
         raise FileError(
             name, f"has {len(state.model.share)} classes; set the number of classes to that, not {wanted}"
         )
-    # a run that was killed after its last iteration has only its end left to do
+    # a run killed after its last iteration only needs its final steps
     last = spec.optimization.number_of_iterations
     if state.iteration > last or (state.iteration == last and not own):
         raise CryoflowError(
@@ -81,7 +81,7 @@ def _go_on(spec: Class2D, context: JobContext, path: Path, root: str, own: bool 
 
 
 def _first_inputs(spec: Class2D, context: JobContext) -> tuple[str, ...]:
-    """What the job began with, before it was stopped."""
+    """Inputs of the job when it was first started."""
     given, table = spec.io.continue_from_here, spec.io.input_images_star_file
     if given is None:
         return (str(table),)

@@ -18,7 +18,7 @@ from cryoflow.spec import Class2D
 
 
 def run(spec: Class2D, context: JobContext) -> JobResult:
-    """Classify, writing every iteration; continue from an earlier iteration where asked to."""
+    """Classify, writing every iteration; continue from an earlier iteration if requested."""
     begin = find_begin(spec, context)
     given = prepare_input(spec, context, begin.table)
     if begin.state is not None and given.failures:
@@ -63,7 +63,7 @@ def _files(spec: Class2D, context: JobContext, given: Input, begin: Begin) -> Ru
 
 
 def run_plan(spec: Class2D) -> RunPlan:
-    """How long the job of a spec runs, and with how many classes."""
+    """Number of iterations and classes of a spec's job."""
     asked = spec.optimization
     return RunPlan(
         asked.number_of_classes,

@@ -31,7 +31,7 @@ CLASS_COLUMNS = ("rlnReferenceImage", "rlnClassDistribution", "rlnClassPriorOffs
 NOISE_COLUMNS = ("rlnSpectralIndex", "rlnSigma2Noise")
 
 LATER = "rlnSigmaOffsetsAngst"
-"""In the models of RELION 3.1 and later, which count offsets in A."""
+"""Column of RELION 3.1 and later, whose models have offsets in A."""
 
 
 class Saved(NamedTuple):
@@ -93,7 +93,7 @@ def read_options(
     sampling: Mapping[str, Any],
     pixel_size_a: float,
 ) -> Options:
-    """What stays fixed in the run that was saved."""
+    """Fixed settings of the saved run."""
     unit = pixel_size_a if LATER in general else 1.0
     limit = float(optimiser.get("rlnHighresLimitExpectation", -1))
     return Options(
@@ -115,7 +115,7 @@ def read_options(
 
 
 def read_poses(rows: pd.DataFrame) -> Particles:
-    """Poses and statistics of particles; what the table lacks starts at its neutral value."""
+    """Poses and statistics of particles; missing columns get neutral values."""
 
     def column(name: str, default: float) -> Tensor:
         if name not in rows.columns:

@@ -1,4 +1,4 @@
-"""Particles from their table and stacks, as the classification takes them."""
+"""Particles from their table and stacks, as input of the classification."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from cryoflow.files.star import read_star
 
 
 class _Block(dict[str, Any]):
-    """Values of a block that say which file lacks one that is asked for."""
+    """Values of a block; a missing one raises an error that names the file."""
 
     def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
         super().__init__(values)

@@ -32,9 +32,9 @@ def recentre(rows: pd.DataFrame, ratio: Floats, point: tuple[float, float, float
     ratio : ndarray
         Particle pixel size over micrograph pixel size, ``(n,)``.
     point : tuple of float
-        x, y, z of the point of the reference, from its centre and in its pixels, that shall come to the
-        middle of the box; it is turned by each particle's Euler angles (ZYZ; missing angles are 0) and
-        seen along z.
+        x, y, z of the point of the reference, from its centre and in its pixels, to place at the centre
+        of the box; it is rotated by each particle's Euler angles (ZYZ; missing angles are 0) and
+        projected along z.
 
     Returns
     -------

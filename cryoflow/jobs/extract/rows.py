@@ -28,7 +28,7 @@ _FROM_MICROGRAPH = ("rlnCtfMaxResolution", "rlnCtfFigureOfMerit")
 _TILT = ("rlnBeamTiltX", "rlnBeamTiltY", "rlnBeamTiltClass")
 
 Columns = dict[str, Any]
-"""Columns of a table that is being made; one value stands for all rows."""
+"""Columns of a new table; a single value applies to all rows."""
 
 
 class Frame(NamedTuple):

@@ -19,7 +19,7 @@ from cryoflow.project.context import Failure, JobContext, JobResult, Reporter
 from cryoflow.spec import Compute, Extract
 
 FEWEST_PLACES, CORNER, MOST_OUTSIDE = 10, 0.6, 0.2
-"""So many coordinates within that share of width and height, or that share outside, are worth a warning."""
+"""Minimum number of coordinates, covered share of width and height, and share outside, for warnings."""
 BACKGROUND_TOLERANCE = 1e-3
 """Deviation of a written background from mean 0 and standard deviation 1 that causes a warning."""
 
@@ -73,8 +73,8 @@ def run(spec: Extract, context: JobContext) -> JobResult:
 def _work_all(tasks: Sequence[Task], compute: Compute) -> Iterator[Done]:
     """Work on as many micrographs at a time as there are workers.
 
-    They are threads: the numbers are torch's and the bytes the system's, which both leave Python alone
-    meanwhile, and a process would take longer to start than many a job to run.
+    Workers are threads: torch and file access release Python's lock, and starting a process can take longer
+    than a whole job.
     """
     workers = min(compute.workers, len(tasks))
     at_once = compute.threads and compute.threads * workers
@@ -87,7 +87,7 @@ def _work_all(tasks: Sequence[Task], compute: Compute) -> Iterator[Done]:
 
 
 def _join(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """One table in the order of the micrographs; what some lack is 0 there, as RELION has it."""
+    """One table in the order of the micrographs; values missing for some are 0, as in RELION."""
     joined = pd.concat([rows for rows in tables if len(rows)] or tables[:1], ignore_index=True)
     for name in joined.columns[joined.isna().any()]:
         joined[name] = joined[name].fillna(0 if pd.api.types.is_numeric_dtype(joined[name].dtype) else "None")
@@ -99,14 +99,14 @@ def _written(task: Task, context: JobContext) -> tuple[str, str]:
 
 
 def _write_suffix(spec: Extract, context: JobContext) -> str:
-    """The new coordinates can be displayed and extracted from again, as those of a picking job."""
+    """List the new coordinates, so that they can be displayed and extracted like picks."""
     target = context.directory / "coords_suffix_extract.star"
     write_suffix_file(target, spec.io.micrograph_star_file)
     return context.relative(target)
 
 
 def _report_places(report: Reporter, done: Sequence[Done]) -> None:
-    """Warn where coordinates cover a corner of the micrographs, or lie beyond them: the scale is wrong."""
+    """Warn if coordinates cover only a corner of the micrographs, or lie outside them: the scale is wrong."""
     picked = sum(one.picked for one in done)
     right, up = (max((one.reach[axis] for one in done), default=0.0) for axis in (0, 1))
     furthest = max((one.furthest_px for one in done), default=0.0)

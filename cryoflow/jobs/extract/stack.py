@@ -42,7 +42,7 @@ class Task(NamedTuple):
     listed: str
     """The table that names the micrograph, for messages."""
     table: Path
-    """Where the micrograph's own particle table goes, absolute."""
+    """Absolute path of the micrograph's particle table."""
     settings: ExtractSettings
     seed: int
     device: str
@@ -59,12 +59,12 @@ class Task(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Where the micrograph lies."""
+        """Path of the micrograph."""
         return self.project / self.name
 
     @property
     def stack(self) -> Path:
-        """Where the micrograph's own stack goes."""
+        """Path of the micrograph's stack."""
         return self.project / self.frame.stack
 
     @property
@@ -81,7 +81,7 @@ class Departures(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What became of one micrograph."""
+    """Result of one micrograph."""
 
     name: str
     rows: pd.DataFrame
@@ -91,17 +91,17 @@ class Done(NamedTuple):
     departures: Departures = Departures()
     problem: str = ""
     reach: tuple[float, float] = (0.0, 0.0)
-    """How far to the right and up the coordinates go, as a share of the micrograph."""
+    """Largest x and y of the coordinates, as a share of the micrograph."""
     furthest_px: float = 0.0
     """Largest coordinate."""
     picked: int = 0
-    """Coordinates there were."""
+    """Number of coordinates."""
 
 
 def work(task: Task, following: Task | None, spread: Mapper) -> Done:
-    """Extract the particles of one micrograph; what the user can fix is returned as ``problem``.
+    """Extract the particles of one micrograph; an error that the user can fix is returned as ``problem``.
 
-    Meanwhile the system fetches the micrograph of the task that will follow here.
+    Meanwhile the micrograph of the worker's next task is prefetched.
     """
     try:
         if following:
@@ -114,7 +114,7 @@ def work(task: Task, following: Task | None, spread: Mapper) -> Done:
 
 
 def fetch(task: Task) -> None:
-    """Have the system fetch the task's micrograph, if it is not likely to be left alone."""
+    """Prefetch the task's micrograph, unless it will probably be skipped."""
     if not task.keep:
         read_ahead(task.path)
 
@@ -184,7 +184,7 @@ def _pixel(task: Task) -> float:
 
 
 def _departures(task: Task) -> Departures:
-    """Measure the backgrounds of the stack as it stands on disk."""
+    """Measure the backgrounds of the stack on disk."""
     if not task.settings.normalize:
         return Departures()
     where = background(outside_disc(task.settings.rescaled, task.settings.radius), torch.float32)
@@ -201,7 +201,7 @@ def _finished(task: Task, rows: pd.DataFrame) -> pd.DataFrame | None:
     try:
         header, earlier = read_header(task.stack), read_particles(task.table).rows
         apart = np.abs(np.stack(coordinates(earlier)) - np.stack(coordinates(rows)))
-    except (CryoflowError, KeyError, ValueError):  # not what this job writes: make it anew
+    except (CryoflowError, KeyError, ValueError):  # not written by this job: write it again
         return None
     box = task.settings.rescaled
     same = tuple(header[:4]) == (len(rows), box, box, task.mode) and header.label == task.label

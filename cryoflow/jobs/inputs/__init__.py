@@ -1,1 +1,1 @@
-"""What several job types read: references, CTF columns, rows of other tables."""
+"""Inputs of several job types: references, CTF columns, rows of other tables."""

@@ -47,10 +47,10 @@ def ctf_parameters(rows: pd.DataFrame, device: str = "cpu") -> CtfParameters:
 
 
 def usable(ctf: CtfParameters) -> Tensor:
-    """Whether parameters make a CTF at all, bool ``(n,)``.
+    """Whether parameters give a finite CTF, bool ``(n,)``.
 
-    They do not if one is no finite number, without a voltage, with an amplitude contrast above 1, or with a
-    B-factor that lets the CTF grow without end; looked at where a pixel of 1 A ends.
+    They do not if one is not finite, the voltage is not positive, the amplitude contrast exceeds 1, or a
+    negative B-factor makes the CTF overflow; tested up to the Nyquist frequency of 1 A pixels.
     """
     finest = torch.full_like(ctf.voltage_kv, 0.5)
     return ctf_at(ctf, finest, finest).isfinite() & (ctf.voltage_kv > 0)

@@ -1,4 +1,4 @@
-"""Particle images held against what their table says of them."""
+"""Consistency of particle images and their table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cryoflow.project.context import JobContext
 
 
 def stack_headers(context: JobContext, names: Sequence[str]) -> dict[str, MrcHeader | FileError]:
-    """Header of every stack that images are in, or why there is none."""
+    """Header of every stack, or the error of reading it."""
     found: dict[str, MrcHeader | FileError] = {}
     for stack in stacks_of(names):
         try:
@@ -29,7 +29,7 @@ def stack_headers(context: JobContext, names: Sequence[str]) -> dict[str, MrcHea
 
 
 def check_images(context: JobContext, table: Table, headers: Mapping[str, MrcHeader | FileError]) -> None:
-    """Hold the names and sizes in a table against the stacks.
+    """Compare the names and sizes in a table with the stacks.
 
     Raises
     ------

@@ -13,13 +13,13 @@ from cryoflow.files.vocabulary import SAME_SIZE
 from cryoflow.project.context import JobContext
 
 PLAUSIBLE_A = (0.2, 20.0)
-"""Pixels of electron micrographs; sizes outside are warned of."""
+"""Usual pixel sizes of electron micrographs; others cause a warning."""
 MOST_HEADERS = 100
-"""Headers that are held against a table."""
+"""Maximum number of headers compared with a table."""
 
 
 class PixelSizes(NamedTuple):
-    """Pixel sizes of micrographs, and where they are from."""
+    """Pixel sizes of micrographs, and their source."""
 
     values: tuple[float, ...]
     """A, in the order of the table."""
@@ -33,7 +33,7 @@ def micrograph_pixel_sizes(
     """Resolve the pixel size of each micrograph; None where nothing states it.
 
     What the spec gives is used, else what the table states, else each micrograph's header; a header's 0 or
-    1 A says that nobody has set it. Sources that contradict each other are warned of.
+    1 A means "not set". Contradicting sources cause a warning.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def micrograph_pixel_sizes(
     Raises
     ------
     FileError
-        When the table's values cannot be meant or contradict each other.
+        When the table's values are implausible or contradict each other.
     """
     name, number = context.relative(table.path), len(table.rows)
     if given is not None:
@@ -65,7 +65,7 @@ def micrograph_pixel_sizes(
 
 
 def header_pixel_size(context: JobContext, micrograph: str) -> float | None:
-    """Pixel size in a micrograph's header, A; None where it cannot be read or nobody has set it."""
+    """Pixel size in a micrograph's header, A; None if it cannot be read or is not set."""
     try:
         return read_header(context.resolve(micrograph)).known_pixel_size
     except FileError:

@@ -15,10 +15,10 @@ def stacks_of(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def image_beside(context: JobContext, name: str, star: Path) -> str:
-    """Name of an image as it stands in a STAR file, or of the file of that name beside it.
+    """Name of an image as given in a STAR file, or of a file of that name next to it.
 
-    A job's folder that was renamed or copied still names its images by the old folder; when nothing is
-    there, but the STAR file has a neighbour of that name, that is the one meant.
+    The STAR file of a renamed or copied job directory still names the old one; if that no longer
+    exists and the file is next to the STAR file, it is used.
     """
     index, path = split_image_name(name)
     neighbour = star.with_name(Path(path).name)

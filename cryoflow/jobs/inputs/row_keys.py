@@ -1,4 +1,4 @@
-"""What rows of two tables are known to be the same by: image name, or micrograph and coordinates."""
+"""Keys that identify equal rows of two tables: image name, or micrograph and coordinates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryoflow.errors import FileError
 from cryoflow.files.mrc import split_image_name
 
 DECIMALS = 3
-"""Of coordinates that are the same."""
+"""Decimals to which equal coordinates agree."""
 IMAGE = ("rlnImageName",)
 PLACE = ("rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY")
 
@@ -19,12 +19,12 @@ Key = tuple[int | float | str, ...]
 
 
 def row_keys(rows: pd.DataFrame, path: str | PathLike[str], by_image: bool) -> Sequence[Key]:
-    """What each row is known by.
+    """Key of each row.
 
     Raises
     ------
     FileError
-        When a column is missing or coordinates are no numbers.
+        When a column is missing or coordinates are not numbers.
     """
     columns = IMAGE if by_image else PLACE
     missing = [column for column in columns if column not in rows.columns]

@@ -1,4 +1,4 @@
-"""Values of a table that cannot be in RELION's units, or that say what is not supported."""
+"""Checks for values in wrong units, and for unsupported ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREMULTIPLIED = "rlnCtfDataAreCtfPremultiplied"
 
 
 class _Rule(NamedTuple):
-    """A range that the values of columns lie in."""
+    """The valid range of columns."""
 
     columns: tuple[str, ...]
     low: float
@@ -26,7 +26,7 @@ class _Rule(NamedTuple):
     unit: str
     hint: str
     impossible: bool
-    """No data can have such values: when most have, the unit is wrong and the table is refused."""
+    """Values outside are impossible: if most are, the unit is wrong and the table is refused."""
     magnitude: bool = False
     """The sign does not matter."""
 
@@ -41,19 +41,19 @@ _RULES = (
     _Rule(("rlnPhaseShift",), -360, 360, "degrees", "is the unit degrees?", False),
 )
 _MICROMETRES = 100.0
-"""Defocus in A below which all of a table's values must be micrometres."""
+"""Defocus in A: if all values of a table are below, they must be micrometres."""
 
 
 def check_ctf(context: JobContext, table: Table, used: bool = True) -> None:
-    """Look at the CTF columns of a table that are there.
+    """Check the CTF columns of a table.
 
     Parameters
     ----------
     context : JobContext
-        Warned of values that are hardly meant.
+        Receives warnings about implausible values.
     table : Table
     used : bool
-        The job works with the CTF: values that cannot be are refused, else warned of.
+        Whether the job uses the CTF: impossible values are then refused, otherwise only warned of.
 
     Raises
     ------

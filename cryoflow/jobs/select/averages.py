@@ -18,7 +18,7 @@ from cryoflow.project.context import JobContext
 
 
 class Averages(NamedTuple):
-    """What was written, and the stacks that were read for it."""
+    """Files written, and the stacks read for them."""
 
     outputs: list[Output]
     inputs: tuple[str, ...]
@@ -40,7 +40,7 @@ def write_averages(
     classes : DataFrame
         The chosen rows of the model's class table, with ``rlnReferenceImage``.
     beside : Path
-        The model.star: averages that have moved are looked for next to it.
+        The model.star: averages that were moved are searched for next to it.
     pixel_size_a : float or None
         For the stack's header; None: as the averages' own header says.
     recentre : bool

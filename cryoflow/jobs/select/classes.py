@@ -43,7 +43,7 @@ class Conditions(NamedTuple):
 
 
 def run(spec: Select, context: JobContext) -> JobResult:
-    """Write the particles and averages of the selected classes, and which classes those are."""
+    """Write the particles and averages of the selected classes, and the list of classes."""
     given = spec.io.select_classes_from_model_star
     assert given is not None
     path = context.resolve(given)

@@ -131,7 +131,7 @@ def row_conditions(selection: Selection, source: Source) -> list[Condition]:
 
 
 def column_conditions(columns: dict[str, Bounds], source: Source) -> list[Condition]:
-    """Conditions on ranges of columns, as values and as quantiles."""
+    """Conditions on ranges of columns, by value and by quantile."""
     found = []
     for name, bounds in columns.items():
         if (bounds.min, bounds.max) != (None, None):

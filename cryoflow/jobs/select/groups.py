@@ -14,7 +14,7 @@ MOST_GROUPS = 999
 def regroup(particles: Source, groups: Source, wanted: int) -> pd.DataFrame:
     """Particles with new ``rlnGroupNumber`` and ``rlnGroupName``.
 
-    Old groups are taken by rising intensity scale; a new group is full once it holds more than the number
+    Old groups are merged in order of intensity scale; a new group is full once it holds more than the number
     of particles over the number of groups wanted.
 
     Parameters
@@ -22,7 +22,7 @@ def regroup(particles: Source, groups: Source, wanted: int) -> pd.DataFrame:
     particles, groups : Source
         The chosen particles, and the model's table of groups.
     wanted : int
-        About how many groups there shall be.
+        Approximate number of groups.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from cryoflow.files.star import read_star
 from cryoflow.jobs.select.conditions import Source, numbers
 
 AGREEMENT = 0.9
-"""Correlation that counts as agreement. The halves share poses, by which noise alone comes to 0.8."""
+"""Correlation that counts as agreement. The halves share poses, so noise alone can reach 0.8."""
 
 
 def half_set_resolution(path: Path, classes: int) -> npt.NDArray[np.float64] | None:

@@ -45,7 +45,7 @@ def named_rows(source: Source, path: Path) -> Condition:
     path : Path
         A STAR file, of whose columns the most specific are used (image, then micrograph with position, then
         micrograph); or a text file with an image, a micrograph, or a micrograph with x and y on each line.
-        Empty lines and what follows ``#`` do not count.
+        Empty lines and text after ``#`` are ignored.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def named_rows(source: Source, path: Path) -> Condition:
 
 
 def _examples(source: Source, names: Names) -> tuple[str, str]:
-    """One name of either side, for a message."""
+    """One name from each side, for a message."""
     if names.images:
         index, stack = min(names.images)
         return join_image_name(index, stack), str(source.rows["rlnImageName"].iloc[0])
@@ -153,7 +153,7 @@ def _micrographs(source: Source, wanted: frozenset[str]) -> Found:
 
 
 def _own_names(source: Source, have: list[str], wanted: Iterable[str]) -> dict[str, str | None]:
-    """What the rows call the micrographs that a file names."""
+    """Names in the rows of the micrographs that a file lists."""
     known = MicrographNames(have)
     try:
         return {name: known.find(name) for name in sorted(set(wanted))}

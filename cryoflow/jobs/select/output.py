@@ -1,4 +1,4 @@
-"""What every kind of selection writes and returns."""
+"""Output common to all kinds of selection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AVERAGES = "Image2DGroupMetadata.star.relion.classaverages"
 
 
 class Output(NamedTuple):
-    """One written file, project-relative, and RELION's label if later jobs take it up."""
+    """One written file, project-relative, and RELION's label if later jobs use it."""
 
     name: str
     label: str = ""
@@ -40,7 +40,7 @@ def write_rows(
 
 
 def write_backup(context: JobContext, keep: Mask, style: StarStyle) -> Output:
-    """Write ``backup_selection.star``: ``rlnSelected`` for every row there was to choose from."""
+    """Write ``backup_selection.star``: ``rlnSelected`` for every input row."""
     target = context.directory / "backup_selection.star"
     write_star(target, {"": pd.DataFrame({"rlnSelected": keep.astype(int)})}, style)
     return Output(context.relative(target))
@@ -53,7 +53,7 @@ def result(
     summary: str,
     failures: tuple[Failure, ...] = (),
 ) -> JobResult:
-    """Put a job's result together; files with a label become nodes."""
+    """Assemble a job's result; files with a label become nodes."""
     names = tuple(output.name for output in outputs)
     nodes = tuple((output.name, output.label) for output in outputs if output.label)
     return JobResult(tuple(inputs), names, counts, failures, summary, nodes)

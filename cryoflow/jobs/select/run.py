@@ -8,7 +8,7 @@ from cryoflow.spec import Select
 
 
 def run(spec: Select, context: JobContext) -> JobResult:
-    """Write the chosen rows, in the order of the input, with the files that RELION's display would save."""
+    """Write the chosen rows, in the order of the input, with the files that RELION's display saves."""
     if spec.io.select_classes_from_model_star is not None:
         return classes.run(spec, context)
     if spec.io.select_from_picked_coords is not None:

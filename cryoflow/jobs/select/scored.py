@@ -1,4 +1,4 @@
-"""Cuts on q-value and probability, which are in tables of their own next to particles and picks."""
+"""Cuts on q-value and probability, which are in separate tables next to particles and picks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cryoflow.project.context import JobContext
 from cryoflow.spec.selection import Selection
 
 BESIDE = "particles_scores.star"
-"""Looked for next to the rows if the spec names no table of scores."""
+"""Searched for next to the rows if the spec names no table of scores."""
 _NEEDED = {"cryoflowQValue": "statistics.decoys or learnt_scores", "cryoflowProbability": "learnt_scores"}
 
 
@@ -66,7 +66,7 @@ def cuts_of(q_value_max: float | None, probability_min: float | None) -> list[Cu
 
 
 def scored_conditions(cuts: Sequence[Cut], scores: Source, source: Source) -> list[Condition]:
-    """Conditions of cuts on rows whose scores stand in another table; see `add_scored`."""
+    """Conditions of cuts on rows whose scores are in another table; see `add_scored`."""
     place = places_of_scores(source, scores)
     return [_condition(cut, scores, place, source.unit) for cut in cuts]
 

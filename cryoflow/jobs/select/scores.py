@@ -1,7 +1,7 @@
-"""Score the classes of a model, and say what each seems to be: ``class_scores.star``.
+"""Scores and apparent kinds of a model's classes: ``class_scores.star``.
 
-A file of its own, since RELION 3.0 refuses labels that it does not know. Columns of ``data_class_scores``,
-which ``selection`` takes like those of the model:
+A separate file, since RELION 3.0 refuses unknown labels. Columns of ``data_class_scores``,
+which ``selection`` accepts like those of the model:
 
 rlnClassNumber, rlnReferenceImage, rlnClassDistribution, rlnEstimatedResolution
     As the model has them.
@@ -44,7 +44,7 @@ from cryoflow.project.context import JobContext
 SCORE, KIND = "cryoflowClassScore", "cryoflowClassKind"
 LEAST_BOX = 8
 UNRESOLVED = -3.0
-"""Stands for the logarithm of no signal at all."""
+"""Value for the logarithm of zero signal."""
 
 
 def score_classes(context: JobContext, model: ClassModel, number: npt.NDArray[np.int64]) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def score_classes(context: JobContext, model: ClassModel, number: npt.NDArray[np
     Returns
     -------
     DataFrame
-        One row a class, columns as in the module's docstring.
+        One row per class, columns as in the module's docstring.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def _read(context: JobContext, model: ClassModel, names: list[str]) -> npt.NDArr
 def class_evidence(
     model: ClassModel, images: npt.NDArray[np.float32], number: npt.NDArray[np.int64], pixel_a: float
 ) -> ClassEvidence:
-    """Combine what is known about each class."""
+    """Combine the evidence about each class."""
     box = images.shape[-1]
     radius = box / 2
     if model.mask_diameter_a and pixel_a > 0:
@@ -148,7 +148,7 @@ def _log_ssnr(spectrum: npt.NDArray[np.float64] | None) -> float:
 
 
 def report_scores(context: JobContext, table: pd.DataFrame) -> None:
-    """Report which classes look like what."""
+    """Report the apparent kinds of the classes."""
     for kind in KINDS:
         found = table["rlnClassNumber"][table[KIND] == kind]
         if len(found):

@@ -23,7 +23,7 @@ from cryoflow.spec import Select
 
 
 class Given(NamedTuple):
-    """What to select from, and RELION's label for the rows kept."""
+    """Input table, and RELION's label for the rows kept."""
 
     name: str
     """Of the file, as the spec has it."""
@@ -34,7 +34,7 @@ class Given(NamedTuple):
 
 
 def run(spec: Select, context: JobContext) -> JobResult:
-    """Keep the rows that meet the declared selection, then do the one task of RELION's that was asked for."""
+    """Keep the rows that meet the declared selection, then do the one RELION task that was requested."""
     if spec.io.select_from_particles_star is not None:
         given = Given(spec.io.select_from_particles_star, "particles", PARTICLES)
         table = read_particles(context.resolve(given.name))
@@ -51,7 +51,7 @@ def run(spec: Select, context: JobContext) -> JobResult:
 
 
 class _Chosen(NamedTuple):
-    """Rows that meet the conditions, which were chosen, and the files that the conditions stand in."""
+    """Rows to choose from, which of them were chosen, and the files with the conditions."""
 
     table: Table
     backup: tuple[Output, ...]

@@ -29,13 +29,13 @@ BATCH_PIXELS = 1 << 23
 
 
 class Kept(NamedTuple):
-    """Which rows stay, in words, and what could not be checked."""
+    """Rows kept, a description, and failures."""
 
     keep: Mask
     text: str
     failures: tuple[Failure, ...] = ()
     inputs: tuple[str, ...] = ()
-    """Images that were looked at."""
+    """Images that were read."""
 
 
 def by_value(spec: Select, table: Table) -> Kept:
@@ -50,7 +50,7 @@ def by_value(spec: Select, table: Table) -> Kept:
 def by_statistics(spec: Select, context: JobContext, table: Table) -> Kept:
     """Rows whose image's mean and standard deviation are like those of the others.
 
-    A row is dropped when either is more than so many standard deviations from its mean over all images.
+    A row is dropped when either is more than this many standard deviations from its mean over all images.
     Images that cannot be read are failures, and dropped.
     """
     tab = spec.subsets
@@ -102,7 +102,7 @@ def _measure(context: JobContext, names: list[str]) -> tuple[Floats, Floats, tup
 
 
 def without_duplicates(spec: Select, context: JobContext, table: Table) -> Kept:
-    """Rows that no later particle of the same micrograph lies on top of.
+    """Rows without a later particle of the same micrograph within the distance.
 
     Positions are ``coordinate - origin * (particle pixel / micrograph pixel)``; RELION keeps the last of
     a cluster.
@@ -154,10 +154,10 @@ def _positions_a(rows: pd.DataFrame, axis: str, particle_a: Floats, micrograph_a
 
 
 def split(spec: Select, context: JobContext, table: Table) -> list[pd.DataFrame]:
-    """Consecutive subsets of the rows, shuffled first when asked.
+    """Consecutive subsets of the rows, shuffled first if requested.
 
     By size there are as many as it takes; by number they are of equal size but for the last; with both
-    there are so many of that size, and rows may be left over.
+    there is the given number of that size, and rows may be left over.
     """
     tab, rows = spec.subsets, table.rows
     if len(rows) == 0:

@@ -19,8 +19,8 @@ Labels = npt.NDArray[np.float64]
 def read_labels(scores: Scores, context: JobContext, particles: Table) -> Labels | None:
     """Labels of the particles to be sorted, matched by image name; None if there are none.
 
-    With ``good_classes`` the classes of the good table tell good from bad; with ``bad_particles`` that table
-    does; with neither all that are not good are bad.
+    With ``good_classes`` the classes of the good table separate good from bad; with ``bad_particles`` that
+    table lists the bad ones; with neither, all that are not good are bad.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A learnt particle score on disk: plain JSON, so that it can be read by eye and by any program."""
+"""A learnt particle score on disk: plain JSON, readable by people and programs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ KINDS = ("particle", "noise", "outlier")
 
 
 class StoredModel(NamedTuple):
-    """A model, and where it comes from."""
+    """A model, and its origin."""
 
     model: ScoreModel
     micrographs: tuple[str, ...]
-    """Whose particles it has seen."""
+    """Micrographs whose particles it was trained on."""
 
 
 def write_model(path: str | PathLike[str], stored: StoredModel) -> None:

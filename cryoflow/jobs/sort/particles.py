@@ -24,7 +24,7 @@ MANUAL = -999
 
 
 class Particles(NamedTuple):
-    """Particles, and what is the same for all of them."""
+    """Particles, and their common properties."""
 
     table: Table
     pixel_size_a: float
@@ -54,7 +54,7 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
     ------
     FileError
         When a column is missing or holds no number, a class number has no reference, or pixel sizes or
-        boxes are no good.
+        boxes cannot be used.
     """
     name = spec.io.input_particles_to_be_sorted
     table = read_particles(context.resolve(name))
@@ -75,7 +75,7 @@ def read(spec: Sort, context: JobContext, references: int) -> Particles:
 
 
 def check_rows(table: Table, references: int, ctf_corrected: bool) -> npt.NDArray[np.int64]:
-    """Return the class number of each row, of a table with all that sorting needs of it.
+    """Check the columns that sorting needs, and return the class number of each row.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def check_rows(table: Table, references: int, ctf_corrected: bool) -> npt.NDArra
     references : int
         How many references there are; with one the class number may be missing.
     ctf_corrected : bool
-        The references are, so that there has to be a CTF.
+        Whether references are CTF corrected, so that a CTF is required.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def check_rows(table: Table, references: int, ctf_corrected: bool) -> npt.NDArra
         When a column is missing or holds no number, or a class number has no reference.
     """
     wanted = ["rlnAnglePsi", *(["rlnClassNumber"] if references > 1 else [])]
-    require(table, *wanted, why=", which particles picked with references have; sort such particles")
+    require(table, *wanted, why=", which picks with references have; sort such particles")
     if ctf_corrected:
         wanted += CTF_NEEDED
         require(table, *CTF_NEEDED, why=", and 'Are References CTF corrected?' is Yes")
@@ -109,7 +109,7 @@ def _classes(table: Table, references: int) -> npt.NDArray[np.int64]:
     classes = numbers.astype(np.int64)
     classes[numbers < 0] = MANUAL
     if not (classes > 0).any():
-        classes[numbers == 0] = MANUAL  # nothing counts from 0 here: no row has a class
+        classes[numbers == 0] = MANUAL  # classes count from 1: no row has a class
     no_reference = (classes < 1) | (classes > references) | (classes != numbers)
     wrong = np.flatnonzero(no_reference & (classes != MANUAL))
     if wrong.size:

@@ -15,7 +15,7 @@ from cryoflow.jobs.sort.score_micrograph import Evidence
 from cryoflow.learn.score.score_model import ScoreModel, importances
 
 BINS, CHANCES = 50, 10
-"""Of the histograms of correlations and of probabilities."""
+"""Bins of the histograms of correlations and of probabilities."""
 LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
 """q-values at which acceptance is reported."""
 
@@ -30,11 +30,11 @@ def write_report(
     labels: Floats | None,
     seed: int,
 ) -> None:
-    """Write the report: one block each for what follows, the last without a model left out.
+    """Write the report with these blocks, the last only if there is a model.
 
     ``histogram``: peaks of the micrographs that targets and decoys have won, by correlation.
     ``accepted``: particles with a q-value up to a level, and how many of them are expected to be noise.
-    ``probability``: particles by probability; with labels also what share of those that have one is good.
+    ``probability``: particles by probability; with labels also the share of good ones among the labelled.
     ``importance``: how far each feature moves the log-odds, see `importances`.
     """
     blocks = {

@@ -21,22 +21,22 @@ from cryoflow.jobs.sort.score_plan import Plan, micrograph_pixel
 from cryoflow.project.context import Failure, JobContext
 
 REACH, PEAK_REACH, APART = 0.25, 0.35, 0.5
-"""Of the diameter: how far from its coordinate a particle's best correlation and its peak may lie, and from
-where on a peak is nothing of any particle's."""
+"""Fractions of the diameter: maximum distance of a particle's best correlation, and of its peak, from its
+coordinate, and the distance from which a peak belongs to no particle."""
 
 
 class Round(NamedTuple):
-    """How the targets did against decoys of one null."""
+    """Competition of targets and decoys of one null."""
 
     own: Tensor
     """Score of the target peak that each particle lies on, ``(n,)``; nan where it lies on none."""
     targets: Tensor
-    """Scores of all peaks that targets and decoys have won."""
+    """Scores of the peaks won by targets and by decoys."""
     decoys: Tensor
     rivals: Tensor
-    """Best decoys near places all over the micrograph, see `rivals`."""
+    """Best decoys near positions all over the micrograph, see `rivals`."""
     area: Tensor
-    """That peaks were searched in, squared diameters, of each micrograph ``(1,)``."""
+    """Area searched for peaks, squared diameters, of each micrograph ``(1,)``."""
 
 
 class Evidence(NamedTuple):

@@ -45,9 +45,9 @@ class Plan(NamedTuple):
     labels: Labels | None = None
     """Of the rows, if given."""
     stored: StoredModel | None = None
-    """Learnt elsewhere; None to learn here."""
+    """Learnt by another job; None to learn here."""
     micrograph_pixel_a: float | None = None
-    """None: what the headers say."""
+    """None: from the headers."""
     files: tuple[str, ...] = ()
     """Project-relative names of labels and model."""
 
@@ -143,8 +143,8 @@ def micrograph_pixel(plan: Plan, header_a: float) -> float:
     Raises
     ------
     CryoflowError
-        When neither says; a header's 1 A, which many programs write for want of a pixel size, counts only
-        where the particles have the same.
+        When neither gives it; a header's 1 A, which many programs write for an unknown pixel size, is
+        accepted only if the particles have the same.
     """
     given = plan.micrograph_pixel_a
     if given is not None:
