@@ -1,4 +1,4 @@
-"""Lines for the person at the screen, or for the program that reads a pipe."""
+"""Output lines for a terminal or a pipe."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 
 
 def say(line: str = "") -> None:
-    """Write one line on stdout, at once."""
+    """Write one line to stdout and flush it."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def print_error(text: str) -> None:
-    """Write a problem on stderr, apart from what a script reads."""
+    """Write an error to stderr."""
     sys.stderr.write(text + "\n")

@@ -1,4 +1,4 @@
-"""The specs that come with the package: recommended, the tutorial's, and the presets of launchers."""
+"""The specs shipped with the package: recommended, the tutorial's, and the presets of launchers."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 WIDTH, ROW, GAP = 860, 46, 10
-"""Of the picture of the floors, pixels."""
+"""Width of the picture of the layers, height of a row, and gap between rows, pixels."""
 
 _FORMULA = re.compile(r'<(div|span) class="arithmatex">\\[\[(](.*?)\\[\])]</\1>', re.DOTALL)
 
@@ -75,8 +75,8 @@ def reference() -> str:
     return "\n\n".join(f"::: cryoflow.{name}" for name in cryoflow.__all__ if not name.startswith("_"))
 
 
-def floors() -> str:
-    """Return the import contract as a picture: a package imports only from the floors below its own."""
+def layer_picture() -> str:
+    """Return the import contract as a picture: a package imports only from the layers below its own."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     layers = tomllib.loads(text)["tool"]["importlinter"]["contracts"][0]["layers"]
     height = len(layers) * (ROW + GAP)
@@ -99,4 +99,4 @@ def _box(name: str, x: float, y: float, width: float) -> str:
     )
 
 
-PARTS: dict[str, Callable[[], str]] = {"fields": fields, "reference": reference, "floors": floors}
+PARTS: dict[str, Callable[[], str]] = {"fields": fields, "reference": reference, "layers": layer_picture}

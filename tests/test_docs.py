@@ -33,7 +33,7 @@ def test_every_field_of_every_job_has_its_row() -> None:
 
 
 def test_the_picture_and_the_page_of_the_architecture_show_every_package() -> None:
-    picture, page = hooks.floors(), (ROOT / "docs" / "architecture.md").read_text()
+    picture, page = hooks.layer_picture(), (ROOT / "docs" / "architecture.md").read_text()
     folder = Path(cryoflow.__file__).parent
     for package in (path.parent.name for path in folder.glob("*/__init__.py")):
         assert f">{package}</text>" in picture and f"| `{package}` |" in page, package

@@ -1,4 +1,4 @@
-"""The report of ``--dry-run``: what would run, where, why, on what, and with how much memory."""
+"""The report of ``--dry-run``: what would run, where, why, on which inputs, and with how much memory."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ class HydraWords(NamedTuple):
     Attributes
     ----------
     words : tuple of str
-        As they were given.
+        As given.
     launcher, sweeper : str
-        What they select; empty for Hydra's default.
+        The selected ones; empty for Hydra's default.
     """
 
     words: tuple[str, ...]

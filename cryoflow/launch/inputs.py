@@ -1,4 +1,4 @@
-"""The files that a spec names, and those that it means by the name of a job."""
+"""The files that a spec names, directly or by the name of a job."""
 
 from __future__ import annotations
 
@@ -90,5 +90,5 @@ def _file(project: Path, value: str, takes: FileKind, find: Numbered) -> str:
 
 
 def _iteration(name: str) -> tuple[str, str]:
-    """Order names by iteration: ``run_ct20_it025`` comes behind ``run_it020``, from which it went on."""
+    """Order names by iteration: ``run_ct20_it025`` comes after ``run_it020``, which it continued."""
     return name.rpartition("_it")[2], name

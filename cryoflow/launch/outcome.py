@@ -1,4 +1,4 @@
-"""What a job is asked for besides its spec, and how it ended."""
+"""Options of a run besides the spec, and how it ended."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Outcome(NamedTuple):
 
     @property
     def stops_others(self) -> bool:
-        """Whether jobs that were to run after this one do not: it has failed or was refused."""
+        """Whether later jobs are not started: it failed or was refused."""
         return self.code == 1 or not self.directory
 
 

@@ -1,4 +1,4 @@
-"""What earlier runs have left: is a job finished, may it be resumed, is it up to date?"""
+"""Results of earlier runs: is a job finished, can it be resumed, is it up to date?"""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def run_specs(paths: Sequence[str | PathLike[str]], overrides: Sequence[str], op
     Raises
     ------
     CryoflowError
-        If nothing was started because something is wrong with what was asked for.
+        If nothing was started because specs or options are invalid.
     """
     from cryoflow.launch.chain.steps import is_chain
     from cryoflow.project.directory import check_writable
@@ -165,7 +165,7 @@ def _sources(paths: Sequence[str], options: RunOptions) -> Sequence[Source]:
 
 
 def _resumed(spec: JobSpec, options: RunOptions, quiet: bool = False) -> str:
-    """Return the directory to run in again: the one asked for, or that of the same job that has not ended."""
+    """Return the directory to run in again: the requested one, or that of the same job if unfinished."""
     from cryoflow.launch.previous_runs import unfinished
 
     if options.continued or options.multirun:

@@ -1,4 +1,4 @@
-"""What a job receives and what it returns."""
+"""Arguments and result of a job."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Reporter:
         Parameters
         ----------
         iterable : iterable
-            What is processed.
+            The items to process.
         label : str
-            What is counted, e.g. ``micrographs``.
+            Name of the items, e.g. ``micrographs``.
         total : int, optional
             Number of items; taken from ``len(iterable)`` where that exists.
         """
@@ -42,15 +42,15 @@ class Reporter:
 class SweepCache:
     """What the points of a sweep that run in one process share in memory.
 
-    Whoever runs the sweep makes one, hands it to every point and drops it with the sweep. A job keeps what it
-    shares in an object of a class of its own.
+    The runner of the sweep makes one, passes it to every point and drops it with the sweep. A job type stores
+    its shared data in an object of its own class.
     """
 
     def __init__(self) -> None:
         self._parts: dict[type, object] = {}
 
     def part(self, kind: type[T]) -> T:
-        """Return the object of class ``kind``, made without arguments when it is first asked for."""
+        """Return the object of class ``kind``, made without arguments when first requested."""
         part = self._parts.setdefault(kind, kind())
         assert isinstance(part, kind)
         return part

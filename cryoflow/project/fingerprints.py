@@ -1,4 +1,4 @@
-"""Size and hash of files; a file that stays as it is gets read once."""
+"""Size and hash of files; an unchanged file is read only once."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from cryoflow.project.directory import HIDDEN
 
 Fingerprint: TypeAlias = dict[str, str | int | None]
 
-#: Nanoseconds within which a file may change without its time of change telling: clocks of file systems tick.
+#: Nanoseconds within which a file may change without a new modification time: file system clocks are coarse.
 _TICK = 20_000_000
 
-#: Lines of the store that mean nothing any more and are worth tidying away.
+#: Number of outdated lines in the store above which it is rewritten.
 _LITTER = 5000
 
 #: Length of a sha256 in hexadecimal.
@@ -58,7 +58,7 @@ def fingerprints(
     threads : int
         Files read at the same time.
     fresh : bool
-        Read every file, whatever is known about it.
+        Read every file, even if its hash is known.
     """
     store = _store(project / HIDDEN / "hashes")
     store.catch_up()
@@ -76,9 +76,9 @@ def _store(path: Path) -> Store:
 
 
 class Store:
-    """Known hashes: one line a file, ``sha256 size mtime_ns inode path``, of which the last one counts.
+    """Known hashes: one line per file, ``sha256 size mtime_ns inode path``, of which the last one counts.
 
-    Lines are appended in one write, so that jobs that end at the same time do not spoil each other's. What
+    Lines are appended in one write, so that jobs that end at the same time do not corrupt each other's. What
     has been read stays in memory: each point of a sweep would otherwise read all of it, four times.
     """
 
@@ -138,7 +138,7 @@ class Store:
 
     def _take(self, line: str) -> None:
         self._lines += 1
-        with suppress(ValueError):  # half a line: the process that wrote it was killed
+        with suppress(ValueError):  # incomplete line: the process that wrote it was killed
             digest, size, mtime_ns, inode, name = line.split(" ", 4)
             if len(digest) == _DIGITS:
                 self._known[name] = (FileState(int(size), int(mtime_ns), int(inode)), digest)

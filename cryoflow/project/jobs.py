@@ -22,7 +22,7 @@ _MARKERS = {SUCCESS: "succeeded", FAILURE: "failed", ABORTED: "aborted"}
 
 
 class Job(NamedTuple):
-    """A job directory, of this program or of RELION.
+    """A job directory, of cryoflow or of RELION.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ def job_of_file(project: Path, name: str) -> str | None:
 def tree_lines(jobs: Iterable[Job]) -> Iterator[tuple[str, Job]]:
     """Yield every job with the branches to draw before its name.
 
-    A job stands below the latest of those that feed it, so that a chain reads downwards.
+    A job is listed below the latest of those that feed it, so that a chain reads downwards.
     """
     jobs = list(jobs)
     names = {job.name for job in jobs}

@@ -1,4 +1,4 @@
-"""One process per job directory, by a lock that ends with its process, however that ends."""
+"""One process per job directory, by a lock that is released when its process ends for any reason."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def holding(directory: Path) -> Iterator[TextIO]:
 def alone(path: Path) -> Iterator[None]:
     """Let one process or thread at a time make a file; the others wait, and then check for it again.
 
-    The lock of a killed process ends with it. On a file system without locks no process waits.
+    The lock of a killed process is released. On a file system without locks no process waits.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
@@ -54,7 +54,7 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def is_running(directory: Path) -> bool:
-    """Return whether a process of this program runs the job."""
+    """Return whether a cryoflow process runs the job."""
     try:
         with (directory / _FILE).open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

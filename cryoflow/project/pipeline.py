@@ -163,7 +163,7 @@ def _loop(pipeline: WordFile, name: str, columns: list[str]) -> Loop:
 
 
 def _add_process(processes: Loop, entry: JobEntry, labels: bool, version: str) -> None:
-    # RELION 3.0 has no state for failed jobs: they stay among the running ones.
+    # RELION 3.0 has no state for failed jobs: they remain listed as running.
     state = "Running" if entry.state == "Failed" and not version and not labels else entry.state
     words = {
         "rlnPipeLineProcessName": entry.name + "/",

@@ -34,7 +34,7 @@ class ProcessType(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A file that one job hands to another.
+    """A file that one job passes to another.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ def guess_node(name: str) -> Node:
 def known_as(node: Node, labels: bool) -> Node:
     """Return the node under the name that this version of RELION uses.
 
-    RELION 3 hands on ``coords_suffix_autopick.star`` and the model of a classification,
+    RELION 3 passes on ``coords_suffix_autopick.star`` and the model of a classification,
     RELION 4 and later ``autopick.star`` and its optimiser.
     """
     path = PurePosixPath(node.name)

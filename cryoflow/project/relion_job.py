@@ -1,4 +1,4 @@
-"""What RELION's windows read from a job directory: its parameters and its output files."""
+"""Files that RELION's GUI reads from a job directory: parameters and output nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all job types share: sections that know their labels, and rules between fields."""
+"""Base classes of all job types: sections with labels, and rules between fields."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Broken(NamedTuple):
     Attributes
     ----------
     fields : tuple of str
-        Dotted names of the fields in question, the one to point at first.
+        Dotted names of the fields involved; the first is named in the message.
     message : str
         What is wrong and what to do.
     """
@@ -45,7 +45,7 @@ class Declared(BaseModel):
 
     @classmethod
     def declarations(cls) -> dict[str, Declaration]:
-        """Give the declaration of every field, by name, in the order of the tutorial's table."""
+        """Return the declaration of every field, by name, in the order of the tutorial's table."""
         return dict(_declarations(cls))
 
     @classmethod
@@ -55,7 +55,7 @@ class Declared(BaseModel):
 
     @classmethod
     def nested_fields(cls) -> frozenset[str]:
-        """Give the names of the fields that hold lists or mappings instead of one value."""
+        """Return the names of the fields that hold lists or mappings instead of one value."""
         kinds = {name: kind.python for name, kind in _kinds(cls).items()}
         return frozenset(name for name, kind in kinds.items() if kind is None or issubclass(kind, BaseModel))
 
@@ -174,7 +174,7 @@ class Compute(Section):
 
 
 class JobSpec(Declared):
-    """What a job does: frozen, complete, and independent of the file system.
+    """The complete, immutable settings of a job, independent of the file system.
 
     Attributes
     ----------
@@ -206,7 +206,7 @@ class JobSpec(Declared):
 
     @classmethod
     def sections(cls) -> dict[str, type[Section]]:
-        """Give the section models by name, in the order of the tutorial's tabs, compute last."""
+        """Return the section models by name, in the order of the tutorial's tabs, compute last."""
         kinds = {name: kind.python for name, kind in _kinds(cls).items()}
         found = {name: kind for name, kind in kinds.items() if kind and issubclass(kind, Section)}
         return {name: found[name] for name in sorted(found, key=lambda name: name == "compute")}

@@ -39,6 +39,6 @@ def field_rows(job: str) -> list[FieldRow]:
 
 
 def json_schema(job: str) -> dict[str, Any]:
-    """Give the JSON schema (2020-12) of a job's spec: names as properties, labels as titles."""
+    """Return the JSON schema (2020-12) of a job's spec: names as properties, labels as titles."""
     schema = spec_class(job).model_json_schema(by_alias=False)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

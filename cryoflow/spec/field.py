@@ -19,19 +19,19 @@ FileKind: TypeAlias = Literal[
     "scores",
     "score model",
 ]
-"""What a file that a field takes holds. A field may also name a job, which then means its file of that kind:
-see `cryoflow.launch.inputs`."""
+"""Kind of the file that a field takes. A field may also name a job, meaning its file of that kind: see
+`cryoflow.launch.inputs`."""
 
 
 class Off(NamedTuple):
-    """How RELION spells "switched off" in a number; inside cryoflow it is None."""
+    """Numbers by which RELION means "switched off"; None inside cryoflow."""
 
     written: float
     limit: float
     inclusive: bool
 
     def means(self, value: float) -> bool:
-        """Return whether a number stands for "off"."""
+        """Return whether a number means "off"."""
         return value < self.limit or (self.inclusive and value == self.limit)
 
 
@@ -42,7 +42,7 @@ VERY_NEGATIVE = Off(-999.0, -900.0, True)
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a field declares besides its Python type.
+    """Declaration of a field besides its Python type.
 
     Attributes
     ----------
@@ -154,7 +154,7 @@ def positive_or_off(relion_label: str, key: str | None, default: float | None = 
 
 
 def section(heading: str, tab: type, *, relion_heading: str = "") -> Any:
-    """Declare a tab of a job, described by its docstring; left out, it stands at its defaults."""
+    """Declare a tab of a job, described by its docstring; if left out, it has its defaults."""
     relion_heading = relion_heading or heading
     help = str(tab.__doc__)
     return Field(

@@ -12,7 +12,7 @@ _ASKED, _WHICH = "use_gpu_acceleration", "which_gpus_to_use"
 
 
 def use_gpu_field() -> Any:
-    """Declare ``use_gpu_acceleration``, which stands in several jobs."""
+    """Declare ``use_gpu_acceleration``, which several jobs have."""
     return field(
         "Use GPU acceleration?",
         "use_gpu",
@@ -22,7 +22,7 @@ def use_gpu_field() -> Any:
 
 
 def gpu_ids_field() -> Any:
-    """Declare ``which_gpus_to_use``, which stands beside it."""
+    """Declare ``which_gpus_to_use``."""
     return field(
         "Which GPUs to use:",
         "gpu_ids",
@@ -32,7 +32,7 @@ def gpu_ids_field() -> Any:
 
 
 def wanted_device(spec: JobSpec) -> str:
-    """Return the device that a spec asks for: ``auto`` is a GPU where one is insisted on."""
+    """Return the device that a spec requests: ``auto`` means a GPU if one is required."""
     asking = [tab for name in spec.sections() if getattr(tab := getattr(spec, name), _ASKED, False)]
     if spec.compute.device != "auto" or not asking:
         return spec.compute.device
@@ -41,7 +41,7 @@ def wanted_device(spec: JobSpec) -> str:
 
 
 def broken_gpu_rules(spec: JobSpec, section: str) -> Iterator[Broken]:
-    """Yield what RELION's fields, which stand in a section, say against `compute > device`."""
+    """Yield contradictions between RELION's fields, in a section, and `compute > device`."""
     tab, device = getattr(spec, section), spec.compute.device
     use_gpu, gpu_ids = bool(getattr(tab, _ASKED)), str(getattr(tab, _WHICH))
     asked, which = f"{section}.{_ASKED}", f"{section}.{_WHICH}"

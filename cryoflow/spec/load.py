@@ -41,7 +41,7 @@ def load_spec(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Jo
 
 
 def read_document(path: str | os.PathLike[str]) -> Document:
-    """Read the YAML of a spec file, without looking at what it says.
+    """Read the YAML of a spec file without validating it.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def parse_spec(mapping: Mapping[str, Any], source: str = "spec") -> JobSpec:
     mapping : mapping
         Top-level keys `job`, `number`, `alias`, `star_style`, `objective`, sections.
     source : str
-        What to call it in messages.
+        Its name in messages.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def parse_spec(mapping: Mapping[str, Any], source: str = "spec") -> JobSpec:
 
 
 def spec_dump(spec: JobSpec) -> dict[str, Any]:
-    """Give a spec as plain data by field name, in the order of the tutorial; `parse_spec` reads it back."""
+    """Return a spec as plain data by field name, in the order of the tutorial; `parse_spec` reads it back."""
     plain = spec.model_dump(mode="json", by_alias=False)
     head = [name for name in plain if name not in spec.sections()]
     return {name: plain[name] for name in [*head, *spec.sections()]}

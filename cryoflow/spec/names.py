@@ -12,7 +12,7 @@ _BRACKET = re.compile(r"\s*\([^()]*\)(?=[\s:?]*$)")
 
 @cache
 def fold(name: str) -> str:
-    """Reduce a label or field name to what must agree: words, without case, punctuation and a leading OR.
+    """Reduce a label or field name to its words, without case, punctuation and a leading OR.
 
     A unit in brackets stays: ``Mask diameter (pix)`` must not pass for ``Mask diameter (A)``.
     """
@@ -24,12 +24,12 @@ def fold(name: str) -> str:
 
 @cache
 def spellings(*labels: str) -> frozenset[str]:
-    """Give the folded forms under which labels are accepted: each with and without its brackets."""
+    """Return the accepted folded forms of labels: each with and without its brackets."""
     return frozenset(fold(form) for label in labels for form in (label, _BRACKET.sub("", label)))
 
 
 def resolve(typed: str, known: Mapping[str, Iterable[str]]) -> str | None:
-    """Find the name that was meant.
+    """Find the intended name.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def resolve(typed: str, known: Mapping[str, Iterable[str]]) -> str | None:
 
 
 def suggestion(typed: str, candidates: Iterable[str]) -> str:
-    """Return a hint, ``; did you mean 'Picking threshold'?``, or nothing when nothing comes close."""
+    """Return a hint, ``; did you mean 'Picking threshold'?``, or an empty string if no name is similar."""
     by_fold = {fold(candidate): candidate for candidate in candidates}
     close = get_close_matches(fold(typed), by_fold, n=1, cutoff=0.6)
     return f"; did you mean '{by_fold[close[0]]}'?" if close else ""

@@ -1,4 +1,4 @@
-"""Turn Pydantic's errors into messages: where, what is wrong, what to do."""
+"""Convert Pydantic's errors to messages: where, what is wrong, what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One thing wrong, and where."""
+    """One error, and where it is."""
 
     place: Place
     message: str
@@ -49,7 +49,7 @@ class Places:
     tree : mapping
         What the user wrote, with the user's own spellings.
     locate : callable
-        Gives source and line for a path of the user's spellings.
+        Returns source and line for a path in the user's spellings.
     """
 
     def __init__(self, cls: type[JobSpec], tree: Mapping[str, Any], locate: Locate) -> None:
@@ -94,7 +94,7 @@ class Places:
 
 
 def clean(error: ErrorDetails) -> Path:
-    """Give the path of an error by field names, without the arms of unions."""
+    """Return the path of an error by field names, without union members."""
     return tuple(str(part) for part in error["loc"] if not str(part).startswith("<"))
 
 

@@ -1,4 +1,4 @@
-"""A spec as RELION's own job files write it."""
+"""A spec in the form of RELION's job files."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from cryoflow.spec.field import Declaration
 
 
 def relion_job_options(spec: JobSpec) -> list[tuple[str, str]]:
-    """Give label and value of every option that RELION 3.0 writes into ``run.job`` for this job type.
+    """Return label and value of every option that RELION 3.0 writes into ``run.job`` for this job type.
 
-    RELION's "off" numbers stand where the spec holds None, helical options are off; the options of
+    None becomes RELION's number for "off", helical options are off; the options of
     RELION's "Running" tab, which name queues and MPI processes, are not part of a spec.
     The order is RELION's: by key.
     """

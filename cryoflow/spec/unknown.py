@@ -1,4 +1,4 @@
-"""Messages for unknown names, with the name that was probably meant."""
+"""Messages for unknown names, with the probably intended one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cryoflow.spec.names import fold, spellings, suggestion
 
 
 def unknown_section(cls: type[JobSpec], typed: str, has_fields: bool) -> str:
-    """Explain why a top-level key is refused, and which was meant."""
+    """Explain why a top-level key is refused, and suggest the intended one."""
     if cls.resolve(typed) is not None:
         return _TWICE
     if fold(typed) in {"helix", "helical"} or is_helical(cls, typed):
@@ -29,7 +29,7 @@ def unknown_section(cls: type[JobSpec], typed: str, has_fields: bool) -> str:
 
 
 def unknown_field(cls: type[JobSpec], path: tuple[str, ...]) -> str:
-    """Explain why a key in a section is refused, and which was meant."""
+    """Explain why a key in a section is refused, and suggest the intended one."""
     section, typed = cls.sections().get(path[0]), path[-1]
     if section is None or len(path) > 2:
         return "unknown field"
@@ -63,12 +63,12 @@ def is_helical(cls: type[JobSpec], typed: str) -> bool:
 
 
 def heading(cls: type[JobSpec], section: str) -> str:
-    """Give the tutorial's heading of a section."""
+    """Return the tutorial's heading of a section."""
     return cls.declarations()[section].label
 
 
 def labels(cls: type[Declared], typed: str) -> list[str]:
-    """Give the fields of a model, by label, or by name where the user writes names."""
+    """Return the fields of a model, by label, or by name where the user writes names."""
     by_name = typed.replace("_", "").isalnum() and typed == typed.lower() and "_" in typed
     return [name if by_name else known.label for name, known in cls.declarations().items()]
 

@@ -11,13 +11,13 @@ from pydantic_core import PydanticCustomError
 from cryoflow.spec.field import Declaration
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_EXACT = 2**53  # beyond, not every whole number survives a float
+_EXACT = 2**53  # beyond this, floats cannot represent every integer
 _NOTHING = {"", "-", "~", "null", "none"}
 _FLAGS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
 
 def refusal(text: str) -> PydanticCustomError:
-    """Return the error by which a validator passes a message to the user."""
+    """Return the error with which a validator reports a message to the user."""
     return PydanticCustomError("cryoflow", "{text}", {"text": text})
 
 
@@ -126,7 +126,7 @@ def _choice(text: str, known: Declaration) -> str:
     if not known.choices:
         return text
     for choice in known.choices:
-        # "30" stands for "30 degrees"
+        # "30" means "30 degrees"
         if text.casefold() in {choice.casefold(), choice.split()[0].casefold()}:
             return choice
     raise ValueError(f"'{text}' is not one of: {', '.join(known.choices)}")

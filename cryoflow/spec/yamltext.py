@@ -10,16 +10,16 @@ from cryoflow.spec.problems import Path, Place, Problem
 
 
 class Document(NamedTuple):
-    """What a YAML text holds.
+    """Content of a YAML text.
 
     Attributes
     ----------
     tree : dict
-        Mappings, lists and text; nothing is turned into numbers here, so ``010`` stays ``010``.
+        Mappings, lists and text; nothing is converted to numbers here, so ``010`` stays ``010``.
     lines : dict
         Line (from 1) of every key, by its path.
     problems : list of Problem
-        Keys that stand twice, and the like.
+        Duplicate keys and similar errors.
     """
 
     tree: dict[str, Any]
@@ -28,7 +28,7 @@ class Document(NamedTuple):
 
 
 class _Loader(yaml.BaseLoader):
-    """Reads ``References from model.star: -`` as the tutorial's tables mean it."""
+    """Reads a lone ``-``, as in the tutorial's tables, as none."""
 
     def _lone_dash(self) -> bool:
         if self.flow_level or self.allow_simple_key or self.peek() != "-":

@@ -1,4 +1,4 @@
-"""Charts of bars: histograms over each other, and named values below each other."""
+"""Charts of bars: overlaid histograms, and bars of named values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MARKS = ("-", "--", ":")
 
 
 class Histogram(NamedTuple):
-    """Counts of one or two kinds over the same bins."""
+    """One or two histograms over the same bins."""
 
     title: str
     x: Values

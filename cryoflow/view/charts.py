@@ -1,4 +1,4 @@
-"""What the charts share: matplotlib without a display or the user's settings, figures as pictures."""
+"""Common parts of the charts: matplotlib without a display or the user's settings, figures as pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Values = npt.NDArray[np.float64]
 
 DPI = 100
 COLOURS = ("#3b75af", "#d9822b")
-"""Of the first and the second series."""
+"""Colours of the first and the second series."""
 
 _STYLE = {
     "axes.grid": True,
@@ -58,7 +58,7 @@ def rendered(figure: Figure) -> Image.Image:
 
 
 def label_axes(axes: Axes, title: str, x: str, y: str) -> None:
-    """Give axes their title and the names, with units, of what is on them."""
+    """Set the title and the axis labels, with units."""
     axes.set_title(title)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -71,7 +71,7 @@ def whole_ticks(axis: Axis, values: Values) -> None:
 
 
 def below_each_other(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Stack pictures on white."""
+    """Stack pictures vertically on white."""
     height = sum(one.height for one in pictures)
     whole = Image.new("RGB", (max(one.width for one in pictures), height), "white")
     top = 0

@@ -24,13 +24,13 @@ SHOWN = {
     "rlnChangesOptimalOffsets": ("RMS change of offsets", "change (pixels)"),
     "cryoflowLargestDistribution": ("Largest class", "share of particles"),
 }
-"""Columns of ``run_convergence.star`` that get a chart: its title, and what is on the y axis."""
+"""Columns of ``run_convergence.star`` that get a chart: its title and y-axis label."""
 
 _STACK = re.compile(r"(run(?:_ct\d+)?)_it(\d+)_classes\.mrcs")
 
 
 def convergence_picture(directory: Path, root: str) -> Image.Image | None:
-    """Charts over the iterations of a run; None where it left no table."""
+    """Charts over the iterations of a run; None if there is no table."""
     path = directory / f"{root}_convergence.star"
     table = read_star(path)["convergence"] if path.exists() else None
     if not isinstance(table, pd.DataFrame):

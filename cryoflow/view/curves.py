@@ -1,4 +1,4 @@
-"""Small charts, one a curve, side by side."""
+"""Small charts next to each other, one per curve."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class Curve(NamedTuple):
     x: Values
     """Ascending."""
     y: Values
-    """What is not finite leaves a gap."""
+    """Values that are not finite leave a gap."""
     x_label: str = ""
     y_label: str = ""
 
 
 def draw_curves(curves: Sequence[Curve], columns: int = 2) -> Image.Image:
-    """Draw each curve into a chart of its own.
+    """Draw each curve into a separate chart.
 
     Parameters
     ----------
     curves : sequence of Curve
         At least one.
     columns : int
-        Charts a row; no more than there are curves.
+        Charts per row, at most the number of curves.
     """
     columns = min(columns, len(curves))
     with chart_style():

@@ -1,4 +1,4 @@
-"""The pictures of each job type: one function a job, of its directory and the project root."""
+"""The pictures of each job type: one function per job type, of job directory and project root."""
 
 from __future__ import annotations
 

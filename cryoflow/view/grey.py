@@ -1,4 +1,4 @@
-"""From measured values to grey levels: binning, smoothing, contrast."""
+"""Conversion of measured values to grey levels: binning, smoothing, contrast."""
 
 from __future__ import annotations
 

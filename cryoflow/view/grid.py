@@ -16,16 +16,16 @@ from cryoflow.view.charts import Values, label_axes
 from cryoflow.view.curves import Curve, draw_curve
 
 UNITS = {"seconds": "s"}
-"""Of results that have one; those of fields are declared with them."""
+"""Units of results; those of fields are in their declarations."""
 
 _SYMBOLS = {"A": "Å", "deg": "degrees"}
 
 _LABEL_WIDTH = 24
-"""Most characters in a line beside an axis."""
+"""Maximum number of characters per line of an axis label."""
 
 
 class Grid(NamedTuple):
-    """Results over points: the last field varies to the right, all others downwards."""
+    """Results over points: the last field varies along x, all others along y."""
 
     columns: list[str]
     rows: list[str]
@@ -34,7 +34,7 @@ class Grid(NamedTuple):
 
 
 def grid_of(table: pd.DataFrame, varied: Sequence[str]) -> Grid:
-    """Lay the points out."""
+    """Arrange the points."""
     right = [as_text(value) for value in table[varied[-1]]]
     down = [" ".join(map(as_text, row)) for row in table[list(varied[:-1])].to_numpy(object)]
     columns, rows = list(dict.fromkeys(right)), list(dict.fromkeys(down))
@@ -43,7 +43,7 @@ def grid_of(table: pd.DataFrame, varied: Sequence[str]) -> Grid:
 
 
 def draw_line(axes: Axes, name: str, table: pd.DataFrame, field: str) -> None:
-    """Draw a result over the values of one field; values that are not numbers stand in the table's order."""
+    """Draw a result over the values of one field; values that are not numbers are in the table's order."""
     numbers = pd.api.types.is_numeric_dtype(table[field].dtype)
     rows = table.sort_values(field, kind="stable") if numbers else table
     x = rows[field].to_numpy(float) if numbers else np.arange(float(len(rows)))
@@ -54,7 +54,7 @@ def draw_line(axes: Axes, name: str, table: pd.DataFrame, field: str) -> None:
 
 
 def draw_cells(axes: Axes, name: str, values: Values, grid: Grid, varied: Sequence[str]) -> None:
-    """Draw a cell a point with its number, darker for higher values; a point without one stays white."""
+    """Draw one cell per point with its value, darker for higher values; white without a value."""
     cells = np.full((len(grid.rows), len(grid.columns)), np.nan)
     for value, place in zip(values, grid.places, strict=True):
         cells[place] = value
@@ -86,5 +86,5 @@ def as_words(name: str) -> str:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as it stands at an axis: numbers with four digits."""
+    """Return a value as an axis label: numbers with four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -17,7 +17,7 @@ CHANCE = "cryoflowProbability"
 
 
 def scores_picture(report: Path) -> Image.Image:
-    """Draw what ``scores_report.star`` holds."""
+    """Draw the content of ``scores_report.star``."""
     blocks = read_star(report)
     peaks, chances = (table_block(report, blocks, name) for name in ("histogram", "probability"))
     series = (

@@ -1,4 +1,4 @@
-"""Charts of a picking job: how figures of merit are spread, picks and figures of merit over micrographs."""
+"""Charts of a picking job: distribution of figures of merit, and both over micrographs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN = 0.995
 def draw_pick_statistics(
     coordinates: Sequence[Path], proposals: Path | None = None, threshold: float | None = None
 ) -> Image.Image:
-    """Draw the charts of coordinate files, one a micrograph in the order of the input table.
+    """Draw the charts of coordinate files, one per micrograph in the order of the input table.
 
     Without figures of merit, as manual picks have none, only the counts are drawn.
 

@@ -84,7 +84,7 @@ def draw_circles(draw: ImageDraw.ImageDraw, circles: Circles, factor: int, width
     if values is not None:
         colours = value_colours(values, circles.blue, circles.red)
     for index in order:
-        x, y = np.rint((circles.xy[index] + 0.5) / factor - 0.5)  # Pillow would cut the fraction off
+        x, y = np.rint((circles.xy[index] + 0.5) / factor - 0.5)  # Pillow would truncate the fraction
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colours[index], width=width)
 
 
@@ -106,7 +106,7 @@ def sheet(
     side : int
         Height and width of each in the picture, pixels.
     captions : sequence of str
-        What stands below each image, as many lines as the longest has; or none at all.
+        Text below each image, with room for the longest; or none at all.
     framed : collection of int
         Indices of images with a red frame.
 
@@ -162,7 +162,7 @@ def side_by_side(pictures: Sequence[Image.Image], height: int, gap: int = 8) -> 
 
 
 def sheet_corner(row: int, column: int, side: int, lines: int) -> tuple[int, int]:
-    """x and y of the upper left pixel of an image in a sheet whose captions have so many lines."""
+    """x and y of the upper left pixel of an image in a sheet whose captions have this number of lines."""
     height, width = _cell(side, lines)
     return column * width + FRAME, row * height + FRAME
 

@@ -72,7 +72,7 @@ def _page(directory: Path, record: Mapping[str, Any]) -> str:
         _table("Result", _result(record)),
         _listed("Warnings", _warnings(directory), _WARNINGS),
         _listed("Failures", [f"{one['item']}: {one['message']}" for one in record["failures"]], _FAILURES),
-        _table("Settings that are not the default", changed_settings(record["spec"])),
+        _table("Settings that differ from the defaults", changed_settings(record["spec"])),
         _pictures(directory),
         _table("Time", [(what, f"{seconds:.1f} s") for what, seconds in _seconds(record).items()]),
         _table("Run", _run(record)),

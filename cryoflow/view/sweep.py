@@ -12,21 +12,22 @@ from cryoflow.view.curves import PANEL
 from cryoflow.view.grid import Grid, draw_cells, draw_line, grid_of
 
 WIDEST = 1800
-"""Of a row of charts, pixels."""
+"""Maximum width of a row of charts, pixels."""
 
 _CELL = (56, 26)
 """Width and height of a cell, pixels."""
 
 
 def draw_grid(table: pd.DataFrame, varied: Sequence[str], shown: Sequence[str]) -> Image.Image:
-    """Draw a chart a result: a curve where one field varies, else a cell a point, darker for higher values.
+    """Draw one chart per result: a curve if one field varies, else one cell per point, darker for high
+    values.
 
     Parameters
     ----------
     table : DataFrame
         One row a point.
     varied : sequence of str
-        Columns that tell the points apart; at least one.
+        Columns that distinguish the points; at least one.
     shown : sequence of str
         Columns with results, numbers; at least one.
     """

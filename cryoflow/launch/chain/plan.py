@@ -54,7 +54,7 @@ def chosen(steps: Sequence[Step], wanted: Range) -> list[Step]:
 
 
 def plan_step(step: Step, steps: Sequence[Step], project: Path, force: bool) -> Planned:
-    """Decide on one step from what is on disk now."""
+    """Decide on one step by the current files."""
     spec, directory = with_numbers(step, steps, project), step.directory(project)
     verdict = step_status(project, spec, directory)
     if force and verdict.action == "skip":

@@ -44,7 +44,7 @@ def run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOption
     Raises
     ------
     CryoflowError
-        If nothing was started because something is wrong with the chain or what was asked for.
+        If nothing was started because the chain or the options are invalid.
     """
     if len(paths) > 1 or options.multirun or options.continued:
         raise CryoflowError(

@@ -1,4 +1,4 @@
-"""Resolve the device when a job starts, not before: it may run on another machine than was planned."""
+"""Resolve the device when a job starts, not before: it may run on another machine than planned."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def resolve_device(wanted: str) -> str:
     Raises
     ------
     CryoflowError
-        If CUDA was asked for and this machine has no such device.
+        If CUDA was requested and this machine has no such device.
     """
     if wanted == "cpu":
         return "cpu"

@@ -11,7 +11,7 @@ _OUT_OF_MEMORY = re.compile("allocate|out of memory|bad_alloc", re.IGNORECASE)
 
 
 def cause(error: Exception) -> str:
-    """Return what to report about an error that no code foresaw."""
+    """Return the message for an unexpected error."""
     what = " ".join(f"{type(error).__name__}: {error}".split())
     if isinstance(error, OSError) and (remedy := machine_remedy(error)):
         return f"{error.filename or 'a file'}: {error.strerror}; {remedy}"
@@ -26,5 +26,5 @@ def is_of_machine(error: Exception) -> bool:
 
 
 def interruption(stop: KeyboardInterrupt) -> str:
-    """Return who stopped a job: a user, or a scheduler by SIGTERM."""
+    """Return what stopped a job: a user, or a scheduler by SIGTERM."""
     return "terminated (SIGTERM)" if isinstance(stop, Terminated) else "interrupted"

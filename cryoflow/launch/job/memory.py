@@ -9,12 +9,12 @@ from cryoflow.jobs.registry import JOB_TYPES, load
 from cryoflow.launch.inputs import with_files
 from cryoflow.spec import JobSpec
 
-#: Python with torch, before it has read anything.
+#: Python with torch, before any input is read.
 BASE_GB = 0.5
 
 
 def expected_gb(spec: JobSpec, project: Path) -> float | None:
-    """Return the expected memory in GB, to within a factor of two; None where inputs are not there yet."""
+    """Return the expected memory in GB, to within a factor of two; None if inputs do not exist yet."""
     memory = JOB_TYPES[spec.job].memory
     try:
         more = load(memory)(with_files(project, spec), project) if memory else 0.0

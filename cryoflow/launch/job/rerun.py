@@ -1,4 +1,4 @@
-"""Run a job again from its record, and compare what comes out."""
+"""Run a job again from its record, and compare the results."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def rerun_job(project: Path, directory: Path, command: str, tolerance: float = T
     Parameters
     ----------
     project : Path
-        Absolute project root; where it lay when the job ran does not matter.
+        Absolute project root; it may have been moved since the job ran.
     directory : Path
         Absolute job directory.
     command : str

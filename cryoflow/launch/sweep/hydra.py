@@ -120,7 +120,7 @@ def run_point(config: DictConfig) -> float | None:
     Raises
     ------
     CryoflowError
-        In a search, if the point has failed: its sweeper counts that and goes on.
+        In a search, if the point has failed: its sweeper records that and continues.
     SystemExit
         If the results lack the column of the objective: no point will have it.
     """
@@ -200,7 +200,7 @@ def _command_line(arguments: Sequence[str]) -> Iterator[None]:
 
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):  # not empty: others use them
+    with suppress(OSError):  # not empty: in use by others
         folder.parent.rmdir()
         folder.parent.parent.rmdir()
 

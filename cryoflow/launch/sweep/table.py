@@ -31,9 +31,9 @@ class SweepTable(NamedTuple):
     rows : DataFrame
         One a point.
     varied : tuple of str
-        Columns with the values that tell the points apart.
+        Columns with the values that distinguish the points.
     shown : tuple of str
-        Columns worth a picture, those with another value somewhere.
+        Columns to draw: those whose values differ.
     """
 
     rows: pd.DataFrame
