@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from cryoflow.files.convert import Micrographs
 
-_READ = """formats that are read, by their endings:
+_READ = """formats read, by file extension:
   .star          RELION 2 to 5 and crYOLO (coordinates, particles, autopick.star, coords_suffix_*.star), M
   .box           EMAN and crYOLO        .json  EMAN2 (info/*_info.json)
   .cbox          crYOLO                 .cs    cryoSPARC (more files of the same job: --passthrough)
   .txt .tsv .csv Topaz, VIA, or any table with columns x and y
-  a folder       one file a micrograph, called as it or as it and an ending (mic1_pick.star)
+  a folder       one file per micrograph, named like it, with or without a suffix (mic1_pick.star)
 """
 _EXAMPLES = """examples:
   cryoflow convert topaz.txt Picks --to relion --micrographs CtfFind/job003/micrographs_ctf.star
@@ -34,13 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     written = "\n".join(f"  {name:<8} {style.text}" for name, style in FORMATS.items())
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = f"{_READ}\nformats that are written (--to):\n{written}\n\n{_EXAMPLES}"
+    parser.epilog = f"{_READ}\nformats written (--to):\n{written}\n\n{_EXAMPLES}"
     parser.add_argument("source", type=Path, metavar="IN", help="file or folder of picks or particles")
     parser.add_argument(
-        "target", type=Path, metavar="OUT", help="file, or folder where the format has a file each"
+        "target", type=Path, metavar="OUT", help="file, or folder for formats with one file per micrograph"
     )
     parser.add_argument(
-        "--to", choices=list(FORMATS), default=None, help="format (default: by the ending of OUT)"
+        "--to", choices=list(FORMATS), default=None, help="format (default: by the extension of OUT)"
     )
     text = (
         "table or folder of the own micrographs: for their names, for --flip-y, for .cs, and for the picture"
@@ -55,18 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scale", type=_positive, default=1.0, metavar="F", help="multiply coordinates by this"
     )
     parser.add_argument(
-        "--flip-y", action="store_true", help="the other program had the rows of images upside down"
+        "--flip-y", action="store_true", help="flip y, for programs that read images upside down"
     )
     text = "pixel size of the micrographs in A: for coordinates of M, and for --offsets apply"
     parser.add_argument("--pixel-size", type=_positive, default=None, metavar="A", help=text)
-    text = "what to do with refined offsets where the format has none"
+    text = "what to do with refined offsets if the format has none"
     parser.add_argument("--offsets", choices=["apply", "drop"], default=None, help=text)
     add_project(parser)
     parser.set_defaults(call=convert)
 
 
 def convert(options: argparse.Namespace) -> int:
-    """Convert, state the conventions, and draw the picks on one micrograph."""
+    """Convert, report the conventions, and draw the picks on one micrograph."""
     from cryoflow.files.convert import Micrographs, Wanted, kind_of, read_any
     from cryoflow.files.convert import convert as write
 
@@ -82,7 +82,7 @@ def convert(options: argparse.Namespace) -> int:
     for line in done.said:
         say(line)
     if done.lost:
-        print_error(f"{done.lost} picks are on micrographs that are not in {given}; they are left out")
+        print_error(f"{done.lost} picks are on micrographs that are not in {given}; they are skipped")
     _say_counts(done.rows, len(done.files), options.target)
     _draw(done.rows, micrographs, options.target, wanted.box_px or picks.box_px)
     return 0
@@ -97,7 +97,7 @@ def _say_counts(rows: pd.DataFrame, files: int, target: Path) -> None:
 
 
 def _draw(rows: pd.DataFrame, micrographs: Micrographs | None, target: Path, box_px: float | None) -> None:
-    """Draw the picks of the micrograph that has most of them."""
+    """Draw the picks of the micrograph with the most picks."""
     from cryoflow.files.formats.picks import NAME, X
 
     if micrographs is None or X not in rows.columns or len(rows) == 0:

@@ -11,7 +11,7 @@ from cryoflow.screen import say
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``draw``."""
     parser.add_argument("job", metavar="DIR", help="job directory or alias, or a sweep: Sweep/sweep001")
-    text = "draw the picks on these, e.g. mic003; without them the job's own pictures are drawn again"
+    text = "draw the picks on these, e.g. mic003; default: redraw the job's pictures"
     parser.add_argument("micrographs", nargs="*", metavar="MICROGRAPH", help=text)
     parser.add_argument("--all", action="store_true", help="draw the picks on all micrographs")
     add_project(parser)

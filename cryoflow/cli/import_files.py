@@ -26,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``import``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("what", choices=["micrographs", "references"], help="what the files are")
+    parser.add_argument("what", choices=["micrographs", "references"], help="type of the files")
     parser.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="files or folders; last, the file to make"
+        "files", type=Path, nargs="+", metavar="FILE", help="files or folders; last, the file to write"
     )
     text = "pixel size in A (default: of the CTF estimates, or the headers where all have one)"
     parser.add_argument("--pixel-size", type=_positive, default=None, metavar="A", help=text)
@@ -48,10 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def import_files(options: argparse.Namespace) -> int:
-    """Import what was asked for and report it."""
+    """Import the files and report the result."""
     *given, out = options.files
     if not given:
-        raise CryoflowError(f"{out}: give the files to import, and last the file to make")
+        raise CryoflowError(f"{out}: give the files to import, and last the file to write")
     return (_micrographs if options.what == "micrographs" else _references)(options, given, out)
 
 
@@ -59,7 +59,7 @@ def _micrographs(options: argparse.Namespace, given: Sequence[Path], out: Path) 
     from cryoflow.files.import_micrographs import Microscope, import_micrographs
 
     if out.suffix != ".star":
-        raise CryoflowError(f"{out}: give the table to make last, a .star file")
+        raise CryoflowError(f"{out}: give the table to write last, a .star file")
     microscope = Microscope(options.pixel_size, options.voltage, options.cs, options.amplitude_contrast)
     done = import_micrographs(
         given,
@@ -81,7 +81,7 @@ def _references(options: argparse.Namespace, given: Sequence[Path], out: Path) -
     from cryoflow.files.import_references import import_references
 
     if len(given) > 1:
-        raise CryoflowError(f"{given[1]}: references are one file; join stacks before")
+        raise CryoflowError(f"{given[1]}: give one file of references; join stacks first")
     done = import_references(given[0], out, options.pixel_size)
     _report(done.said, done.warned)
     say(f"references: {out}")

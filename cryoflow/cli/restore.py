@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def restore(options: argparse.Namespace) -> int:
     """Exchange the latest replaced results of a job with those in its directory.
 
-    Given twice it changes nothing.
+    Running it twice changes nothing.
     """
     from cryoflow.project.names import TRASH, is_job_name, without_alias
     from cryoflow.project.trash import restore_job
@@ -27,7 +27,9 @@ def restore(options: argparse.Namespace) -> int:
     project = project_of(options)
     name = without_alias(project, options.job.rstrip("/"))
     if name.count("/") != 1 or not is_job_name(name.partition("/")[2]):
-        raise CryoflowError(f"{options.job}: not the name of a job of the project, such as AutoPick/job010")
+        raise CryoflowError(f"{options.job}: not a job of the project; expected e.g. AutoPick/job010")
     exchanged = restore_job(project, name)
-    say(f"{name}: earlier results are back{f'; those from here are in {TRASH}/{name}' if exchanged else ''}")
+    say(
+        f"{name}: earlier results restored{f'; the replaced ones are in {TRASH}/{name}' if exchanged else ''}"
+    )
     return 0

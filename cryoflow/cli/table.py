@@ -1,4 +1,4 @@
-"""Tables of words: as wide as they are for pipes, fitted to the screen on terminals."""
+"""Text tables: full width for pipes, fitted to the screen on terminals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Rows: TypeAlias = Sequence[Sequence[str]]
 
 _GAP = "  "
 _SHORTEST = 6
-"""Columns are not made narrower than this."""
+"""Minimum width of a column."""
 _COLOURS = {
     "succeeded": 32,
     "done": 32,
@@ -66,7 +66,7 @@ def say_table(rows: Rows, indent: str = "", drop: Sequence[int] = (), state: int
 
 
 def say_pairs(rows: Sequence[tuple[str, str]], indent: str = "") -> None:
-    """Write names and texts; texts wider than the screen go on in the next line, below themselves."""
+    """Write names and texts; texts wider than the screen are wrapped and indented."""
     room, widest = screen_width(), max(len(name) for name, _ in rows)
     start = len(indent) + widest + len(_GAP)
     for name, text in rows:
@@ -102,7 +102,7 @@ def say_blocks(rows: Rows, keys: int, state: int | None = None) -> None:
 def shortened(text: str, width: int) -> str:
     """Return a text of at most this many characters, its middle replaced by ``…`` where it is longer.
 
-    Of paths the end stays, which tells them apart, and so more of the end is kept.
+    More of the end is kept, which distinguishes paths.
     """
     if len(text) <= width:
         return text

@@ -1,4 +1,4 @@
-"""From the picks or particles of one program to those of another."""
+"""Conversion of picks and particles between programs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Micrographs:
         return table.rows[NAME].astype(str).tolist()
 
     def find(self, name: str) -> str | None:
-        """Return the own name of a micrograph that another program calls so; None where it is not there."""
+        """Return the user's name of a micrograph by its name in another program; None if there is none."""
         return self._known.find(name)
 
     def shape(self, name: str) -> tuple[int, int]:
@@ -59,7 +59,7 @@ class Micrographs:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked of a conversion."""
+    """Options of a conversion."""
 
     kind: str
     """A format of `FORMATS`."""
@@ -70,7 +70,7 @@ class Wanted:
     """Of the micrographs."""
     offsets: Offsets | None = None
     project: Path = Path()
-    """Where the names in lists of files start from."""
+    """Root of the names in lists of files."""
 
 
 class Converted(NamedTuple):
@@ -80,7 +80,7 @@ class Converted(NamedTuple):
     said: tuple[str, ...]
     files: tuple[Path, ...]
     lost: int
-    """Picks on micrographs that are not among the user's own."""
+    """Number of picks on micrographs that are not among the user's."""
 
 
 def read_any(
@@ -106,7 +106,7 @@ def read_any(
 
 
 def convert(picks: Picks, out: Path, wanted: Wanted, micrographs: Micrographs | None) -> Converted:
-    """Write picks in another format, after what was asked for has been done with them.
+    """Apply the requested changes to picks and write them in another format.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def convert(picks: Picks, out: Path, wanted: Wanted, micrographs: Micrographs | 
     box = wanted.box_px or picks.box_px
     if wanted.kind in BOXED:
         if box is None:
-            raise FileError(out, "boxes need a size in pixels; give it with --box")
+            raise FileError(out, "boxes need a size in pixels; give --box")
         said.append(f"boxes of {box:g} pixels around the centres")
     needs = Needs(box, None if micrographs is None else micrographs.shape)
     return Converted(rows, tuple(said), tuple(_written(out, rows, wanted, needs, micrographs)), lost)
@@ -191,16 +191,14 @@ def _without_offsets(out: Path, rows: pd.DataFrame, wanted: Wanted, said: list[s
     if not there or (IMAGE in rows.columns and wanted.kind.startswith("star")):
         return rows
     if wanted.offsets is None:
-        raise FileError(
-            out, "the particles have refined offsets; say what to do with them: --offsets apply, or drop"
-        )
+        raise FileError(out, "the particles have refined offsets; choose --offsets apply or --offsets drop")
     rest = rows.drop(columns=[name for name in (*_ORIGINS, "rlnOriginZ") if name in rows.columns])
     if wanted.offsets == "drop":
         said.append("refined offsets are dropped: positions are those picked")
         return rest
     if wanted.pixel_size_a is None:
         raise FileError(
-            out, "offsets are in pixels of the particles; give that of the micrographs (--pixel-size)"
+            out, "offsets are in particle pixels; give the pixel size of the micrographs (--pixel-size)"
         )
     ratio = pixel_size(Table(rows, "3.0", out, "")) / wanted.pixel_size_a
     said.append("refined offsets are applied: coordinate minus offset, in pixels of the micrograph")
@@ -271,12 +269,12 @@ def _relative(path: Path, project: Path) -> str:
 
 
 def kind_of(out: Path, given: str | None, rows: pd.DataFrame) -> str:
-    """Return the format to write: as asked for, or by the ending of the file.
+    """Return the format to write: as requested, or by the file extension.
 
     Raises
     ------
     CryoflowError
-        When neither says it.
+        When neither gives one.
     """
     if given is not None:
         return given
@@ -291,4 +289,4 @@ def kind_of(out: Path, given: str | None, rows: pd.DataFrame) -> str:
     }
     if out.suffix in by_ending:
         return by_ending[out.suffix]
-    raise CryoflowError(f"{out}: its ending names no format; choose one with --to: {', '.join(FORMATS)}")
+    raise CryoflowError(f"{out}: its extension names no format; choose one with --to: {', '.join(FORMATS)}")

@@ -1,4 +1,4 @@
-"""From micrographs of any program to a table with optics, as RELION's import makes it."""
+"""Import of micrographs into a table with optics, as by RELION's import."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cryoflow.files.tables import Table, pixel_size, write_table
 from cryoflow.files.vocabulary import SAME_SIZE
 
 DEFAULTS = {"rlnVoltage": 300.0, "rlnSphericalAberration": 2.7, "rlnAmplitudeContrast": 0.1}
-"""What RELION's import starts with: kV, mm, and a fraction."""
+"""Defaults of RELION's import: kV, mm, and a fraction."""
 _UNITS = {
     "rlnVoltage": "voltage {:g} kV",
     "rlnSphericalAberration": "Cs {:g} mm",
@@ -31,7 +31,7 @@ _MRC, _MOVIES = frozenset({".mrc"}), frozenset({".eer", ".mrcs", ".dm4", ".dm3"}
 
 
 class Microscope(NamedTuple):
-    """What the user says; None where the CTF estimates, or else RELION's defaults, are to be taken."""
+    """Values given by the user; None to use the CTF estimates, or else RELION's defaults."""
 
     pixel_size_a: float | None = None
     voltage_kv: float | None = None
@@ -40,7 +40,7 @@ class Microscope(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """What was imported, and what the user should know of it."""
+    """Result of an import, and lines to report."""
 
     micrographs: int
     copies: int
@@ -67,7 +67,7 @@ def import_micrographs(
     out : Path
         The table.
     project : Path
-        Where the names in the table start from.
+        Root of the names in the table.
     microscope : Microscope
     ctf : sequence of Path
         CTF estimates (see `read_ctf`), joined by the micrographs' names.
@@ -129,13 +129,13 @@ def _name(file: Path, project: Path, copies: str) -> str:
             raise FileError(file, f"holds {frames} images; a movie? {MOVIE}")
         return own
     if ending not in PICTURES:
-        raise FileError(file, "is no micrograph: .mrc, .tif, .png and .jpg are read")
+        raise FileError(file, "is not a micrograph; .mrc, .tif, .png and .jpg are read")
     below = Path(stem_below_job(own)) if file.is_relative_to(project) else Path(file.stem)
     return f"{copies}/{below.name if below.parent.name == copies else below}.mrc"
 
 
 def _with_ctf(rows: pd.DataFrame, ctf: Sequence[Path], said: list[str], warned: list[str]) -> pd.DataFrame:
-    """Join estimates to micrographs; those without one are left out."""
+    """Join estimates to micrographs; those without one are skipped."""
     estimates = read_ctf(ctf)
     known = MicrographNames(rows[NAME])
     theirs = estimates[NAME].astype(str)
@@ -143,7 +143,7 @@ def _with_ctf(rows: pd.DataFrame, ctf: Sequence[Path], said: list[str], warned: 
     matched = estimates.assign(**{NAME: owners})[owners.notna()]
     if not len(matched):
         pair = f"they are of {theirs.iloc[0]}, the micrographs are such as {rows[NAME].iloc[0]}"
-        raise FileError(ctf[0], f"has CTF estimates of none of the micrographs: {pair}")
+        raise FileError(ctf[0], f"has no CTF estimates of the micrographs: {pair}")
     twice = matched[NAME][matched[NAME].duplicated()]
     if len(twice):
         raise FileError(ctf[0], f"has two CTF estimates of {twice.iloc[0]}; give one")
@@ -151,7 +151,7 @@ def _with_ctf(rows: pd.DataFrame, ctf: Sequence[Path], said: list[str], warned: 
     lost = joined["rlnDefocusU"].isna()
     if lost.any():
         first = rows[NAME][lost].iloc[0]
-        warned.append(f"{int(lost.sum())} micrographs without a CTF estimate are left out, such as {first}")
+        warned.append(f"{int(lost.sum())} micrographs without a CTF estimate are skipped, e.g. {first}")
     said.append(f"CTF estimates of {int((~lost).sum())} micrographs; defocus angles are taken as they are")
     return joined[~lost].reset_index(drop=True)
 
@@ -181,7 +181,7 @@ def _with_pixels(
     said: list[str],
     warned: list[str],
 ) -> pd.DataFrame:
-    """State the pixel size: the user's, else that of the CTF estimates, else that of every header."""
+    """Set the pixel size: the user's, else that of the CTF estimates, else that of every header."""
     known = np.array([np.nan if size is None else size for size in headers], np.float64)
     if told is not None:
         sizes, source = np.full(len(rows), told), "as given"
@@ -192,13 +192,13 @@ def _with_pixels(
     else:
         lacks = sum(size is None for size in headers)
         raise FileError(
-            out, f"the pixel size is not known ({lacks} headers have none); give it with --pixel-size"
+            out, f"the pixel size is unknown ({lacks} headers have none); give it with --pixel-size"
         )
     wrong = np.flatnonzero(np.abs(known - sizes) > SAME_SIZE * sizes)
     if wrong.size:
         name = rows[NAME].iloc[wrong[0]]
         theirs, ours = known[wrong[0]], sizes[wrong[0]]
-        warned.append(f"{wrong.size} headers differ, such as {theirs:g} A of {name}; using {ours:g} A")
+        warned.append(f"{wrong.size} headers differ, e.g. {theirs:g} A of {name}; using {ours:g} A")
     low, high = sizes.min(), sizes.max()
     said.append(
         f"pixel size {low:g} A {source}" if high == low else f"pixel sizes {low:g} to {high:g} A {source}"
@@ -217,7 +217,7 @@ def _with_microscope(rows: pd.DataFrame, microscope: Microscope, said: list[str]
             assumed.append(_UNITS[label].format(DEFAULTS[label]))
     if assumed:
         said.append(
-            f"assumed: {', '.join(assumed)}; set what is wrong (--voltage, --cs, --amplitude-contrast)"
+            f"assumed: {', '.join(assumed)}; override wrong values (--voltage, --cs, --amplitude-contrast)"
         )
     order = [NAME, *MICROSCOPE, *PIXEL, *ESTIMATED]
     return rows[[label for label in order if label in rows.columns]]

@@ -1,4 +1,4 @@
-"""References of other programs: class averages, stacks and maps, with what there is to know of them."""
+"""References of other programs: class averages, stacks and maps, with measured properties."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from cryoflow.files.mrc import read_header, read_volume, write_mrc
 from cryoflow.files.vocabulary import SAME_SIZE
 
 _INNER = 0.3
-"""Radius of the disc or ball that a particle is expected in, of the box."""
+"""Radius of the disc or ball where a particle is expected, as a fraction of the box."""
 _CLEAR = 0.2
-"""Difference of particle and background that tells the contrast, in standard deviations of the latter."""
+"""Minimum difference of particle and background to determine the contrast, in standard deviations of the
+background.
+"""
 
 
 class References(NamedTuple):
@@ -33,9 +35,9 @@ def import_references(source: Path, out: Path, pixel_size_a: float | None = None
     Parameters
     ----------
     source, out : Path
-        MRC files; what is called ``.mrcs`` is a stack of images, and so is any file that is not a cube.
+        MRC files; ``.mrcs`` is a stack of images, and so is any file that is not a cube.
     pixel_size_a : float, optional
-        Needed where the header's is 0 or 1, which nobody has set.
+        Required if the header's is 0 or 1, which means "not set".
 
     Raises
     ------
@@ -47,12 +49,12 @@ def import_references(source: Path, out: Path, pixel_size_a: float | None = None
         raise FileError(source, f"its images are {header.nx} x {header.ny} pixels; references must be square")
     is_map = header.nz == header.nx and source.suffix != ".mrcs"
     if is_map != (out.suffix == ".mrc") or out.suffix not in {".mrc", ".mrcs"}:
-        wanted = "a map: call it .mrc" if is_map else "images: call the file .mrcs"
+        wanted = "a map; name it .mrc" if is_map else "images; name the file .mrcs"
         raise FileError(out, f"{source} holds {wanted}")
     warned = []
     pixel = pixel_size_a if pixel_size_a is not None else header.known_pixel_size
     if pixel is None:
-        text = f"its header gives a pixel size of {header.pixel_size:g} A, which nobody has set"
+        text = f"its header gives a pixel size of {header.pixel_size:g} A, which means 'not set'"
         raise FileError(source, f"{text}; give the true one (--pixel-size)")
     if header.known_pixel_size is not None and abs(header.known_pixel_size - pixel) > SAME_SIZE * pixel:
         warned.append(f"its header has {header.known_pixel_size:g} A; using {pixel:g} A")
@@ -95,7 +97,7 @@ def _contrast(white: int, dark: int, count: int) -> str:
 
 
 def _regions(shape: tuple[int, ...]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Where the particle is expected, and the corners beyond the inscribed circle or sphere."""
+    """Masks of the expected particle, and of the corners beyond the inscribed circle or sphere."""
     axes = np.meshgrid(*(np.arange(n) - n // 2 for n in shape), indexing="ij")
     radius = np.sqrt(sum(axis.astype(np.float64) ** 2 for axis in axes)) / shape[0]
     return radius < _INNER, radius > 0.5

@@ -45,7 +45,7 @@ def read_picture(path: Path) -> Picture:
                 raise FileError(path, f"is in colour ({picture.mode}); export it in grey values")
             pixels = np.array(picture)
     except UnidentifiedImageError:
-        raise FileError(path, "is not a picture that can be read; export it as MRC or TIFF") from None
+        raise FileError(path, "is not a readable image; export it as MRC or TIFF") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise FileError(path, f"cannot be read: {error}") from None
     finally:

@@ -1,4 +1,4 @@
-"""The files that a job reads, as they were before it read them."""
+"""State of the files that a job reads, before it reads them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryoflow.project.fingerprints import FileState, file_state
 class InputLog:
     """Size, time and inode of every file that a job depends on, taken before the job reads it.
 
-    The hash of a file that is the same at the end is that of what was read; no file is read twice for it.
+    If a file is unchanged at the end, its hash is that of what was read; no file is read twice.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class InputLog:
         return tuple(self._states)
 
     def sizes_of_changed(self, project: Path) -> dict[str, int | None]:
-        """Return the files that are no longer what was noted, with their size then; None for missing."""
+        """Return the files that have changed since, with their recorded size; None for missing."""
         return {
             name: state.size if state else None
             for name, state in self._states.items()

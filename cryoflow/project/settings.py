@@ -1,4 +1,4 @@
-"""Which settings of a job are not the default."""
+"""Settings of a job that differ from the defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RELION's ``Trash``, where results go that were replaced."""
+"""RELION's ``Trash``, which keeps replaced results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GENERATIONS = 3
 
 
 def discard_job(project: Path, name: str) -> None:
-    """Move a job's directory to the trash, and remove what is too old there.
+    """Move a job's directory to the trash, and remove the oldest there.
 
     Parameters
     ----------
@@ -58,13 +58,13 @@ def restore_job(project: Path, name: str) -> bool:
 
 
 def _places(project: Path, name: str) -> list[Path]:
-    """Where the generations of a job lie, the latest first."""
+    """Paths of the generations of a job, the latest first."""
     first = project / TRASH / name
     return [first, *(first.with_name(f"{first.name}.{number}") for number in range(2, GENERATIONS + 1))]
 
 
 def _remove(directory: Path) -> None:
-    """Hide a directory before it is removed: what a kill leaves of it is in nobody's way."""
+    """Hide a directory before it is removed, so that remains after a kill do no harm."""
     hidden = directory.with_name(f".{secrets.token_hex(4)}")
     directory.rename(hidden)
     shutil.rmtree(hidden)

@@ -1,4 +1,4 @@
-"""The particle's diameter, as far as the settings and references of a picking job show it."""
+"""The particle's diameter, from the settings and references of a picking job."""
 
 from __future__ import annotations
 

@@ -15,15 +15,15 @@ LINES = 3
 _BAR = 80
 """Width of the colour scale, pixels."""
 _NM = 10.0
-"""A in a nanometre."""
+"""A per nanometre."""
 
 
 class Legend(NamedTuple):
-    """What the strip states."""
+    """Content of the strip."""
 
     name: str
     picks: int | None
-    """None where several tiles have picks of their own."""
+    """None if there are several tiles with different picks."""
     pixel_a: float
     """Of the picture, A."""
     diameter_a: float
@@ -52,7 +52,7 @@ def with_legend(picture: Image.Image, legend: Legend) -> Image.Image:
 
 
 def fitted(text: str, width: float) -> str:
-    """Return the text, shortened in its middle where it is wider than that many pixels."""
+    """Return the text, shortened in the middle if it is wider than this many pixels."""
     kept = len(text)
     short = text
     while _width(short) > width and kept > 2:

@@ -1,4 +1,4 @@
-"""Picks of another program on one micrograph, to check by eye that they lie where they should."""
+"""Picks of another program on one micrograph, to check their positions by eye."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""``report.html``: what a job is, found and warned of, with its pictures, in one file to mail.
+"""``report.html``: settings, results, warnings and pictures of a job in one file to mail.
 
-The page is static and holds its pictures. Names of files are other people's input: all text is escaped.
+The page is static and holds its pictures. File names are untrusted input: all text is escaped.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from cryoflow.view.pictures import open_picture
 
 REPORT = "report.html"
 LARGEST = 1_900_000
-"""Bytes of all pictures together as they stand in the page."""
+"""Maximum bytes of all encoded pictures of the page."""
 _FAILURES, _WARNINGS, _FILES = 50, 50, 50
 """Maximum number listed."""
 _PICTURES = 40
 _SMALL = 120_000
-"""PNG files of at most so many bytes are taken as they are: charts, whose text JPEG would blur."""
+"""PNG files of at most this many bytes are embedded unchanged: charts, whose text JPEG would blur."""
 _WIDEST, _QUALITY = 1680, 80
 """Width that wider pictures are scaled to, pixels, and JPEG quality."""
 

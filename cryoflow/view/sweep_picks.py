@@ -62,7 +62,7 @@ class _Ground(NamedTuple):
 def draw_sweep_picks(
     directory: Path, project: Path, points: Sequence[SweepPoint], wanted: Sequence[str] | None
 ) -> list[Path]:
-    """Draw micrographs as often as there are points, with the picks of each.
+    """Draw micrographs once per point, with the picks of each.
 
     Parameters
     ----------

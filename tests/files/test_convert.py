@@ -88,7 +88,7 @@ def test_boxes_need_a_size_and_have_it_from_their_source(
 ) -> None:
     topaz(project)
     assert run("topaz.txt", "boxes", "--to", "box") == 2
-    assert capsys.readouterr().err == "boxes: boxes need a size in pixels; give it with --box\n"
+    assert capsys.readouterr().err == "boxes: boxes need a size in pixels; give --box\n"
     assert run("topaz.txt", "boxes", "--to", "box", "--box", "8") == 0
     assert (project / "boxes/mic2.box").read_text() == "6\t16\t8\t8\n7\t17\t8\t8\n"
     assert run("boxes", "cboxes", "--to", "cbox") == 0
@@ -130,12 +130,10 @@ def test_refined_offsets_are_applied_or_dropped_but_not_forgotten(project: Path)
         }
     )  # fmt: skip
     picks = Picks(rows)
-    with pytest.raises(
-        FileError, match=r"a.csv: the particles have refined offsets; say what to do with them: --off"
-    ):
+    with pytest.raises(FileError, match=r"a.csv: the particles have refined offsets; choose --off"):
         convert(picks, Path("a.csv"), Wanted("csv"), None)
     with pytest.raises(
-        FileError, match=r"a.csv: offsets are in pixels of the particles; give that of the microgr"
+        FileError, match=r"a.csv: offsets are in particle pixels; give the pixel size of the microgr"
     ):
         convert(picks, Path("a.csv"), Wanted("csv", offsets="apply"), None)
     done = convert(picks, Path("a.csv"), Wanted("csv", offsets="apply", pixel_size_a=1.5), None)
@@ -152,7 +150,7 @@ def test_picks_of_other_micrographs_are_counted_or_refused(
     (project / "few.star").write_text(f"data_\nloop_\n_rlnMicrographName\n{NAMES[0]}\n")
     topaz(project)
     assert run("topaz.txt", "out.csv", "--micrographs", "few.star") == 0
-    assert "2 picks are on micrographs that are not in few.star; they are left out" in capsys.readouterr().err
+    assert "2 picks are on micrographs that are not in few.star; they are skipped" in capsys.readouterr().err
     (project / "none.star").write_text("data_\nloop_\n_rlnMicrographName\nother.mrc\n")
     assert run("topaz.txt", "out.csv", "--micrographs", "none.star") == 2
     assert (
@@ -174,7 +172,7 @@ def test_formats_by_ending(project: Path) -> None:
     assert {name: kind_of(Path(name), None, rows) for name in endings} == endings
     assert kind_of(Path("a.csv"), "via", rows) == "via"
     with pytest.raises(
-        CryoflowError, match=r"^folder: its ending names no format; choose one with --to: star, sta"
+        CryoflowError, match=r"^folder: its extension names no format; choose one with --to: star, sta"
     ):
         kind_of(Path("folder"), None, rows)
 

@@ -80,7 +80,7 @@ def test_what_is_assumed_is_said(project: Path, capsys: pytest.CaptureFixture[st
     mrc(project / "a.mrc")
     assert main(["import", "micrographs", "a.mrc", "m.star", "--voltage", "200"]) == 0
     said = capsys.readouterr().out
-    assert "assumed: Cs 2.7 mm, amplitude contrast 0.1; set what is wrong" in said
+    assert "assumed: Cs 2.7 mm, amplitude contrast 0.1; override wrong values" in said
     assert "pixel size 1.3 A from the headers" in said and "1 micrographs: m.star" in said
 
 
@@ -131,12 +131,12 @@ def test_movies_are_refused_with_what_to_do(project: Path) -> None:
 def test_pixel_sizes_that_nobody_has_set_are_asked_for(project: Path) -> None:
     mrc(project / "a.mrc", 1.0)
     with pytest.raises(
-        FileError, match=r"the pixel size is not known \(1 headers have none\); give it with --pixel"
+        FileError, match=r"the pixel size is unknown \(1 headers have none\); give it with --pixel"
     ):
         take(project, project / "a.mrc")
     mrc(project / "b.mrc", 1.3)
     done = import_micrographs([project / "b.mrc"], project / "m.star", project, Microscope(0.65))
-    assert done.warned == ("1 headers differ, such as 1.3 A of b.mrc; using 0.65 A",)
+    assert done.warned == ("1 headers differ, e.g. 1.3 A of b.mrc; using 0.65 A",)
 
 
 def test_ctffind_is_joined_by_its_input(project: Path) -> None:
@@ -156,7 +156,7 @@ def test_ctffind_is_joined_by_its_input(project: Path) -> None:
     assert row["rlnPhaseShift"] == pytest.approx(90) and row["rlnCtfFigureOfMerit"] == 0.565683
     assert row["rlnCtfMaxResolution"] == 3.980663
     assert row[["rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast"]].tolist() == [200, 2.26, 0.07]
-    assert done.warned == ("1 micrographs without a CTF estimate are left out, such as Movies/a.mrc",)
+    assert done.warned == ("1 micrographs without a CTF estimate are skipped, e.g. Movies/a.mrc",)
 
 
 def test_gctf_and_warp_are_joined_by_their_names(project: Path) -> None:
@@ -199,11 +199,11 @@ def test_estimates_of_other_micrographs_do_not_fit(project: Path) -> None:
     mrc(project / "a.mrc")
     (project / "a_2.txt").write_text(CTFFIND.format(name="a_2.mrc", more=""))
     with pytest.raises(
-        FileError, match=r"has CTF estimates of none of the micrographs: they are of a_2.mrc, the mic"
+        FileError, match=r"has no CTF estimates of the micrographs: they are of a_2.mrc, the mic"
     ):
         take(project, project / "a.mrc", ctf=(project / "a_2.txt",))
     (project / "b.txt").write_text("12 13\n")
-    with pytest.raises(FileError, match=r"b.txt: is no summary of CTFFIND 4 or 5$"):
+    with pytest.raises(FileError, match=r"b.txt: is not a summary of CTFFIND 4 or 5$"):
         take(project, project / "a.mrc", ctf=(project / "b.txt",))
     (project / "c.star").write_text("data_\nloop_\n_rlnMicrographName\na.mrc\n")
     with pytest.raises(

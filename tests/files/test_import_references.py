@@ -62,7 +62,7 @@ def test_grey_scale_is_that_of_the_corners(tmp_path: Path) -> None:
 def test_pixel_size_is_asked_for_or_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = put(tmp_path / "a.mrcs", discs(1), 1.0)
     with pytest.raises(
-        FileError, match=r"a.mrcs: its header gives a pixel size of 1 A, which nobody has set; give th"
+        FileError, match=r"a.mrcs: its header gives a pixel size of 1 A, which means 'not set'; give th"
     ):
         import_references(source, tmp_path / "b.mrcs")
     assert main(["import", "references", str(source), str(tmp_path / "b.mrcs"), "--pixel-size", "3.54"]) == 0
@@ -79,10 +79,10 @@ def test_maps_are_maps_and_images_are_images(tmp_path: Path) -> None:
     source = put(tmp_path / "map.mrc", ball)
     done = import_references(source, tmp_path / "b.mrc")
     assert done.said[0].startswith("a map of 32 pixels") and "1 of 1 are white" in done.said[1]
-    with pytest.raises(FileError, match=r"b.mrcs: .*map.mrc holds a map: call it .mrc$"):
+    with pytest.raises(FileError, match=r"b.mrcs: .*map.mrc holds a map; name it .mrc$"):
         import_references(source, tmp_path / "b.mrcs")
     averages = put(tmp_path / "averages.mrc", discs(1, 1))
-    with pytest.raises(FileError, match=r"c.mrc: .*averages.mrc holds images: call the file .mrcs$"):
+    with pytest.raises(FileError, match=r"c.mrc: .*averages.mrc holds images; name the file .mrcs$"):
         import_references(averages, tmp_path / "c.mrc")
     assert import_references(averages, tmp_path / "c.mrcs").images == 2
 

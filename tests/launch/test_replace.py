@@ -84,7 +84,7 @@ def test_restoring_what_was_never_replaced(project: Path, capsys: pytest.Capture
     assert cryoflow(project, "restore", "../Select") == 2
     assert capsys.readouterr().err.splitlines() == [
         "Trash/Select/job020: no such directory; nothing was replaced in Select/job020",
-        "../Select: not the name of a job of the project, such as AutoPick/job010",
+        "../Select: not a job of the project; expected e.g. AutoPick/job010",
     ]
 
 

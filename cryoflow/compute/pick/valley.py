@@ -1,4 +1,4 @@
-"""Where a histogram of scores has its valley: between what is mostly noise and what is mostly particles."""
+"""The valley of a histogram of scores, between mostly noise and mostly particles."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 Values = npt.NDArray[np.float64]
 
 POINTS = 512
-"""Places at which the density is evaluated."""
+"""Number of scores at which the density is evaluated."""
 SIGNIFICANT = 4.0
-"""Standard errors by which both sides must stand above the valley: of random samples with one mode,
+"""Standard errors by which both sides must rise above the valley: of random samples with one mode,
 normal to uniform, fewer than 1 in 300 reach 3.6."""
 CLEAR = 0.1
-"""Least `Valley.depth`: below, either side of the valley would serve as well as the valley."""
+"""Minimum `Valley.depth`: shallower valleys give no useful threshold."""
 
 
 class Valley(NamedTuple):
@@ -43,7 +43,7 @@ def find_valley(scores: Values) -> Valley | None:
     Returns
     -------
     Valley or None
-        None where there is no clear valley: one mode, or a dip that is less than `CLEAR` or may be chance.
+        None if there is no clear valley: one mode, or a dip below `CLEAR` or within chance.
     """
     scores = np.sort(scores[np.isfinite(scores)])
     width = _bandwidth(scores)
@@ -84,7 +84,7 @@ def _density(scores: Values, at: Values, width: float) -> Values:
 
 
 def _deepest(density: Values) -> tuple[int, float]:
-    """Place that lies deepest below the lower of the highest densities to its left and right, and that."""
+    """Index of the deepest point below the lower of the maxima to its left and right, and that maximum."""
     left = np.maximum.accumulate(density)
     right = np.maximum.accumulate(density[::-1])[::-1]
     side = np.minimum(left, right)

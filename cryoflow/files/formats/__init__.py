@@ -1,4 +1,4 @@
-"""Coordinates and particles in the files of other programs: one module a program, one form in memory."""
+"""Coordinates and particles in the files of other programs: one module per program, one form in memory."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class _Table(NamedTuple):
 
 
 def read_columns(path: Path) -> Picks:
-    """Read a table of picks of many micrographs (or of one), separated by tabs, commas or blanks.
+    """Read a table of picks of many micrographs (or of one), separated by tabs, commas or spaces.
 
     The first line names the columns: Topaz's ``image_name x_coord y_coord score``, the same words as RELION
     has, or plain ``micrograph,x,y,score,psi,class`` of which only x and y are needed.
@@ -76,7 +76,7 @@ def write_topaz(path: Path, rows: pd.DataFrame) -> None:
 
 
 def write_via(path: Path, rows: pd.DataFrame) -> None:
-    """Write the CSV of the VGG Image Annotator that Topaz's window and ``topaz convert`` read."""
+    """Write the CSV of the VGG Image Annotator that Topaz's GUI and ``topaz convert`` read."""
     counts, seen = rows[NAME].value_counts(), dict[str, int]()
     lines = []
     for row in rows.to_dict("records"):
@@ -94,7 +94,7 @@ def write_via(path: Path, rows: pd.DataFrame) -> None:
 
 
 def write_csv(path: Path, rows: pd.DataFrame) -> None:
-    """Write ``micrograph,x,y`` and what else there is of ``score,psi,class``."""
+    """Write ``micrograph,x,y`` and those of ``score,psi,class`` that exist."""
     names = {NAME: "micrograph", X: "x", Y: "y", SCORE: "score", PSI: "psi", CLASS: "class"}
     _write(path, {name: rows[label] for label, name in names.items() if label in rows.columns}, ",")
 
@@ -128,7 +128,7 @@ def _read_via(path: Path, table: _Table) -> Picks:
     for line, row in table.rows:
         region = _json(path, line, row[shape])
         if not region:
-            continue  # a picture without regions has a row of its own
+            continue  # an image without regions has its own row
         x, y = (real(path, region.get(axis), axis, line) for axis in ("cx", "cy"))
         score = _json(path, line, row[attributes]).get("score") if attributes is not None else None
         found.append((_stem(row[name]), x, y, score))

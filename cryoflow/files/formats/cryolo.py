@@ -37,7 +37,7 @@ def read_cbox(path: Path) -> Picks:
         raise FileError(path, f"has no table data_cryolo with {', '.join(_NEEDED)}")
     table = as_table(block)
     if len(set(_finite(table, "CoordinateZ"))) > 1:
-        raise FileError(path, "holds boxes at several heights of a tomogram; micrographs are flat")
+        raise FileError(path, "holds boxes at several heights of a tomogram; only micrographs are supported")
     columns = {name: [real(path, value, name) for value in table[name]] for name in _NEEDED}
     values = np.array([columns[name] for name in _NEEDED], np.float64).T.reshape(-1, 4)
     rows, box_px = from_boxes(values[:, :2], values[:, 2:])

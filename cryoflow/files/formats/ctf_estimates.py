@@ -1,4 +1,6 @@
-"""CTF estimates of other programs, in RELION's terms: a row a micrograph, by whatever name they give it."""
+"""CTF estimates of other programs, in RELION's terms: one row per micrograph, by the program's name for
+it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ ESTIMATED = (
     "rlnCtfImage", "rlnDefocusU", "rlnDefocusV", "rlnCtfAstigmatism", "rlnDefocusAngle", "rlnPhaseShift",
     "rlnCtfFigureOfMerit", "rlnCtfMaxResolution", "rlnCtfBfactor", "rlnCtfIceRingDensity",
 )  # fmt: skip
-"""Columns that are taken from an estimate, beside those of the microscope and the pixel size."""
+"""Columns taken from an estimate, besides those of the microscope and the pixel size."""
 
 _ENDINGS = {".txt", ".star", ".cs", ".log", ".xml"}
 _NO_RESULTS = ("_avrot.txt", "_plot.txt")
@@ -84,7 +86,7 @@ def _read(path: Path) -> pd.DataFrame:
         return _needs_defocus(path, table.rows)
     readers = {".txt": _read_ctffind, ".log": _read_gctf, ".xml": _read_warp}
     if path.suffix not in readers:
-        raise FileError(path, "is of no known format of CTF estimates: .star, .txt, .log, .cs or .xml")
+        raise FileError(path, "is not in a known format of CTF estimates: .star, .txt, .log, .cs or .xml")
     return readers[path.suffix](path)
 
 
@@ -100,7 +102,7 @@ def _read_ctffind(path: Path) -> pd.DataFrame:
     head = read_bytes(path).decode("utf-8", "replace")
     rows = [line.split() for _, line in content_lines(path)]
     if "CTFFind" not in head or not rows or len(rows[0]) < 7:
-        raise FileError(path, "is no summary of CTFFIND 4 or 5")
+        raise FileError(path, "is not a summary of CTFFIND 4 or 5")
     if len(rows) > 1:
         raise FileError(path, f"has estimates of {len(rows)} images of a stack; give single micrographs")
     values = [real(path, word, name) for word, name in zip(rows[0][1:7], _CTFFIND, strict=True)]
@@ -118,7 +120,7 @@ def _read_gctf(path: Path) -> pd.DataFrame:
     final = re.search(r"^\s*([-+\d.eE \t]+?)\s+Final Values", text, re.MULTILINE)
     words = final.group(1).split() if final else []
     if len(words) not in (4, 5):
-        raise FileError(path, "is no log of Gctf: it has no line of Final Values")
+        raise FileError(path, "is not a log of Gctf: it has no line 'Final Values'")
     names = ["rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle", "rlnPhaseShift", "rlnCtfFigureOfMerit"]
     if len(words) == 4:
         names.remove("rlnPhaseShift")

@@ -18,7 +18,7 @@ _BOXES = (
     "the origin is the first pixel of the MRC file, as in RELION; boxes picked on TIFF need a flip in y",
 )
 _FILAMENT = (-1, -2)
-"""What stands behind the boxes at the ends of a filament; EMAN 1 puts -3 behind those of particles."""
+"""Fifth column of boxes at the ends of a filament; EMAN 1 writes -3 for particles."""
 _JSON = ("EMAN2 info: x and y of the centre; the origin is the first pixel of the MRC file, as in RELION",)
 
 
@@ -96,7 +96,7 @@ def _content(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise FileError(path, f"is not a JSON file: {error}") from None
     if not isinstance(content, dict):
-        raise FileError(path, "is not an info file of EMAN2: it holds no names and values")
+        raise FileError(path, "is not an info file of EMAN2: it is not a JSON object")
     return content
 
 

@@ -1,4 +1,4 @@
-"""Which formats there are, and which one a file is in."""
+"""The known formats, and recognition of a file's format."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cryoflow.files.formats.picks import NAME, Picks, X, Y
 from cryoflow.files.formats.relion import read_relion, write_picked, write_relion
 
 ONE_EACH = {".box": read_box, ".cbox": read_cbox, ".json": read_json}
-"""Endings of files of one micrograph, and what reads them."""
+"""Extensions of files of one micrograph, and their readers."""
 COLUMNS = frozenset({".txt", ".tab", ".tsv", ".csv"})
-"""Endings of tables as text."""
+"""Extensions of text tables."""
 
 
 class Needs(NamedTuple):
-    """What some formats need beside the picks."""
+    """Data that some formats need besides the picks."""
 
     box_px: float | None = None
     shape_of: Callable[[str], tuple[int, int]] | None = None
@@ -36,7 +36,7 @@ class Format(NamedTuple):
     text: str
     ending: str
     one_each: bool
-    """A file for each micrograph, in a folder."""
+    """One file per micrograph, in a folder."""
     write: Callable[[Path, pd.DataFrame, Needs], None]
 
 
@@ -102,12 +102,12 @@ BOXED = frozenset({"box", "cbox"})
 
 
 def read_picks(path: Path, passthrough: Sequence[Path] = (), pixel_size_a: float | None = None) -> Picks:
-    """Read a file of picks or particles; its ending tells the program, for STAR files their columns.
+    """Read a file of picks or particles; the extension gives the program, for STAR files the columns.
 
     Raises
     ------
     FileError
-        When the file cannot be read, or is of none of the formats.
+        When the file cannot be read, or is in none of the formats.
     """
     ending = path.suffix.lower()
     if ending == ".cs":
@@ -119,11 +119,11 @@ def read_picks(path: Path, passthrough: Sequence[Path] = (), pixel_size_a: float
     if ending == ".star":
         return read_relion(path, pixel_size_a)
     known = ".star, .box, .cbox, .json, .txt, .csv and .cs"
-    raise FileError(path, f"is of no known format of picks; known endings are {known}")
+    raise FileError(path, f"is not in a known format of picks; known extensions are {known}")
 
 
 def write_picks(kind: str, path: Path, rows: pd.DataFrame, needs: Needs) -> None:
-    """Write picks in a format of `FORMATS`; of one micrograph where the format has a file for each.
+    """Write picks in a format of `FORMATS`; of one micrograph if the format has one file for each.
 
     Raises
     ------

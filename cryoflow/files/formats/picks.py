@@ -1,4 +1,4 @@
-"""Picks and particles in one form, whatever program they come from."""
+"""Picks and particles of all programs in one form."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Picks(NamedTuple):
         centre of a particle in pixels of its micrograph, from the centre of the first pixel of the MRC file.
         ``rlnMicrographName`` is missing where the file is of one micrograph and does not name it.
     conventions : tuple of str
-        What the file's own conventions are and what was done about them, a sentence each.
+        The file's conventions and how they were converted, one sentence each.
     box_px : float, optional
         Size of the boxes in pixels, where the file has boxes of one size.
     """
@@ -63,7 +63,7 @@ def text(value: float) -> str:
 
 
 def real(path: object, value: object, what: str, line: int | None = None) -> float:
-    """Return a finite number from what a file has in its place.
+    """Convert a value of a file to a finite number.
 
     Raises
     ------

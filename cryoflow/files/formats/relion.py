@@ -41,7 +41,7 @@ def read_relion(path: Path, pixel_size_a: float | None = None) -> Picks:
         As `read_star`, and when the file has no coordinates.
     """
     blocks = read_star(path)
-    if not blocks:  # RELION 3.0 writes a table without rows so
+    if not blocks:  # RELION 3.0 writes a table without rows in this way
         return Picks(pd.DataFrame(columns=[X, Y], dtype=float), (_OWN,))
     warp = next(
         (as_table(block) for block in blocks.values() if any(map(_WARP_X.match, map(str, block)))), None
@@ -64,8 +64,8 @@ def write_picked(path: Path, rows: pd.DataFrame) -> None:
 def write_relion(path: Path, rows: pd.DataFrame, style: StarStyle) -> None:
     """Write one table of particles, or of coordinates of many micrographs.
 
-    Coordinates have no pixel size of their own and so always stand in a table without optics, which every
-    version of RELION reads.
+    Coordinates have no pixel size of their own and so are always written to a table without optics, which
+    every version of RELION reads.
     """
     if IMAGE in rows.columns:
         write_table(path, Table(rows, style, path, "particles" if style == "3.1" else ""))

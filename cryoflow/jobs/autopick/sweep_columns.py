@@ -1,4 +1,6 @@
-"""How many picks a point of a sweep has found, how good they are, and how right where the truth is known."""
+"""Results of a picking job for the table of a sweep: picks, figures of merit, and scores if the truth is
+known.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the points of a picking sweep say together: which is nearest to a proposal, where peaks merge."""
+"""Notes on the points of a picking sweep: which is nearest to a proposal, and where peaks merge."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def sweep_notes(rows: pd.DataFrame, varied: Sequence[str]) -> tuple[list[str | N
     Parameters
     ----------
     rows : DataFrame
-        One row a point.
+        One row per point.
     varied : sequence of str
-        Columns with the values that tell the points apart.
+        Columns with the values that distinguish the points.
 
     Returns
     -------

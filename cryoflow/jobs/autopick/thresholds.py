@@ -1,9 +1,9 @@
-"""Picking thresholds that the figures of merit themselves propose, and whether a higher one picks more.
+"""Picking thresholds proposed from the figures of merit, and whether a higher one picks more.
 
-``thresholds.star`` has two blocks, with columns of our own. ``thresholds`` has one row a proposal: ``valley``
-of the histogram, with its depth (1 - height of the valley / height of the lower side), and ``q_value``, the
-lowest figure of merit with a q-value of at most 0.05, where there are decoys. ``histogram``: peaks down to
-the floor of the candidates, by bins, with the decoys that have won.
+``thresholds.star`` has two blocks, with cryoflow's own columns. ``thresholds`` has one row per proposal:
+``valley`` of the histogram, with its depth (1 - height of the valley / height of the lower side), and
+``q_value``, the lowest figure of merit with a q-value of at most 0.05, where there are decoys. ``histogram``:
+peaks down to the floor of the candidates, by bins, with the decoys that have won.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ BINS = 60
 SHOWN = 0.995
 """Share of the peaks that the bins hold; the few beyond count in the outermost."""
 MORE = 1.02
-"""A higher threshold picks more, for a warning, if it picks so many times as many."""
+"""Ratio of picks above which a higher threshold counts as picking more."""
 
 Values = npt.NDArray[np.float64]
 
 
 class Proposed(NamedTuple):
-    """Thresholds that a picking job proposes, and what they are read from."""
+    """Thresholds that a picking job proposes, and their data."""
 
     valley: Valley | None
     """None where there is no clear one."""

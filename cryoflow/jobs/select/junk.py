@@ -1,4 +1,4 @@
-"""Warnings where a selection of classes keeps what its own scores call junk, or drops nothing."""
+"""Warnings if a selection of classes keeps classes that its own scores call junk, or drops none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DROP = "to drop them, set selection > class_score_min: 0.5, or name the classes
 def kept_junk_warnings(
     selection: Selection, classes: pd.DataFrame, chosen: Mask, kept: npt.NDArray[np.int64]
 ) -> list[str]:
-    """Return what to warn of; nothing where the spec names classes, as someone has looked at them.
+    """Return the warnings; none if the spec names classes, since the user has looked at them.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def kept_junk_warnings(
 
 
 def _drops_nothing(selection: Selection, chosen: Mask) -> bool:
-    """Whether all classes are kept because of how many they are, not because of how good they are."""
+    """Whether all classes are kept because of their number, not their quality."""
     if len(chosen) < 2 or not chosen.all():
         return False
     return isinstance(selection.classes, TopClasses) or not selection.has_conditions()

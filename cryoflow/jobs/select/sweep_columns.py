@@ -1,4 +1,4 @@
-"""What a point of a sweep says of a Select job: how good its choice is, where there are learnt scores."""
+"""Results of a Select job for the table of a sweep: quality of its choice, if there are learnt scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROBABILITY = "cryoflowProbability"
 def sweep_columns(
     project: Path, job: str, counts: Mapping[str, Any], cache: SweepCache | None
 ) -> dict[str, Any]:
-    """Return what the table of a sweep says of a Select job, by column; nothing without learnt scores.
+    """Return the columns of a Select job in the table of a sweep; none without learnt scores.
 
     ``expected_true`` is the sum of the probabilities of the particles kept; ``expected_f1`` compares them
     with those of all scored particles, kept or not.
@@ -62,7 +62,7 @@ def sweep_names(spec: Select, project: Path) -> tuple[str, ...]:
 
 
 def _scores(spec: Select, project: Path) -> Path | None:
-    """The table of scores that the spec names, or that is beside its particles."""
+    """The table of scores that the spec names, or that is next to its particles."""
     if spec.selection.scores is not None:
         return project / spec.selection.scores
     particles = spec.io.select_from_particles_star

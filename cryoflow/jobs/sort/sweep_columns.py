@@ -1,4 +1,4 @@
-"""What a point of a sweep says of a Sort job: how well its learnt scores tell particles apart."""
+"""Results of a Sort job for the table of a sweep: how well its learnt scores separate particles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Q_LEVEL = 0.05
 def sweep_columns(
     project: Path, job: str, counts: Mapping[str, Any], cache: SweepCache | None
 ) -> dict[str, Any]:
-    """Return what the table of a sweep says of a Sort job, by column; nothing without learnt scores.
+    """Return the columns of a Sort job in the table of a sweep; none without learnt scores.
 
     ``q05_particles`` counts q-values of at most 0.05; ``expected_true`` is the sum of the probabilities, and
     ``expected_f1`` that of the best cut of the probability.
@@ -39,6 +39,6 @@ def sweep_columns(
 
 
 def sweep_names(spec: Sort, project: Path) -> tuple[str, ...]:
-    """Return the columns that a point will have beside its counts."""
+    """Return the columns that a point will have besides its counts."""
     del project
     return ("scored", "q05_particles", "expected_true", "expected_f1") if spec.scores.learnt_scores else ()

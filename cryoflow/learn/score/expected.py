@@ -1,4 +1,4 @@
-"""What probabilities say of a choice without truth: expected particles and expected F1."""
+"""Quality of a choice from probabilities, without truth: expected particles and expected F1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def expected_f1(chosen: Values, every: Values) -> float:
     chosen : ndarray
         Probability of each chosen row, ``(k,)``; nan counts as 0.
     every : ndarray
-        That of every row there was to choose from, ``(n,)``.
+        Probability of every row to choose from, ``(n,)``.
 
     Returns
     -------

@@ -190,7 +190,7 @@ def test_exposures_of_cryosparc(tmp_path: Path) -> None:
             r"a.cbox: has no table data_cryolo with CoordinateX, CoordinateY, Width",
         ),
         ("a.json", "nonsense", r"a.json: is not a JSON file: Expecting value"),
-        ("a.json", "[1]", r"a.json: is not an info file of EMAN2: it holds no names and values$"),
+        ("a.json", "[1]", r"a.json: is not an info file of EMAN2: it is not a JSON object$"),
         ("a.json", "{}", r"a.json: has no list of boxes; is it the info file of a micrograph"),
         ("a.json", '{"boxes": [[1]]}', r"a.json: box 1 is \[1\], not \[x, y, ...\]$"),
         ("a.json", '{"boxes": [["l", 2]]}', r"a.json: x of box 1 is 'l', not a number$"),
@@ -203,7 +203,11 @@ def test_exposures_of_cryosparc(tmp_path: Path) -> None:
             "hello",
             r"a.cs: is not (a NumPy array|an array of numbers), as cryoSPARC saves .cs files; ex",
         ),
-        ("a.xyz", "1 2", r"a.xyz: is of no known format of picks; known endings are .star, .box, .cbox"),
+        (
+            "a.xyz",
+            "1 2",
+            r"a.xyz: is not in a known format of picks; known extensions are .star, .box, .cbox",
+        ),
         (
             "a.star",
             "data_\nloop_\n_rlnVoltage\n 300\n",
@@ -234,7 +238,8 @@ def test_tomograms_are_refused(tmp_path: Path) -> None:
         .replace("-3.5       <NA>", "-3.5 2")
     )
     with pytest.raises(
-        FileError, match=r"a.cbox: holds boxes at several heights of a tomogram; micrographs are flat$"
+        FileError,
+        match=r"a.cbox: holds boxes at several heights of a tomogram; only micrographs are supported$",
     ):
         read_picks(put(tmp_path, "a.cbox", text))
 
