@@ -125,7 +125,21 @@ def _plans(paths: Sequence[str], overrides: Sequence[str], options: RunOptions) 
     if options.multirun:
         read_preset(options.launcher)
     here = options.multirun and options.launcher == "local" and not hydra.words
-    return make_plans(_sources(paths, options), own, options.multirun, hydra, composed=not here)
+    sources = _sources(paths, options)
+    if options.continued and not paths:
+        own = [*_switched_off(sources[0], own, options), *own]
+    return make_plans(sources, own, options.multirun, hydra, composed=not here)
+
+
+def _switched_off(source: Source, overrides: Sequence[str], options: RunOptions) -> list[str]:
+    """Return overrides that drop recorded criteria of a selection, where others are asked for now."""
+    from cryoflow.launch.criteria import replaced_criteria
+    from cryoflow.spec.load import spec_from
+
+    replaced = replaced_criteria(spec_from(source.document, source.name, []), overrides)
+    if replaced.texts:
+        say(f"{options.continued}: replaces the recorded {', '.join(replaced.texts)}; add it to keep it")
+    return replaced.overrides
 
 
 def _run_plans(plans: Sequence[Plan], continued: Sequence[str], options: RunOptions) -> int:
