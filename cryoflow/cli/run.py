@@ -16,7 +16,7 @@ _NOTES = """overrides:
   FIELD=1,2,3     several values, one job each (with --multirun)
   number=-        the next free number; alias=- for no alias
 
-exit codes: 0 success; 1 a job failed; 2 refused, or some items of a job failed
+exit codes: 0 success; 1 a job failed; 2 refused, or some items of a job failed; 3 a job kept nothing
 """
 
 

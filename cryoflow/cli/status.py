@@ -21,11 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def status(options: argparse.Namespace) -> int:
     """Show the project's jobs as a tree, from inputs to results, with states, counts and times."""
+    from cryoflow.project.directory import check_project
     from cryoflow.project.jobs import list_jobs, tree_lines
 
+    project = project_of(options)
+    check_project(project)
     room, rows = screen_width(), []
     narrow = room is not None and room < _WIDE
-    for branches, job in tree_lines(list_jobs(project_of(options))):
+    for branches, job in tree_lines(list_jobs(project)):
         timings = job.record.get("timings", {})
         rows.append(
             [

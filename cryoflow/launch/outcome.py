@@ -46,7 +46,7 @@ class Outcome(NamedTuple):
     directory : str
         Project-relative directory; empty if the job was refused before one was made.
     code : int
-        0: all fine, 1: failed, 2: refused, or some items failed.
+        0: all fine, 1: failed, 2: refused, or some items failed, 3: nothing was kept.
     message : str
         The summary, or why it failed.
     outputs : tuple of str
@@ -60,14 +60,14 @@ class Outcome(NamedTuple):
 
     @property
     def stops_others(self) -> bool:
-        """Whether later jobs are not started: it failed or was refused."""
-        return self.code == 1 or not self.directory
+        """Whether later jobs are not started: it failed, was refused or kept nothing."""
+        return self.code in {1, 3} or not self.directory
 
 
 def worst_code(outcomes: Sequence[Outcome]) -> int:
-    """Return 1 if a job has failed, else 2 if one was refused or has left something out, else 0."""
+    """Return 1 if a job has failed, else 2 if one was refused or has left something out, else 3 or 0."""
     codes = {outcome.code for outcome in outcomes}
-    return next((code for code in (1, 2) if code in codes), 0)
+    return next((code for code in (1, 2, 3) if code in codes), 0)
 
 
 def report_skipped(jobs: Sequence[str]) -> None:

@@ -141,3 +141,8 @@ class JobResult(NamedTuple):
     failures: tuple[Failure, ...] = ()
     summary: str = ""
     nodes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no particles are left, or of a job about micrographs no micrographs."""
+        return self.counts.get("particles", self.counts.get("micrographs", 1)) == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryoflow.errors import CryoflowError
 from cryoflow.project.names import is_job_name, job_directories, job_name, job_number
-from cryoflow.project.pipeline import job_counter
+from cryoflow.project.pipeline import PIPELINE, job_counter
 
 #: Folder of cryoflow's own files in a project.
 HIDDEN = ".cryoflow"
@@ -32,6 +32,20 @@ def check_writable(project: Path, job: str = "") -> None:
             raise CryoflowError(
                 f"{folder}: the project is read-only, nothing was written; use a copy or change permissions"
             )
+
+
+def check_project(project: Path) -> None:
+    """Refuse a folder that is no project: no jobs, no pipeline file, no files of cryoflow.
+
+    Raises
+    ------
+    CryoflowError
+        With one line that names the folder.
+    """
+    made = any((project / name).exists() for name in (PIPELINE, HIDDEN))
+    if not made and next(job_directories(project), None) is None:
+        what = "no jobs and no default_pipeline.star here" if project.is_dir() else "no such folder"
+        raise CryoflowError(f"{project}: {what}; give the folder of a project with --project")
 
 
 def make_job_directory(
@@ -66,8 +80,9 @@ def make_job_directory(
     check_free(project, job, number, alias)
     try:
         directory = _make(project, job, number, fill)
-        if alias:
-            link_alias(directory, alias)
+        if alias and not _claim_alias(directory, alias):
+            shutil.rmtree(directory)
+            raise _alias_taken(project, job, alias)
     except OSError as error:
         raise CryoflowError(f"{project / job}: cannot make a job directory: {error.strerror}") from error
     return directory
@@ -88,10 +103,8 @@ def check_free(project: Path, job: str, number: int | None, alias: str | None) -
         for path in [same, *sorted(project.glob(f"*/{job_name(number)}"))]:
             if path.exists():
                 raise _taken(path.relative_to(project).as_posix())
-    link = project / job / (alias or "")
-    if alias and link.exists():
-        meant = link.resolve().name
-        raise CryoflowError(f"{job}/{alias}: this alias belongs to {meant}; add alias=- or alias=NAME")
+    if alias and (project / job / alias).exists():
+        raise _alias_taken(project, job, alias)
 
 
 def find_job_directory(project: Path, given: str | os.PathLike[str]) -> Path:
@@ -175,6 +188,23 @@ def _claim_number(project: Path) -> int:
             number += 1
         else:
             return number
+
+
+def _claim_alias(directory: Path, alias: str) -> bool:
+    """Point an alias to a new job; False if another process was first. A dangling link is replaced."""
+    link = directory.parent / alias
+    try:
+        link.symlink_to(directory.name)
+    except FileExistsError:
+        if link.exists() and link.resolve().name != directory.name:
+            return False
+        link_alias(directory, alias)
+    return True
+
+
+def _alias_taken(project: Path, job: str, alias: str) -> CryoflowError:
+    meant = (project / job / alias).resolve().name
+    return CryoflowError(f"{job}/{alias}: this alias belongs to {meant}; add alias=- or alias=NAME")
 
 
 def _taken(name: str) -> CryoflowError:

@@ -17,6 +17,12 @@ from cryoflow.project.pipeline_text import Loop, read_words
 from cryoflow.project.record import RECORD, read_record
 from cryoflow.project.verify import changed_files
 
+_STATE_COLUMNS = ("rlnPipeLineProcessStatusLabel", "rlnPipeLineProcessStatus")
+#: RELION 3's numbers and RELION 4's words.
+_PIPELINE_STATES = {
+    **dict(zip("01234", ("running", "scheduled", "succeeded", "failed", "aborted"), strict=True)),
+    **{name.capitalize(): name for name in ("running", "scheduled", "succeeded", "failed", "aborted")},
+}
 _ENDED = ("succeeded", "partial")
 _MARKERS = {SUCCESS: "succeeded", FAILURE: "failed", ABORTED: "aborted"}
 
@@ -32,7 +38,8 @@ class Job(NamedTuple):
         Its alias, without the type.
     state : str
         ``succeeded``, ``partial``, ``outdated`` (ended, but what it read has changed since), ``failed``,
-        ``aborted``, ``running``, ``stopped`` (killed before its end) or ``unknown`` (of RELION, not ended).
+        ``aborted``, ``running``, ``stopped`` (killed before its end), ``scheduled`` (in RELION) or
+        ``unknown`` (of RELION, without marker or pipeline entry).
     record : dict
         The record; empty for jobs of RELION.
     feeders : tuple of str
@@ -48,9 +55,9 @@ class Job(NamedTuple):
 
 def list_jobs(project: Path) -> list[Job]:
     """Return all jobs of a project in the order of their numbers."""
-    edges = _pipeline_edges(project)
+    edges, states = _pipeline_edges(project), _pipeline_states(project)
     found = [
-        read_job(project, folder, edges)
+        read_job(project, folder, edges, states.get(name_of(folder), "unknown"))
         for folder in job_directories(project)
         if folder.is_dir() and not folder.is_symlink() and folder.parent.name != TRASH
     ]
@@ -59,7 +66,11 @@ def list_jobs(project: Path) -> list[Job]:
 
 def _with_outdated(project: Path, jobs: list[Job]) -> list[Job]:
     """Mark jobs whose inputs differ from their records, and those fed by such jobs."""
-    outdated = {job.name for job in jobs if job.state in _ENDED and _inputs_changed(project, job.record)}
+    outdated = {
+        job.name
+        for job in jobs
+        if job.record and job.state in _ENDED and _inputs_changed(project, job.record)
+    }
     fed: dict[str, list[str]] = {}
     for job in jobs:
         for feeder in job.feeders:
@@ -70,7 +81,7 @@ def _with_outdated(project: Path, jobs: list[Job]) -> list[Job]:
         outdated |= new
         rest += new
     return [
-        job._replace(state="outdated") if job.name in outdated and job.state in _ENDED else job
+        job._replace(state="outdated") if job.name in outdated and job.record and job.state in _ENDED else job
         for job in jobs
     ]
 
@@ -82,8 +93,20 @@ def _inputs_changed(project: Path, record: dict[str, Any]) -> bool:
         return True
 
 
-def read_job(project: Path, directory: Path, edges: Iterable[tuple[str, str]] = ()) -> Job:
-    """Read one job directory; ``edges`` are known pairs of jobs, feeder and fed."""
+def read_job(
+    project: Path, directory: Path, edges: Iterable[tuple[str, str]] = (), otherwise: str = "unknown"
+) -> Job:
+    """Read one job directory.
+
+    Parameters
+    ----------
+    project, directory : Path
+        Absolute.
+    edges : iterable of (str, str)
+        Known pairs of jobs, feeder and fed.
+    otherwise : str
+        State of a job of RELION that has left no marker.
+    """
     name = name_of(directory)
     record: dict[str, Any] = {}
     if (directory / RECORD).exists():
@@ -92,7 +115,7 @@ def read_job(project: Path, directory: Path, edges: Iterable[tuple[str, str]] = 
     fed = {feeder for feeder, job in edges if job == name}
     fed |= {job for file in _files_taken(record) if (job := job_of_file(project, file))}
     feeders = tuple(sorted(fed - {name}, key=job_number))
-    return Job(name, alias_of(directory), _state(directory, record), record, feeders)
+    return Job(name, alias_of(directory), _state(directory, record, otherwise), record, feeders)
 
 
 def job_of_file(project: Path, name: str) -> str | None:
@@ -130,13 +153,13 @@ def tree_lines(jobs: Iterable[Job]) -> Iterator[tuple[str, Job]]:
     yield from lines(None, "")
 
 
-def _state(directory: Path, record: dict[str, Any]) -> str:
+def _state(directory: Path, record: dict[str, Any], otherwise: str) -> str:
     if is_running(directory):
         return "running"
     ended = next((state for marker, state in _MARKERS.items() if (directory / marker).exists()), None)
     if ended == "succeeded" and record.get("status") == "partial":
         return "partial"
-    return ended or ("stopped" if record else "unknown")
+    return ended or ("stopped" if record else otherwise)
 
 
 def _files_taken(record: dict[str, Any]) -> Iterator[str]:
@@ -145,6 +168,22 @@ def _files_taken(record: dict[str, Any]) -> Iterator[str]:
     for value in dict(record.get("spec", {}).get("io") or {}).values():
         if isinstance(value, str):
             yield value
+
+
+def _pipeline_states(project: Path) -> dict[str, str]:
+    """Return the state of every job in RELION's pipeline file, by name without the last slash."""
+    try:
+        processes = read_words(project / PIPELINE).blocks.get("pipeline_processes")
+    except (CryoflowError, OSError):
+        return {}
+    if not isinstance(processes, Loop) or "rlnPipeLineProcessName" not in processes.columns:
+        return {}
+    name = processes.columns.index("rlnPipeLineProcessName")
+    label = next((n for n in _STATE_COLUMNS if n in processes.columns), None)
+    if label is None:
+        return {}
+    state = processes.columns.index(label)
+    return {row[name].rstrip("/"): _PIPELINE_STATES.get(row[state], "unknown") for row in processes.rows}
 
 
 def _pipeline_edges(project: Path) -> list[tuple[str, str]]:

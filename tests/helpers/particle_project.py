@@ -13,6 +13,15 @@ from cryoflow.spec import parse_spec
 
 SIZE = (61, 80)
 PIXEL = 2.0
+BLOBS = {
+    "job": "AutoPick",
+    "io": {
+        "input_micrographs_for_autopick": "CtfFind/job003/micrographs_ctf.star",
+        "use_laplacian_of_gaussian": True,
+    },
+    "laplacian": {"min_diameter_for_log_filter": 12, "max_diameter_for_log_filter": 24},
+}
+"""A spec that picks from the three micrographs in no time."""
 
 
 class Listener(Reporter):

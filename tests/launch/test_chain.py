@@ -377,7 +377,7 @@ def test_chain_without_numbers_goes_by_alias(project: Path, capsys: pytest.Captu
     (project.parent / "chain.yaml").write_text(text)
     assert _chain(project) == 0
     name = (project / "Select" / "last").readlink().name
-    assert _chain(project, "--replace", "last:maximum_metadata_value=0.05") == 0
+    assert _chain(project, "--replace", "last:maximum_metadata_value=0.05") == 3
     assert (project / "Select" / "last").readlink().name == name
     assert kept(project, f"Select/{name}") == 0
     capsys.readouterr()

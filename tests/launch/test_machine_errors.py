@@ -6,21 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.particle_project import extract_spec, make_project
+from helpers.particle_project import BLOBS, extract_spec, make_project
 
 from cryoflow.errors import MachineError
 from cryoflow.launch.run import run_spec
 from cryoflow.project.markers import FAILURE, SUCCESS
 from cryoflow.project.record import read_record
 
-BLOBS = {
-    "job": "AutoPick",
-    "io": {
-        "input_micrographs_for_autopick": "CtfFind/job003/micrographs_ctf.star",
-        "use_laplacian_of_gaussian": True,
-    },
-    "laplacian": {"min_diameter_for_log_filter": 12, "max_diameter_for_log_filter": 24},
-}
 WRITING = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO]
 
 

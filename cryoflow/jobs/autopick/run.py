@@ -114,7 +114,11 @@ def _result(
     particles = sum(one.particles for one in picked)
     files, outputs = (given.files, given.outputs) if given else ((), ())
     read = () if spec.autopicking.read_fom_maps else tuple(one.name for one in picked)
-    counts = {"micrographs": len(picked), "particles": particles, "kept": sum(one.kept for one in picked)}
+    counts = {
+        "micrographs": len(picked),
+        "particles": particles,
+        "kept_micrographs": sum(one.kept for one in picked),
+    }
     return JobResult(
         inputs=(spec.io.input_micrographs_for_autopick, *files, *read),
         outputs=(*outputs, *(name for one in picked for name in one.outputs), *lists),

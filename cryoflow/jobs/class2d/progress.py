@@ -18,12 +18,10 @@ class ProgressReporter:
         Receives the lines.
     options : Options
         Box and pixel size.
-    iterations : int
-        Number of remaining iterations.
     """
 
-    def __init__(self, report: Reporter, options: Options, iterations: int) -> None:
-        self._report, self._options, self._left = report, options, iterations
+    def __init__(self, report: Reporter, options: Options) -> None:
+        self._report, self._options = report, options
         self._collapsed = False
         self._empty: set[int] = set()
 
@@ -48,17 +46,11 @@ class ProgressReporter:
 
     def iteration(self, state: State, seconds: float) -> None:
         """Report an iteration that took ``seconds``."""
-        self._left -= 1
         model, extent = state.model, self._options.box * self._options.pixel_size_a
         largest = int(model.share.argmax())
         used = int((model.share > 0).sum())
         self._report.say(
             f"iteration {state.iteration}: {extent / model.shell:.1f} A, largest class {largest + 1} with "
             f"{100 * float(model.share[largest]):.0f} %, {used} of {len(model.share)} in use, "
-            f"{100 * state.changes.classes:.0f} % changed class, {seconds:.1f} s, "
-            f"about {_duration(self._left * seconds)} left"
+            f"{100 * state.changes.classes:.0f} % changed class, {seconds:.1f} s"
         )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

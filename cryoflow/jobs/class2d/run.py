@@ -27,9 +27,7 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
     files = _files(spec, context, given, begin)
     asked = run_plan(spec)
     state, written = _first_state(asked, begin, given, files)
-    progress = ProgressReporter(
-        context.report, given.options, spec.optimization.number_of_iterations - state.iteration
-    )
+    progress = ProgressReporter(context.report, given.options)
     started = time.monotonic()
     left = spec.optimization.number_of_iterations - state.iteration
     states = iterations(state, given.data, given.options, asked)

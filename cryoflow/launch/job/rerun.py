@@ -90,8 +90,13 @@ def rerun_job(project: Path, directory: Path, command: str, tolerance: float = T
 
 
 def _spec_again(record: dict[str, Any], source: str) -> JobSpec:
-    """Return the spec for a new directory: number, alias and intermediate files stay with the old one."""
+    """Return the spec for a new directory: number, alias and intermediate files stay with the old one.
+
+    It runs with as many threads as before: sums in another order differ in their last digits.
+    """
     spec = dict(record["spec"]) | {"number": None, "alias": None}
+    if record.get("threads"):
+        spec["compute"] = dict(spec["compute"]) | {"threads": record["threads"]}
     for override in JOB_TYPES[spec["job"]].rerun_overrides:
         spec, _ = apply_override(SPEC_CLASSES[spec["job"]], spec, override)
     return parse_spec(spec, source)

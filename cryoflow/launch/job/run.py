@@ -16,7 +16,7 @@ from cryoflow.launch.job.failure import cause, interruption, is_of_machine
 from cryoflow.launch.job.files import JobFiles
 from cryoflow.launch.job.signals import stoppable
 from cryoflow.launch.outcome import Outcome, Request
-from cryoflow.project.context import Failure, JobContext, SweepCache
+from cryoflow.project.context import Failure, JobContext, JobResult, SweepCache
 from cryoflow.project.directory import check_writable
 from cryoflow.project.markers import mark
 from cryoflow.project.names import name_of
@@ -80,7 +80,14 @@ def _attempt(spec: JobSpec, request: Request, context: JobContext, files: JobFil
         why = f"{cause(error)}; the traceback is in {files.name}/run.err"
         return files.restore(why) or _fail(why, request, context, files, is_of_machine(error))
     result = files.result
-    return Outcome(files.name, 2 if result.failures else 0, result.summary, result.outputs)
+    return Outcome(files.name, _code(files.result, request), result.summary, result.outputs)
+
+
+def _code(result: JobResult, request: Request) -> int:
+    """Return the exit code; that nothing is left is no news of one point of a sweep."""
+    if result.failures:
+        return 2
+    return 3 if result.is_empty and not request.sweep else 0
 
 
 def _compute(spec: JobSpec, context: JobContext, files: JobFiles) -> None:
@@ -123,6 +130,10 @@ def _write_page(context: JobContext, files: JobFiles) -> None:
 
 def _report_result(spec: JobSpec, request: Request, files: JobFiles) -> None:
     _report_failures(files.report, files.result.failures)
+    if files.result.is_empty and not request.sweep:
+        files.report.warn(
+            f"{files.name} keeps nothing: {files.result.summary}; jobs that use it have no input"
+        )
     where = "" if request.concurrent else f"{spec.job} in {files.name}: "
     files.report.say(f"{where}{files.result.summary}; {files.seconds['job']:.1f} s")
 

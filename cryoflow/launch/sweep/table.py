@@ -109,7 +109,9 @@ def results(project: Path, outcome: Outcome, cache: SweepCache | None = None) ->
     if not outcome.directory or outcome.code == 1:
         return row
     record = read_record(project / outcome.directory)
-    counts = {name: value for name, value in record["counts"].items() if name != "kept"}
+    counts = {
+        name: value for name, value in record["counts"].items() if name not in {"kept", "kept_micrographs"}
+    }
     row |= counts | {"seconds": record["timings"]["seconds"].get("job")}
     columns = JOB_TYPES[record["spec"]["job"]].sweep.columns
     if columns:

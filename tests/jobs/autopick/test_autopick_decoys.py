@@ -164,7 +164,7 @@ def test_an_interrupted_job_comes_to_the_same(project: Path) -> None:
     folder = project / "AutoPick/job011"
     (folder / "Micrographs/mic002_autopick_decoys.star").unlink()
     (folder / "picks_scores.star").unlink()
-    assert pick(project, "job011").counts["kept"] == 2
+    assert pick(project, "job011").counts["kept_micrographs"] == 2
     assert files(project, "job011") == whole
 
 

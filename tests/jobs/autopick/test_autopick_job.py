@@ -78,7 +78,7 @@ def test_statistics_and_a_wrong_greyscale_are_told(project: Path) -> None:
     assert table["cryoflowFigureOfMeritQuantile50"][1] == pytest.approx(median, rel=1e-4)
     before = name.read_bytes()
     again, _ = pick(project)
-    assert again.counts["kept"] == 3 and name.read_bytes() == before
+    assert again.counts["kept_micrographs"] == 3 and name.read_bytes() == before
     write_mrc(project / "refs.mrcs", np.stack([30 * particle(), 30 * particle().T]).astype(np.float32), PIXEL)
     _, lines = pick(project, "job011")
     assert any("hardly any particles, or the references are too strong" in line for line in lines)

@@ -16,10 +16,10 @@ def test_continuing_does_only_what_is_not_done(project: Path) -> None:
     stamp = (folder / "a_autopick.star").stat().st_mtime_ns
     result, lines = pick(project)
     assert coordinates(project) == whole
-    assert result.counts["kept"] == 2 and (folder / "a_autopick.star").stat().st_mtime_ns == stamp
+    assert result.counts["kept_micrographs"] == 2 and (folder / "a_autopick.star").stat().st_mtime_ns == stamp
     assert "kept the picks of 2 micrographs that were finished before" in lines
     result, _ = pick(project, autopicking__picking_threshold=0.6)
-    assert result.counts["kept"] == 0 and coordinates(project) != whole
+    assert result.counts["kept_micrographs"] == 0 and coordinates(project) != whole
 
 
 @pytest.mark.parametrize("merit", ["relion", "ncc"])
