@@ -13,7 +13,7 @@ class CryoflowError(Exception):
 
 
 class SpecError(CryoflowError):
-    """Everything wrong with a spec, all at once.
+    """All errors of a spec.
 
     Attributes
     ----------

@@ -23,7 +23,7 @@ FigureOfMerit = Literal["relion", "ncc"]
 
 
 class SearchOptions(TypedDict, total=False):
-    """How micrographs are searched; see `fom_maps`."""
+    """Options of a search; see `fom_maps`."""
 
     lowpass_a: float | None
     highpass_a: float | None
@@ -163,7 +163,7 @@ def fom_maps(
 
 
 class _Search(NamedTuple):
-    """All that a search depends on besides the references."""
+    """Everything that a search depends on besides the references."""
 
     dtype: torch.dtype
     device: torch.device

@@ -30,7 +30,7 @@ _COMMANDS = {
 }
 
 _MODULES = {"import": "import_files"}
-"""Where a command is, if its name cannot be a module's."""
+"""Modules of commands whose names cannot be module names."""
 
 _EXAMPLES = """examples:
   cryoflow spec tutorial specs

@@ -21,6 +21,6 @@ def number_of(things: Sized, noun: str) -> str:
 
 
 def counts_text(counts: dict[str, int | float], most: int = 3) -> str:
-    """Return the main counts, at most so many, e.g. ``539 particles, 8 micrographs``."""
+    """Return at most this many main counts, e.g. ``539 particles, 8 micrographs``."""
     shown = [name for name in ("particles", "classes", "micrographs") if name in counts] or list(counts)[:1]
     return ", ".join(f"{counts[name]:g} {name.replace('_', ' ')}" for name in shown[:most])

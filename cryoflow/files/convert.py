@@ -67,7 +67,7 @@ class Wanted:
     scale: float = 1.0
     flip_y: bool = False
     pixel_size_a: float | None = None
-    """Of the micrographs."""
+    """Pixel size of the micrographs."""
     offsets: Offsets | None = None
     project: Path = Path()
     """Root of the names in lists of files."""

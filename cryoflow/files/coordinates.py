@@ -176,7 +176,7 @@ def _one_file_each(path: Path, pairs: CoordinateList) -> CoordinateList:
         first = owner.setdefault(file, name)
         if first != name:
             text = f"gives {first} and {name} the same coordinates, {file.name}; pick again"
-            raise FileError(path, f"{text}, so that each micrograph has a file of its own")
+            raise FileError(path, f"{text}, so that each micrograph has its own file")
     return pairs
 
 

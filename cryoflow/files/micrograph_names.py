@@ -11,7 +11,7 @@ from cryoflow.errors import CryoflowError
 from cryoflow.files.job_paths import stem_below_job
 
 _CRYOSPARC = re.compile(r"^\d{15,21}_|(_(patch|rigid|full)_aligned)?(_doseweighted)?$")
-"""What cryoSPARC puts before and behind the names of movies: a number, and what was done."""
+"""Prefix (a number) and suffix (the processing) that cryoSPARC adds to names of movies."""
 
 
 def shared_folders(one: Sequence[str], other: Sequence[str]) -> int:

@@ -86,7 +86,7 @@ def _check_same(size: npt.NDArray[np.float64], other: npt.NDArray[np.float64], n
 
 
 def to_flat(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """From 3.1's terms, optics merged, to 3.0's; columns in 3.0's terms are kept.
+    """Convert 3.1's terms, optics merged, to 3.0's; columns in 3.0's terms are kept.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def _offsets(rows: pd.DataFrame, pixels: str, angstrom: str) -> npt.NDArray[np.f
 
 
 def to_optics_style(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """From 3.0's terms to 3.1's, optics values still in every row."""
+    """Convert 3.0's terms to 3.1's, optics values still in every row."""
     rows = rows.copy()
     size = find_pixel_size(rows)
     for pixels, angstrom in _ORIGINS.items():

@@ -25,7 +25,7 @@ Measure = Callable[[Path, Path], Any]
 ExpectedBytes = Callable[[Any, Path], float]
 #: ``(project, job directory, counts, cache) -> columns``: what one point of a sweep found.
 Columns = Callable[[Path, str, Mapping[str, Any], SweepCache | None], dict[str, Any]]
-#: ``(spec, project) -> names``: the columns that one point of a sweep will have, beside its counts.
+#: ``(spec, project) -> names``: the columns that one point of a sweep will have, besides its counts.
 ColumnNames = Callable[[Any, Path], tuple[str, ...]]
 
 

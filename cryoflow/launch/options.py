@@ -1,4 +1,4 @@
-"""How to run, as the command line says it."""
+"""Options of a run, as given on the command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class RunOptions(NamedTuple):
-    """How to run.
+    """Options of a run.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Request(NamedTuple):
-    """How a job is to be run, apart from what its spec says.
+    """Options of a job's run, apart from its spec.
 
     Attributes
     ----------

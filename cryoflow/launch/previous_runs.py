@@ -26,7 +26,7 @@ _CODES = {"succeeded": 0, "partial": 2}
 
 
 class Verdict(NamedTuple):
-    """What to do with a step.
+    """Decision about a step.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
     why : str
         The reason, in a few words.
     asks : bool
-        Whether finished results would be replaced that nobody has asked to replace.
+        Whether finished results would be replaced without a request.
     inputs : tuple of str
         The inputs that are different, by file or by name in the spec, where these are all that is.
     partial : bool

@@ -32,12 +32,12 @@ KINDS = ("particle", "unclear", "blank", "ice", "carbon", "filament", "off-centr
 
 
 class ClassEvidence(NamedTuple):
-    """What is known of each class, each ``(K,)``."""
+    """Evidence about each class, each ``(K,)``."""
 
     members: Tensor
     """Particles assigned to it."""
     features: ClassFeatures
-    """Of its average."""
+    """Features of its average."""
     ssnr: Tensor
     """Mean over the resolved shells of log10 of the signal-to-noise ratio."""
 

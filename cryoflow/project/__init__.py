@@ -1,1 +1,1 @@
-"""Where jobs live: directories, aliases, records and RELION's pipeline file."""
+"""Project layout: directories, aliases, records and RELION's pipeline file."""

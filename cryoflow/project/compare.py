@@ -1,4 +1,4 @@
-"""What differs between two files, and by how much: STAR numbers, MRC pixels, or bytes."""
+"""Differences between two files, with amounts: STAR numbers, MRC pixels, or bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERDICTS: tuple[Verdict, ...] = ("identical", "close", "different")
 
 
 class Comparison(NamedTuple):
-    """How two files compare.
+    """Result of comparing two files.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Reporter:
-    """How a job reports to the user; this one is silent, for tests and workers."""
+    """Interface for a job's reports to the user; this one is silent, for tests and workers."""
 
     def say(self, line: str) -> None:
         """Report one line of information."""
@@ -40,7 +40,7 @@ class Reporter:
 
 
 class SweepCache:
-    """What the points of a sweep that run in one process share in memory.
+    """Data that the points of a sweep in one process share in memory.
 
     The runner of the sweep makes one, passes it to every point and drops it with the sweep. A job type stores
     its shared data in an object of its own class.
@@ -58,7 +58,7 @@ class SweepCache:
 
 @dataclass(frozen=True)
 class JobContext:
-    """Where a job runs, on which device, and where it reports.
+    """Directory, device and reporter of a running job.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Failure(NamedTuple):
 
 
 class JobResult(NamedTuple):
-    """What a job has read, written, counted and skipped.
+    """Result of a job: files read and written, counts, and skipped items.
 
     Attributes
     ----------

@@ -32,7 +32,7 @@ _DIGITS = 64
 
 
 class FileState(NamedTuple):
-    """What changes with the content of a file; of a folder, the number and a hash of its coordinate files."""
+    """State that changes with a file's content; of a folder, number and hash of its coordinate files."""
 
     size: int
     mtime_ns: int

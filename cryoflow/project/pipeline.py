@@ -24,7 +24,7 @@ _STATES = {"Running": "0", "Succeeded": "2", "Failed": "3"}
 
 
 class JobEntry(NamedTuple):
-    """What the pipeline knows about a job.
+    """Entry of a job in the pipeline.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""From projected density to image contrast."""
+"""Image contrast from projected density."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to simulate; no heavy imports, so that the command line shows its help at once."""
+"""Options of the simulation; no heavy imports, so that the command line shows its help at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODES = ("int16", "float32")
 
 @dataclass(frozen=True)
 class SimulateOptions:
-    """Everything that determines a simulated project; the same options give the same bytes.
+    """All options of a simulated project; the same options give the same bytes.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where objects lie: never closer than a distance, off the carbon, away from the border."""
+"""Placement of objects: never closer than a distance, off the carbon, away from the border."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def random_edge(size: tuple[int, int], rng: np.random.Generator) -> CarbonEdge:
 
 
 class Ground(NamedTuple):
-    """Where objects may lie on a micrograph; pixels."""
+    """Area of a micrograph for objects; pixels."""
 
     size: tuple[int, int]
     """Height and width."""

@@ -28,7 +28,7 @@ TRUTH = "truth"
 
 
 class SimulatedProject(NamedTuple):
-    """What was written."""
+    """Directory and counts of a simulated project."""
 
     directory: Path
     micrographs: int

@@ -1,4 +1,4 @@
-"""How much of the truth was found: picks and particles against a simulated project."""
+"""Agreement of picks and particles with the truth of a simulated project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job is: frozen models of RELION's job types, independent of files and tensors."""
+"""Specs: frozen models of RELION's job types, independent of files and tensors."""
 
 from cryoflow.spec.autopick import AutoPick
 from cryoflow.spec.base import Broken, Compute, JobSpec, Section

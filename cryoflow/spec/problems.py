@@ -14,7 +14,7 @@ Path = tuple[str, ...]
 
 
 class Place(NamedTuple):
-    """Where something was written: a file or another source, a line (0: none), and the headings above it."""
+    """Place of an entry: a file or another source, a line (0: none), and the headings above it."""
 
     source: str
     line: int

@@ -12,7 +12,7 @@ from PIL import Image
 from cryoflow.view.charts import COLOURS, Values, chart_style, label_axes, make_axes, rendered
 
 _MARKS = ("-", "--", ":")
-"""How the first mark, the second and so on are drawn."""
+"""Line styles of the marks, in order."""
 
 
 class Histogram(NamedTuple):

@@ -25,9 +25,9 @@ class Legend(NamedTuple):
     picks: int | None
     """None if there are several tiles with different picks."""
     pixel_a: float
-    """Of the picture, A."""
+    """Pixel size of the picture, A."""
     diameter_a: float
-    """Of the circles, A."""
+    """Diameter of the circles, A."""
     scale: tuple[float, float] | None = None
     """Figures of merit drawn fully red and fully blue; None where picks have none."""
 

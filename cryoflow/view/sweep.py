@@ -25,7 +25,7 @@ def draw_grid(table: pd.DataFrame, varied: Sequence[str], shown: Sequence[str]) 
     Parameters
     ----------
     table : DataFrame
-        One row a point.
+        One row per point.
     varied : sequence of str
         Columns that distinguish the points; at least one.
     shown : sequence of str

@@ -42,7 +42,7 @@ class SweepPoint(NamedTuple):
     """A point of a sweep of picking jobs."""
 
     directory: Path
-    """Of its job."""
+    """Job directory of the point."""
     caption: str
     """Values that distinguish it."""
 
@@ -54,7 +54,7 @@ class _Ground(NamedTuple):
     factor: int
     """Micrograph pixels per pixel of the picture."""
     pixel_a: float
-    """Of the micrograph."""
+    """Pixel size of the micrograph."""
     diameter_a: float
     scale: tuple[float, float] | None
 

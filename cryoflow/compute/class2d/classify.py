@@ -23,7 +23,7 @@ PER_CLASS = 100
 
 
 class RunPlan(NamedTuple):
-    """How long a classification runs, and with how many classes."""
+    """Length of a classification and its number of classes."""
 
     classes: int
     iterations: int

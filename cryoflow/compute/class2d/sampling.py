@@ -28,7 +28,7 @@ class Points(NamedTuple):
     """+1 or -1: moves the centre n // 2 of an image to the origin."""
 
     def within(self, radius: int) -> int:
-        """How many of the points, from the first, lie inside ``radius``."""
+        """Number of points, from the first, inside ``radius``."""
         return int((self.y**2 + self.x**2 <= radius**2).sum())
 
 

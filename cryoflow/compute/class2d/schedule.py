@@ -1,4 +1,4 @@
-"""How many classes are in use while their number grows.
+"""Number of classes in use while it grows.
 
 All K classes at once begin as averages of random particles, which hardly differ: most of them merge into few.
 Two classes part along the largest difference in the data, their halves along the next.
@@ -36,7 +36,7 @@ def classes_in_use(classes: int, iteration: int, iterations: int) -> int:
     if iteration >= growing or classes <= FIRST:
         return classes
     grown: float = FIRST * (classes / FIRST) ** (iteration / growing)
-    return ceil(grown - 1e-9)  # whole numbers come out a rounding error too large
+    return ceil(grown - 1e-9)  # rounding errors may exceed whole numbers
 
 
 def to_fill(classes: int, iteration: int, iterations: int) -> Fill | None:

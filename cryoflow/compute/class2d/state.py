@@ -49,7 +49,7 @@ class Options(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What is estimated from all particles: K classes, G groups, S shells. float64 on the CPU."""
+    """Quantities estimated from all particles: K classes, G groups, S shells. float64 on the CPU."""
 
     references: Tensor
     """``(K, n, n)``, solvent-flattened class averages; zeros for an empty class."""
@@ -87,7 +87,7 @@ class Model(NamedTuple):
 
 
 class Particles(NamedTuple):
-    """What is estimated for each of N particles. CPU tensors, float64 unless said otherwise."""
+    """Quantities estimated for each of N particles. CPU tensors, float64 unless stated otherwise."""
 
     psi_deg: Tensor
     """``(N,)``"""
@@ -124,7 +124,7 @@ class Data(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """How much the poses moved in an iteration."""
+    """Changes of poses and classes in an iteration."""
 
     psi_deg: float
     """Mean absolute change; from 359 to 1 degree is 358, as RELION counts."""

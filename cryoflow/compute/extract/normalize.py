@@ -20,14 +20,14 @@ FLAT = 1e-10
 
 
 class Background(NamedTuple):
-    """Where images of ``(h, w)`` show background, and the plane that is fitted to it."""
+    """Background region of images ``(h, w)``, and the plane fitted to it."""
 
     weight: Tensor
-    """Of each pixel in the background's mean, ``(h * w,)``; they add up to 1."""
+    """Weight of each pixel in the background's mean, ``(h * w,)``; the sum is 1."""
     functions: Tensor
     """y, x and 1 at each pixel, ``(3, h * w)``."""
     solve: Tensor
-    """From pixels to their coefficients by least squares on the background, ``(3, h * w)``."""
+    """Matrix from pixels to plane coefficients by least squares on the background, ``(3, h * w)``."""
 
 
 class BackgroundStatistics(NamedTuple):
@@ -50,7 +50,7 @@ def background_radius(diameter: float, size: int, rescaled: int) -> int:
 
 
 def background(mask: Tensor, dtype: torch.dtype) -> Background:
-    """What normalising images on the pixels under ``mask`` needs.
+    """Prepare the normalisation of images on the pixels under ``mask``.
 
     Parameters
     ----------

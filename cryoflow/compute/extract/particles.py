@@ -30,7 +30,7 @@ FEWEST_BACKGROUND_PIXELS = 5
 
 
 class ExtractSettings(NamedTuple):
-    """How particle images are made; sizes in pixels."""
+    """Settings of particle images; sizes in pixels."""
 
     size: int
     """Even box in the micrograph."""

@@ -17,7 +17,7 @@ class Corners(NamedTuple):
 
 
 def corners(y: Tensor, x: Tensor, size: int) -> Corners:
-    """Where windows of ``size`` pixels around the positions ``(y, x)`` begin: ``int(x) - size // 2``.
+    """First pixels of windows of ``size`` pixels around the positions ``(y, x)``: ``int(x) - size // 2``.
 
     Positions are cut to their integer part towards zero, as RELION does; the position is pixel ``size //
     2`` of the window.

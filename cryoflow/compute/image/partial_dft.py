@@ -18,13 +18,13 @@ class FoldedBasis(NamedTuple):
     """Cosines and sines over half an axis; phases count from pixel 0. From `folded_basis`."""
 
     cosine: Tensor
-    """Of the absolute values of the frequencies, each once, ``(absolute values, ceil(n / 2))``."""
+    """Cosines of the distinct absolute frequencies, ``(absolute values, ceil(n / 2))``."""
     sine: Tensor
     """The same."""
     place: Tensor
     """Number of each frequency's absolute value, ``(frequencies,)``."""
     sign: Tensor
-    """Of each frequency, real ``(frequencies,)``."""
+    """Sign of each frequency, real ``(frequencies,)``."""
     phase: Tensor
     """Complex ``(frequencies,)``: moves the origin from the middle of the axis to pixel 0."""
 
@@ -125,7 +125,7 @@ def inverse_at(
     ----------
     half_plane : Tensor
         Complex ``(..., y frequencies, x frequencies)`` of a real image; x frequencies start at 0 and stay
-        below the highest possible one, so that each but the first stands for itself and its mirror image.
+        below the highest possible one, so that each but the first represents itself and its mirror image.
     frequency_y, frequency_x : Tensor
         Float64, cycles per pixel.
     position_y, position_x : Tensor

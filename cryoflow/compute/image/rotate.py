@@ -27,7 +27,7 @@ class PaddedTransform(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Where to read a flattened padded transform, and with what weight: each ``(psis, points, 4)``."""
+    """Indices into a flattened padded transform, and weights: each ``(psis, points, 4)``."""
 
     position: Tensor
     weight: Tensor

@@ -26,7 +26,7 @@ class Band(NamedTuple):
     inside: Tensor
     """Bool ``(rows, columns)`` of the block: within the limit."""
     top: int
-    """How many of its rows are at 0 and above."""
+    """Number of its rows at 0 and above."""
 
     @property
     def full_x(self) -> Tensor:
@@ -58,7 +58,7 @@ class Band(NamedTuple):
 def band_within(grid: WorkGrid, limit: float, device: torch.device | str = "cpu") -> Band:
     """Frequencies of a grid within ``limit`` cycles per micrograph pixel."""
     y, x = grid.frequencies(device)
-    limit *= 1 + 1e-9  # a shell at the very limit belongs to it, whatever the rounding
+    limit *= 1 + 1e-9  # include a shell exactly at the limit despite rounding
     y, x = y[y.abs() <= limit], x[x <= limit]
     inside = torch.hypot(y[:, None], x[None, :]) <= limit
     return Band(y, x, inside, int((y >= 0).sum()))
@@ -137,5 +137,5 @@ class PairInverse:
 
 
 def _halves(first: int, count: int, size: int) -> tuple[tuple[slice, slice], ...]:
-    """Where the frequencies from 0, and those below 0, lie in a block and in a transform of ``size``."""
+    """Slices of the frequencies from 0, and of those below 0, in a block and in a transform of ``size``."""
     return (slice(first), slice(first)), (slice(first, None), slice(size - (count - first), None))

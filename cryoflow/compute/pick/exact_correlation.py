@@ -36,7 +36,7 @@ class ExactPlaces(NamedTuple):
     """Weights of sums over points, then of real parts of the last shell, ``(refs, values, psis)``; the angles
     are those below 180 degrees."""
     odd: Tensor
-    """Those of differences and of imaginary parts."""
+    """Weights of differences and of imaginary parts."""
     offset: Tensor
     """Row and column of the points from a place, rounded down to samples, int64 ``(2, points)``."""
     between: Tensor

@@ -58,7 +58,7 @@ def _put(fom: Tensor, psi_index: Tensor, exact: Exact, places: Tensor) -> None:
 
 
 def _are_peaks(fom: Tensor, places: Tensor) -> Tensor:
-    """Which places are at least as high as their four neighbours."""
+    """Whether positions are at least as high as their four neighbours."""
     flat = fom.view(-1)
     return (flat[_neighbours(fom, places)] <= flat[places]).all(0)
 

@@ -74,7 +74,7 @@ class _Best(NamedTuple):
 
 
 class _Merits(NamedTuple):
-    """Of all references."""
+    """Figures of merit of all references."""
 
     fom: Tensor
     psi_index: Tensor
@@ -124,7 +124,7 @@ def fom_maps(
         raise CryoflowError(
             "figures of merit are not finite; check the grey values of micrograph and references"
         )
-    # single precision whatever the search's, as files hold them: picks are then the same from either
+    # single precision as in files, whatever the search's precision: picks are then the same from both
     degrees = search.psi_deg.to(fom.device, torch.float32)
     return FomMaps(
         fom.float(),

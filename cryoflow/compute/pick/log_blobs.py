@@ -31,7 +31,7 @@ class BlobMaps(NamedTuple):
 
 
 class BlobThresholds(NamedTuple):
-    """Which blobs become picks."""
+    """Conditions for blobs to become picks."""
 
     least_diameter_a: float
     largest_diameter_a: float

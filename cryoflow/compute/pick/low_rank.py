@@ -53,7 +53,7 @@ class Orders(NamedTuple):
     mix: tuple[Tensor, ...]
     """To real and imaginary part of each reference at an order, ``(2 refs, rows)`` each."""
     rotate: Tensor
-    """From those to the angles below 180 degrees, ``(psis, 2 orders)``."""
+    """Matrix from these parts to the angles below 180 degrees, ``(psis, 2 orders)``."""
 
     def values(self, basis: Tensor, mixed: Tensor, out: Tensor) -> None:
         """Expand values of the basis to references and angles, into ``out``.
@@ -91,7 +91,7 @@ class LowRank(NamedTuple):
 
 
 class _Spectrum(NamedTuple):
-    """Of all references at each angular order, 0 to the number of angles below 180 degrees."""
+    """Spectrum of all references at each angular order, 0 to the number of angles below 180 degrees."""
 
     values: Tensor
     """Eigenvalues, ``(orders, refs)``."""
@@ -160,7 +160,7 @@ def _spectrum(templates: Tensor) -> _Spectrum:
 
 
 def _chosen(found: _Spectrum, error: float) -> tuple[Tensor, float]:
-    """Which basis templates to take, bool ``(orders, refs)``, and the error that they leave."""
+    """Choice of basis templates, bool ``(orders, refs)``, and the remaining error."""
     order = found.values.flatten().argsort(descending=True)
     twice = torch.where(found.single, 1.0, 2.0)[:, None, None]
     energy = found.vectors.abs().square() * found.values[:, None] * twice
@@ -292,7 +292,7 @@ def _numbered(values: Tensor) -> Tensor:
 
 
 def _numbers(values: Tensor, count: int) -> Tensor:
-    """Which of ``count`` `_numbered` values they are."""
+    """Indices, of ``count``, of `_numbered` values."""
     return (values.view(_whole(values)) & _last_bits(count)).to(number_type(count))
 
 

@@ -45,7 +45,7 @@ def normalise_micrograph(image: Tensor) -> Tensor:
 
 
 class Gradients(NamedTuple):
-    """Which low frequencies a high-pass filter removes: a raised cosine, in shells of a square."""
+    """Low frequencies that a high-pass filter removes: a raised cosine, in shells of a square."""
 
     size: int
     """Side of the square: the longer side of the micrograph, pixels."""

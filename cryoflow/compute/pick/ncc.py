@@ -32,7 +32,7 @@ class LocalTemplates:
         number = torch.arange(-reach, reach + 1, dtype=torch.float64, device=band.y.device)
         self.search = search
         self.offset = number * spacing
-        """Of the samples of the disc's square, micrograph pixels."""
+        """Offsets of the samples of the disc's square, micrograph pixels."""
         self.disc = torch.hypot(self.offset[:, None], self.offset) < search.references.radius
         """Bool ``(n, n)``, centre in the middle."""
         kept = band.inside & band.below_nyquist(search.grid)

@@ -86,7 +86,7 @@ def _group(numbers: Indices, points: Points, cluster: Indices) -> _Group:
 
 
 def drop_mutually_close(points: Points, distance: float) -> Flags:
-    """Which peaks have no other at or within ``distance`` samples; of a pair that has, both go."""
+    """Which peaks have no other at or within ``distance`` samples; of a close pair, both are dropped."""
     near = _pairs(points, distance)
     lonely = np.ones(points.shape[1], bool)
     lonely[near[_squared_distance(points, near) <= distance**2].ravel()] = False

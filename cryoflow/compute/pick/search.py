@@ -35,7 +35,7 @@ class Search(NamedTuple):
     upright: Tensor
     """References at psi 0, complex ``(refs, rows, columns)`` of the band's block."""
     gradients: Gradients | None
-    """What a high-pass filter removes from micrographs."""
+    """Frequencies that a high-pass filter removes from micrographs."""
     fine: FineTransform
     rotated: Tensor | None
     """References at angles below 180 degrees (all angles when their number is odd), see

@@ -69,7 +69,7 @@ class WorkGrid(NamedTuple):
 
     @property
     def inside(self) -> tuple[int, int]:
-        """How many samples lie on the micrograph, along y and x."""
+        """Number of samples on the micrograph, along y and x."""
         return (
             int((self.height - 1 - self.top) / self.spacing + 1e-9) + 1,
             int((self.width - 1 - self.left) / self.spacing + 1e-9) + 1,

@@ -12,7 +12,7 @@ from cryoflow.compute.pick.peaks import Picks
 
 
 class Competition(NamedTuple):
-    """Of one micrograph."""
+    """Result of the competition on one micrograph."""
 
     picks: Picks
     decoys: Picks

@@ -135,7 +135,7 @@ def _shape(scene: Scene, iy: Tensor, ix: Tensor) -> dict[str, Tensor]:
 
 
 def _sd(values: Tensor) -> Tensor:
-    """Of each row; torch warns where there are none."""
+    """Standard deviation of each row; torch warns if there are none."""
     return values.std(1) if len(values) else values.new_zeros(0)
 
 

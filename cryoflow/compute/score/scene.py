@@ -34,7 +34,7 @@ COARSE, FINE = Level(6.0, 18.0), Level(FINEST, 22.0)
 
 
 class Scene(NamedTuple):
-    """What templates are compared with; sample (i, j) lies at ``(i * pixel_y_a, j * pixel_x_a)``."""
+    """Image that templates are compared with; sample (i, j) is at ``(i * pixel_y_a, j * pixel_x_a)``."""
 
     image: Tensor
     """``(h, w)``: the sd of particle-free ice is 1."""

@@ -1,4 +1,4 @@
-"""Particles that lie on top of one another."""
+"""Duplicate particles: those closer than a distance."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class SortReferences(NamedTuple):
     images: Tensor
     """``(refs, box, box)``: pixel size and box of the particles."""
     radius_squared: float
-    """Of the disc that is compared, pixels squared."""
+    """Squared radius of the disc that is compared, pixels squared."""
     resized_box: int
     """Side of the references at the particles' pixel size, before they were cut or padded to the box."""
 

@@ -16,7 +16,7 @@ from cryoflow.compute.sort.row_cache import Distinct
 
 
 class Poses(NamedTuple):
-    """Which reference each particle matches and how: tensors ``(n,)``."""
+    """Reference and pose of each particle: tensors ``(n,)``."""
 
     reference: Tensor
     """Index from 0, int64."""
@@ -88,7 +88,7 @@ class MatchedReferences:
         self._ctf = None if ctf is None else _ctf_images(ctf, box, values.real.dtype)
 
     def __getitem__(self, some: slice) -> Tensor:
-        """Of some of the particles."""
+        """Transforms of some of the particles."""
         rotated = self._rotated[some]
         return rotated if self._ctf is None else rotated * self._ctf[some]
 

@@ -14,7 +14,7 @@ from cryoflow.errors import FileError
 NAME, X, Y = "rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY"
 SCORE, PSI, CLASS, IMAGE = "rlnAutopickFigureOfMerit", "rlnAnglePsi", "rlnClassNumber", "rlnImageName"
 DECIMALS = 6
-"""Of coordinates in pixels: what a STAR file keeps, and what is left of a corner plus half a box."""
+"""Decimals of coordinates in pixels, as in a STAR file."""
 
 
 class Picks(NamedTuple):

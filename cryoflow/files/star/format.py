@@ -1,4 +1,4 @@
-"""How numbers and text are written in a STAR file."""
+"""Formatting of numbers and text in STAR files."""
 
 from __future__ import annotations
 

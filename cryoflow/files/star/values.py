@@ -1,4 +1,4 @@
-"""From the words of a STAR file to numbers and text."""
+"""Conversion of the words of a STAR file to numbers and text."""
 
 from __future__ import annotations
 

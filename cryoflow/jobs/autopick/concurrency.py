@@ -1,4 +1,4 @@
-"""How many micrographs are processed concurrently."""
+"""Number of micrographs processed concurrently."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ BUDGET = 2e9
 
 
 class PickingCache:
-    """What picking jobs share in memory, a part of `cryoflow.project.context.SweepCache`.
+    """Data that picking jobs share in memory, a part of `cryoflow.project.context.SweepCache`.
 
     Attributes
     ----------

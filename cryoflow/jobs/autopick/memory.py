@@ -1,4 +1,4 @@
-"""How much memory picking takes, from the size of the micrographs."""
+"""Memory of picking, from the size of the micrographs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BYTES_PER_PIXEL = 25
 
 
 def expected_bytes(spec: AutoPick, project: Path) -> float:
-    """Return the expected memory of all threads together, each of which has a micrograph of its own."""
+    """Return the expected memory of all threads together, each with its own micrograph."""
     workers = spec.compute.workers
     concurrent = workers * (spec.compute.threads or max(1, (os.cpu_count() or 1) // workers))
     pixels = micrograph_pixels(spec.io.input_micrographs_for_autopick, project)

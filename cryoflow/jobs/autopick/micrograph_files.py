@@ -18,14 +18,14 @@ class MicrographFiles(NamedTuple):
     """Absolute paths."""
 
     stem: str
-    """What RELION's maps begin with, ``<job>/Micrographs/mic001_autopick``."""
+    """Common stem of RELION's maps, ``<job>/Micrographs/mic001_autopick``."""
     coordinates: Path
     maps: Path
     """Written or read if the spec wants it."""
     candidates: Path | None
     """None where there are none to keep."""
     outputs: tuple[Path, ...]
-    """What the job leaves; the coordinates come first."""
+    """Output files of the job, coordinates first."""
 
 
 def files_of(spec: AutoPick, context: JobContext, micrograph: Micrograph, recipe: Recipe) -> MicrographFiles:

@@ -25,7 +25,7 @@ class MicrographSource(NamedTuple):
     context: JobContext
     picker: Picker
     references: int
-    """How many there are; 0 for blobs."""
+    """Number of references; 0 for blobs."""
     micrograph: Micrograph
     recipe: Recipe
     files: MicrographFiles

@@ -22,13 +22,13 @@ from cryoflow.spec import AutoPick
 
 
 class Work(NamedTuple):
-    """What is done to every micrograph."""
+    """Everything needed to pick a micrograph."""
 
     spec: AutoPick
     context: JobContext
     picker: Picker
     references: int
-    """How many there are; 0 for blobs."""
+    """Number of references; 0 for blobs."""
     style: StarStyle
     finished: Finished
 

@@ -122,7 +122,7 @@ def write_lists(
 
 
 class Finished:
-    """Which micrographs this job has finished, and with which settings; survives a kill.
+    """Micrographs that this job has finished, and their settings; survives a kill.
 
     One line per micrograph, ``fingerprint name``, appended once its coordinates are written.
     """

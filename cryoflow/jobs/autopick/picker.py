@@ -18,7 +18,7 @@ from cryoflow.jobs.autopick.micrographs import Micrograph
 
 Maps: TypeAlias = FomMaps | BlobMaps
 Source: TypeAlias = Candidates | BlobMaps
-"""What picks are chosen from: a blob blanks its surroundings, so that blobs need their maps."""
+"""Source of picks: a blob blanks its surroundings, so that blobs need their maps."""
 Settings: TypeAlias = dict[str, Any]
 
 RAISED = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -26,12 +26,12 @@ RAISED = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 class Recipe(NamedTuple):
-    """What the maps and the picks of one micrograph depend on besides its pixels."""
+    """Settings that determine the maps and picks of one micrograph, besides its pixels."""
 
     maps: Settings
-    """All that shapes the maps, as JSON values."""
+    """Settings of the maps, as JSON values."""
     gates: Settings
-    """All that shapes the picks beyond the maps, as JSON values."""
+    """Further settings of the picks, as JSON values."""
     floor: float | None = None
     """Lowest figure of merit of candidates; None when picks are chosen from maps."""
     exact_from: float | None = None
@@ -39,7 +39,7 @@ class Recipe(NamedTuple):
 
 
 class OtherThresholds(NamedTuple):
-    """What other thresholds would have picked on one micrograph."""
+    """Picks of other thresholds on one micrograph."""
 
     peaks: Tensor
     """Figures of merit of peaks down to the floor of the candidates, the best within the distance each."""
@@ -48,11 +48,11 @@ class OtherThresholds(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What was found on one micrograph."""
+    """Result of one micrograph."""
 
     picks: Picks
     best: float
-    """Highest figure of merit away from the sides, whatever the gates."""
+    """Highest figure of merit away from the edges, for any gates."""
     scale: float = math.nan
     """From `cryoflow.compute.pick.reference_scale.reference_scale`; nan for other figures of merit."""
     competitions: Mapping[Null, Competition] = {}
@@ -62,7 +62,7 @@ class Found(NamedTuple):
 
 
 class Picker(Protocol):
-    """From a micrograph to maps, and from maps to picks."""
+    """Computes maps of a micrograph, and picks from maps."""
 
     def recipe(self, micrograph: Micrograph) -> Recipe:
         """Return what maps and picks depend on.

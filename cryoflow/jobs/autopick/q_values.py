@@ -28,7 +28,7 @@ from cryoflow.project.context import JobContext
 
 FILE = "picks_scores.star"
 SUFFIXES: dict[Null, str] = {"noise": "", "shape": "Shape"}
-"""Of the columns of each null."""
+"""Suffix of the columns of each null."""
 Q_LEVEL = 0.05
 """The q-value whose figure of merit is proposed as a threshold."""
 FOM, DECOY, WON = "rlnAutopickFigureOfMerit", "cryoflowDecoy", "cryoflowWon"
@@ -47,7 +47,7 @@ class Judged(NamedTuple):
 
     @property
     def counts(self) -> dict[str, int | float]:
-        """Of all micrographs, for the record and the tables of sweeps."""
+        """Counts over all micrographs, for the record and the tables of sweeps."""
         names: dict[Null, str] = {"noise": "expected_false", "shape": "expected_false_shape"}
         return {names[null]: sum(self.expected[null].values()) for null in NULLS}
 
@@ -116,7 +116,7 @@ def assign_q_values(context: JobContext, micrographs: Sequence[str], coordinates
 
 
 def _q_values(table: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Of the picks, in the order of the table."""
+    """q-values of the picks, in the order of the table."""
     picks = (table[DECOY] == 0).to_numpy()
     won = (table[WON] == 1).to_numpy()
     fom = torch.tensor(table[FOM].to_numpy(np.float64))

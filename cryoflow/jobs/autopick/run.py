@@ -70,7 +70,7 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
 def make_picker(
     spec: AutoPick, context: JobContext, pixel_size_a: float
 ) -> tuple[Picker, GivenReferences | None]:
-    """How to pick, and the references if there are any; for micrographs of ``pixel_size_a``."""
+    """Return the picker, and the references if any, for micrographs of ``pixel_size_a``."""
     if spec.io.use_laplacian_of_gaussian:
         return BlobPicker(spec, context), None
     if spec.io.provide_a_3d_reference:
@@ -94,7 +94,7 @@ def _work_all(
 ) -> Iterator[Picked | Failure]:
     """Results in the order of the micrographs, several of which are processed concurrently.
 
-    Each has one thread of its own, for three reasons: the results do not depend on how many there are, no
+    Each has its own thread, for three reasons: the results do not depend on how many there are, no
     thread waits for another, and the references are shared.
     """
     at_once = concurrency(work.spec, work.context.device)
@@ -110,7 +110,7 @@ def _result(
     lists: tuple[str, ...],
     judged: Judged | None,
 ) -> JobResult:
-    """What the job has read, written and counted."""
+    """Result of the job: files read and written, and counts."""
     particles = sum(one.particles for one in picked)
     files, outputs = (given.files, given.outputs) if given else ((), ())
     read = () if spec.autopicking.read_fom_maps else tuple(one.name for one in picked)

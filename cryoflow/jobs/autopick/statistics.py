@@ -22,7 +22,7 @@ the best places have a figure of merit above 0."""
 
 
 class Statistics(NamedTuple):
-    """Of one micrograph."""
+    """Statistics of one micrograph."""
 
     picks: int
     fom_quantiles: tuple[float, ...]

@@ -75,7 +75,7 @@ def sweep_columns(
 
 
 def sweep_names(spec: AutoPick, project: Path) -> tuple[str, ...]:
-    """Return the columns that a point will have beside its counts, and that can serve as an objective."""
+    """Return the columns of a point besides its counts that can serve as an objective."""
     decoys = ("expected_false", "expected_false_shape", "q05_picks") if spec.statistics.decoys else ()
     truth = ("precision", "recall", "f1") if (project / "truth" / "params.json").exists() else ()
     return ("particles_per_micrograph", *_QUANTILES, *decoys, *truth)

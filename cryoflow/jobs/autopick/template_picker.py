@@ -113,7 +113,7 @@ class ReferencePicker:
         return pick_gated(gated, thresholds)
 
     def _among(self, candidates: Candidates, group: int) -> Tensor | None:
-        """Which candidates are of a group; None for all, without decoys."""
+        """Mask of the candidates of a group; None for all, without decoys."""
         if not self.spec.statistics.decoys:
             return None
         return candidates.reference // len(self.given.images) == group

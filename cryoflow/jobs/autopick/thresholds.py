@@ -44,7 +44,7 @@ class Proposed(NamedTuple):
     peaks: Values
     """Figures of merit down to the floor of the candidates."""
     decoys: Values
-    """Those of the decoys that have won."""
+    """Figures of merit of the decoys that won."""
 
 
 def propose_thresholds(others: Sequence[OtherThresholds], judged: Judged | None) -> Proposed:

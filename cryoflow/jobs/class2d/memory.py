@@ -16,9 +16,9 @@ CACHE_BYTES = 1 << 29
 """Images that take no more than this together are kept in memory; more are read, batch by batch, whenever
 they are needed."""
 PARTICLE_BYTES = 3000
-"""Of a particle's row in tables and tensors, and while it is written."""
+"""Bytes of a particle's row in tables and tensors, and while it is written."""
 WORKER_BYTES = 1 << 28
-"""Of the batch of particles that a thread works on."""
+"""Bytes of the batch of particles of a thread."""
 MARGIN = 1.15
 """Safety factor: measured peaks are below the estimate (20 to 200 classes, boxes of 32 to 128 pixels)."""
 
@@ -36,7 +36,7 @@ class Size(NamedTuple):
     box: int
     classes: int
     psi_step_deg: float
-    """Of the fine grid."""
+    """Angular step of the fine grid."""
     threads: int
     double: bool = False
 

@@ -25,7 +25,7 @@ from cryoflow.jobs.class2d.model_star import model_blocks
 
 
 class Run(NamedTuple):
-    """What is the same for all iterations of a run."""
+    """Properties common to all iterations of a run."""
 
     directory: Path
     root: str

@@ -1,4 +1,4 @@
-"""How much memory extraction takes, from the size of the micrographs."""
+"""Memory of extraction, from the size of the micrographs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ _BYTES_PER_PIXEL = 12
 
 
 def expected_bytes(spec: Extract, project: Path) -> float:
-    """Return the expected memory of all workers together, each of which has a micrograph of its own."""
+    """Return the expected memory of all workers together, each with its own micrograph."""
     pixels = micrograph_pixels(spec.io.micrograph_star_file, project)
     return float(_BYTES_PER_PIXEL * pixels * spec.compute.workers)

@@ -32,14 +32,14 @@ Columns = dict[str, Any]
 
 
 class Frame(NamedTuple):
-    """What all particles of one micrograph share."""
+    """Properties common to all particles of one micrograph."""
 
     micrograph: Mapping[str, Any]
     """The micrograph's row, flat."""
     stack: str
     """Project-relative name of their stack."""
     pixel_size: float | None
-    """Of the micrograph, A; None: unknown."""
+    """Pixel size of the micrograph, A; None: unknown."""
     size: int
     rescaled: int
     manual: bool

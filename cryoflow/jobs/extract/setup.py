@@ -21,7 +21,7 @@ FLOAT32, FLOAT16 = 2, 12
 
 
 def settings_of(spec: Extract) -> ExtractSettings:
-    """How particle images are made.
+    """Return the settings of particle images.
 
     Raises
     ------

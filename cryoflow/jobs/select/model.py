@@ -19,7 +19,7 @@ Spectrum = npt.NDArray[np.float64]
 
 
 class ClassModel(NamedTuple):
-    """What a model.star contains about its classes."""
+    """Classes of a model.star."""
 
     path: Path
     classes: pd.DataFrame

@@ -28,7 +28,7 @@ Place = tuple[str, float, float]
 
 
 class Names(NamedTuple):
-    """What a file names."""
+    """Names listed in a file."""
 
     images: frozenset[Image] = frozenset()
     micrographs: frozenset[str] = frozenset()

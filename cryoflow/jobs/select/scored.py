@@ -94,7 +94,7 @@ def _condition(cut: Cut, scores: Source, place: npt.NDArray[np.int64], unit: str
 
 
 def places_of_scores(source: Source, scores: Source) -> npt.NDArray[np.int64]:
-    """Which row of the scores belongs to each row; -1 for none."""
+    """Index of the scores' row for each row; -1 for none."""
     by_image = "rlnImageName" in scores.rows.columns
     number = {key: place for place, key in enumerate(row_keys(scores.rows, scores.path, by_image))}
     place = np.array(

@@ -26,7 +26,7 @@ class Given(NamedTuple):
     """Input table, and RELION's label for the rows kept."""
 
     name: str
-    """Of the file, as the spec has it."""
+    """Name of the file, as in the spec."""
     kind: str
     """particles or micrographs."""
     label: str

@@ -1,4 +1,4 @@
-"""Which particles the user labelled good or bad."""
+"""The user's labels of good and bad particles."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Particles(NamedTuple):
 
     @property
     def manual(self) -> npt.NDArray[np.bool_]:
-        """Which particles were picked by hand."""
+        """Mask of particles picked by hand."""
         return np.equal(self.classes, MANUAL)
 
 

@@ -109,7 +109,7 @@ def micrograph_evidence(plan: Plan, image: Tensor, pixel_a: float, rows: pd.Data
 
 
 class _Contest(NamedTuple):
-    """Of targets and decoys of one null."""
+    """Competition of targets and decoys of one null."""
 
     found: Competition
     decoy: Tensor

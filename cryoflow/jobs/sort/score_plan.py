@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     """Everything needed to score a micrograph."""
 
     rows: pd.DataFrame
-    """Of the particles, as in ``particles_sort.star``, numbered from 0."""
+    """Rows of the particles, as in ``particles_sort.star``, numbered from 0."""
     particle_pixel_a: float
     references: Tensor
     """``(refs, n, n)``, n even."""
@@ -43,7 +43,7 @@ class Plan(NamedTuple):
     first_peak: bool
     """The CTF is 1 up to its first peak."""
     labels: Labels | None = None
-    """Of the rows, if given."""
+    """Labels of the rows, if given."""
     stored: StoredModel | None = None
     """Learnt by another job; None to learn here."""
     micrograph_pixel_a: float | None = None

@@ -1,4 +1,4 @@
-"""Which steps of a chain run, and why."""
+"""Plan of a chain: which steps run, and why."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cryoflow.spec import JobSpec
 
 
 class Range(NamedTuple):
-    """Which steps of a chain.
+    """Range of steps of a chain.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a job leaves beside its outputs: record, note, parameters, pipeline entry and exit marker."""
+"""Files of a job besides its outputs: record, note, parameters, pipeline entry and exit marker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the points of a sweep through Hydra's launchers and sweepers, in processes of their own."""
+"""Run the points of a sweep through Hydra's launchers and sweepers, in separate processes."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _NEEDS = {
     **dict.fromkeys(("expected_false", "expected_false_shape", "q05_picks"), "statistics.decoys=yes"),
     **dict.fromkeys(("expected_true", "expected_f1", "q05_particles"), "learnt scores"),
 }
-"""What columns need that not every sweep has."""
+"""Requirements of columns that not every sweep has."""
 
 
 class NoValue(CryoflowError):

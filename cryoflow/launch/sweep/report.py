@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SweepReport(NamedTuple):
-    """What a sweep has come to.
+    """Result of a sweep.
 
     Attributes
     ----------

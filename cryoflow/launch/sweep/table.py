@@ -1,4 +1,4 @@
-"""The table of a sweep, one row a point: values, state, results, and scores where the truth is known."""
+"""The table of a sweep, one row per point: values, state, results, and scores where the truth is known."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STATES = ("done", "failed", "partial")
 
 
 class SweepTable(NamedTuple):
-    """What a sweep has found.
+    """Results of a sweep.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ PARTICLE_SHARE, NOISE_SHARES = 0.5, (0.5, 0.9)
 DOUBT = 0.02
 """Probability left to the other kind where the competition is certain."""
 FREEDOM = (15.0, 8.0, 3.0)
-"""Of the t distributions: noise has longer tails than particles, next to carbon and contaminants."""
+"""Degrees of freedom of the t distributions: noise has longer tails next to carbon and contaminants."""
 BROAD = 10.0
 """Covariance of outliers over that of particles."""
 LEAST = 5

@@ -38,7 +38,7 @@ class Scale(NamedTuple):
 
 
 class LogOddsModel(NamedTuple):
-    """What is learnt from the particles of some micrographs."""
+    """Model learnt from the particles of some micrographs."""
 
     mixture: Mixture | None
     """None where labels mark the outliers."""

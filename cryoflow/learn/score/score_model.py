@@ -40,7 +40,7 @@ class ScoreModel(NamedTuple):
     model: LogOddsModel
     calibration: Calibration
     mixed: int = 0
-    """How many of the first features the densities are of."""
+    """Number of leading features that the densities use."""
 
     def log_odds(self, features: Tensor) -> Tensor:
         """Log-odds of being an intact particle for features as measured, ``(n, p)``."""
@@ -102,7 +102,7 @@ def calibrate(log_odds: Tensor, label: Tensor) -> Calibration:
 
 
 def importances(model: ScoreModel, features: Tensor, seed: int) -> Tensor:
-    """How much each feature moves the score, ``(p,)``.
+    """Effect of each feature on the score, ``(p,)``.
 
     Mean absolute change of the log-odds when the feature's values are permuted among the particles
     (permutation importance: Breiman 2001, Mach Learn 45:5, without labels).

@@ -58,7 +58,7 @@ class Chunk(NamedTuple):
 
 
 def moments(offset_px: Tensor) -> Tensor:
-    """What to average over samples: 1, offset (y, x) and its square, ``(T, 4)``."""
+    """Quantities averaged over samples: 1, offset (y, x) and its square, ``(T, 4)``."""
     return torch.cat((torch.ones_like(offset_px[:, :1]), offset_px, offset_px.square().sum(1, True)), 1)
 
 

@@ -80,7 +80,7 @@ def score_rows(chunk: Chunk, grid: FineGrid, rows: Tensor, members: Tensor, of: 
 
 
 def gather_scores(seen: list[RowScores], chunk: Chunk) -> tuple[Tensor, Tensor]:
-    """Of all rows and particles, log weights of the best samples ``(B, R)`` and moments ``(B, R, 4)``."""
+    """Log weights of the best samples ``(B, R)`` and moments ``(B, R, 4)`` of all rows and particles."""
     like, count, rows = chunk.masked.real, len(chunk.wanted), chunk.wanted.shape[3]
     top, moments = like.new_full((count, rows), -math.inf), like.new_zeros(count, rows, 4)
     for one in seen:
@@ -109,7 +109,7 @@ def _log_weights(grid: FineGrid, real: Tensor, imag: Tensor, norm: Tensor, prior
 
 
 def _fold(grid: FineGrid, logs: Tensor) -> tuple[Tensor, ...]:
-    """From log weights ``(r, H, 2, b, T)`` to the last three fields of a `RowScores`."""
+    """Reduce log weights ``(r, H, 2, b, T)`` to the last three fields of a `RowScores`."""
     top = logs.amax(4).amax((1, 2))
     weight = logs.sub_(top.clamp_min(-1e30)[:, None, None, :, None]).exp_()
     if weight.shape[1] == 1:

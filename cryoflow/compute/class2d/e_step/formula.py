@@ -33,7 +33,7 @@ class Observed(NamedTuple):
     masked: Tensor
     """X, complex128 ``(P,)``."""
     unmasked: Tensor
-    """The same of the image outside of whose mask nothing was replaced, complex128 ``(P,)``."""
+    """Transform of the image without masking, complex128 ``(P,)``."""
     contrast: Tensor
     """c, float64 ``(P,)``."""
     noise: Tensor
@@ -56,7 +56,7 @@ class Samples(NamedTuple):
 
 
 class ExpectedSums(NamedTuple):
-    """What one particle adds to the sums of the M-step; S shells."""
+    """Contribution of one particle to the sums of the M-step; S shells."""
 
     moments: Tensor
     """``(K, 4)``: probability times 1, offset (y, x) and squared length of the offset."""

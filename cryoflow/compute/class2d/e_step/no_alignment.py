@@ -51,7 +51,7 @@ def _add(setup: EStepSetup, particles: Particles, index: Tensor, record: Record)
 
 
 def _residuals(setup: EStepSetup, noise: Tensor, cross: Tensor, power: Tensor, share: Tensor) -> Residuals:
-    """From products ``(K', B, P)`` and shares ``(K', B)``."""
+    """Residuals from products ``(K', B, P)`` and shares ``(K', B)``."""
 
     def by_shell(values: Tensor) -> Tensor:
         return (values @ setup.shell).double() * noise * share[..., None]

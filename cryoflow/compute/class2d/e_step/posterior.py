@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Posterior(NamedTuple):
-    """Of B particles over R rows. float64, on the device."""
+    """Posterior of B particles over R rows. float64, on the device."""
 
     log_evidence: Tensor
     """``(B,)``: logarithm of the sum over samples, without the terms that depend on the image only."""

@@ -15,14 +15,14 @@ from cryoflow.compute.image.shells import shell_indicator_once
 
 
 class Geometry(NamedTuple):
-    """What depends on the image size only; on the device of the images."""
+    """Data that depend on the image size only; on the device of the images."""
 
     points: Points
     """Inside the current radius, on the CPU."""
     radius: int
     """Half the current size."""
     position: Tensor
-    """Of the points in a flattened half-plane, on the device."""
+    """Positions of the points in a flattened half-plane, on the device."""
     sign: Tensor
     shell_sums: Tensor
     """``(n * (n // 2 + 1), S)``: sums a flattened half-plane over shells, each conjugate pair once."""
@@ -51,7 +51,7 @@ class Prepared(NamedTuple):
 
 
 def geometry(options: Options, points: Points, size: int, device: torch.device) -> Geometry:
-    """Everything about one image size."""
+    """Compute the data of one image size."""
     box, radius = options.box, size // 2
     outside = outside_weight(box, options.mask_diameter_a / (2 * options.pixel_size_a), options.mask_edge_px)
     return Geometry(

@@ -35,7 +35,7 @@ class EStepSetup(NamedTuple):
     classes: Tensor
     """int64 ``(K',)``: the classes that are not empty."""
     transform: PaddedTransform
-    """Of these classes' references."""
+    """Padded transform of these classes' references."""
     e_points: int
     """Points, from the first, that count in the likelihood."""
     e_radius: int

@@ -46,7 +46,7 @@ class Moved(NamedTuple):
     imag: Tensor
 
     def of(self, members: Tensor) -> Moved:
-        """Those of some images."""
+        """Products of some images."""
         return Moved(of_members(self.real, members), of_members(self.imag, members))
 
 

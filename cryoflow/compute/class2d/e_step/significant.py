@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 BINS = 1 << 14
-"""Of the logarithm of the weight, over a range of some 16."""
+"""Number of bins of the log weight, over a range of about 16."""
 UNIT = 2.0**-36
 """Weights are added up in whole numbers of this, the same sums in any order; smaller ones do not count."""
 

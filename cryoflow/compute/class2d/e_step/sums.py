@@ -1,4 +1,4 @@
-"""What the E-step adds up for the M-step."""
+"""Sums of the E-step for the M-step."""
 
 from __future__ import annotations
 

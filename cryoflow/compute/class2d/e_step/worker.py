@@ -90,7 +90,7 @@ class EStepWorker:
         return residuals(chunk, fine, every, determined)
 
     def _poses(self, chunk: Chunk, row: Tensor) -> Poses:
-        """Those of the best samples, from the rows ``(B,)`` that these belong to."""
+        """Poses of the best samples, from their rows ``(B,)``."""
         fine = self.grids.fine
         angle, offset = best_samples(chunk, fine, row)
         return Poses(
