@@ -117,12 +117,12 @@ def read_relion_maps(stem: str | PathLike[str], references: int) -> RelionMaps:
     if beyond.exists():
         raise FileError(
             beyond,
-            f"a map of reference {references + 1}, but the spec has {references}; write the maps again",
+            f"a map of reference {references + 1}, but the spec has {references}; set 'Read FOM maps?' to No",
         )
     images = [read_spider(file) for file in files]
     for file, image in zip(files, images, strict=True):
         if image.data.shape != images[0].data.shape:
-            raise FileError(file, f"differs in size from {files[0].name}; write the maps again")
+            raise FileError(file, f"differs in size from {files[0].name}; set 'Read FOM maps?' to No")
     data = np.stack([image.data for image in images])
     expected = tuple(image.maximum for image in images[:references])
     return RelionMaps(data[:references], data[references:-2], data[-2], data[-1], expected)

@@ -1,4 +1,4 @@
-"""Criteria of a selection that is continued: what a user asks for now replaces what was asked for before."""
+"""Criteria of a continued selection: criteria given now replace the recorded ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryoflow.project.diff import flat
 from cryoflow.spec import JobSpec, Select, spec_dump
 from cryoflow.spec.overrides import resolve_override
 
-#: Fields that switch a criterion of RELION's tabs on, with those that say more about it.
+#: Fields that switch a criterion of RELION's tabs on, with its parameters.
 _SWITCHES = {
     "subsets.select_based_on_metadata_values": (
         "subsets.metadata_label_for_subset_selection",
@@ -34,14 +34,14 @@ _OFF = {"-", "no", "none", "null", "false", ""}
 
 
 class Replaced(NamedTuple):
-    """Criteria of a record that others replace.
+    """Criteria of a record that are replaced.
 
     Attributes
     ----------
     overrides : list of str
         Switch them off.
     texts : list of str
-        ``class_score_min=0.5``, what they were.
+        The recorded criteria, e.g. ``class_score_min=0.5``.
     """
 
     overrides: list[str]
@@ -51,7 +51,7 @@ class Replaced(NamedTuple):
 def replaced_criteria(recorded: JobSpec, overrides: Sequence[str]) -> Replaced:
     """Return the recorded criteria to drop because the overrides give one that the record does not have.
 
-    Other values for a recorded criterion leave the rest alone, and so do settings that are no criteria.
+    New values for a recorded criterion, and settings that are not criteria, keep the rest.
     """
     if not isinstance(recorded, Select):
         return Replaced([], [])
@@ -70,7 +70,7 @@ def replaced_criteria(recorded: JobSpec, overrides: Sequence[str]) -> Replaced:
 
 
 def _criteria(overrides: Sequence[str]) -> set[str]:
-    """Return the criteria that overrides ask for."""
+    """Return the criteria among overrides."""
     owners = {field: switch for switch, fields in _SWITCHES.items() for field in (switch, *fields)}
     found = set[str]()
     for override in overrides:

@@ -1,4 +1,4 @@
-"""From a job that RELION has run to a spec: ``run.job`` of RELION 3.0, ``job.star`` of 3.1 and later."""
+"""Conversion of a RELION job to a spec: ``run.job`` of RELION 3.0, ``job.star`` of 3.1 and later."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _RUNNING = frozenset(
 )
 """Keys of RELION's Running tab, which a spec does not have."""
 _RENAMED = {"nr_iter_em": "nr_iter"}
-"""Keys of RELION 4 and later that 3.0 calls otherwise."""
+"""Keys of RELION 4 and later with another name in 3.0."""
 _OWN = {"do_float16": ("extract", "write_float16")}
-"""Keys of later versions, and the field of cryoflow's own that means the same."""
+"""Keys of later versions, and cryoflow's own fields with the same meaning."""
 _LATER_HELICAL = frozenset({"do_restrict_xoff", "helical_rise", "do_filaments"})
 _OTHERWISE = {
     "do_grad": "VDAM is not part of cryoflow; the spec classifies by expectation maximisation",
@@ -45,12 +45,12 @@ _OTHERWISE = {
     "do_topaz": "picks of Topaz come in with cryoflow convert",
     "do_class_ranker": "'Class score min' below stands for it; the two scores are not the same",
 }
-"""What is said of an option that is on and has no counterpart."""
+"""Comments on options that are on and have no counterpart."""
 _PLAIN = re.compile(r"[\w./+-]([\w ./+()-]*[\w./+()-])?")
 
 
 class RelionJob(NamedTuple):
-    """What RELION's file of a job says.
+    """Content of RELION's job file.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class RelionJob(NamedTuple):
 
 
 class SpecText(NamedTuple):
-    """A spec as YAML, and what of it a spec cannot have."""
+    """A spec as YAML, and values that it cannot have."""
 
     text: str
     problems: tuple[str, ...]
@@ -123,7 +123,7 @@ def _read_job_star(path: Path) -> RelionJob:
         table["rlnJobOptionVariable"].astype(str), table["rlnJobOptionValue"].astype(str), strict=True
     )
     options = dict(pairs)
-    if "rlnJobType" in head:  # RELION 3.1 writes blanks so
+    if "rlnJobType" in head:  # RELION 3.1 writes spaces in this way
         options = {key: value.replace("__", " ") for key, value in options.items()}
     return RelionJob(job, str(head.get("rlnJobIsContinue", 0)) == "1", options, path)
 
@@ -189,7 +189,7 @@ def _sorted_out(cls: type[JobSpec], found: RelionJob) -> tuple[Sections, list[st
 
 
 def _usable(options: dict[str, str], comments: list[str]) -> dict[str, str]:
-    """Options without a list of GPUs: a job takes one."""
+    """Options without a list of GPUs: a job uses one."""
     gpu = next((name for name in options if name == "gpu_ids" or fold(name) == "which gpus to use"), None)
     if gpu is None or options[gpu] == "":
         return options
@@ -222,7 +222,7 @@ def _of_running_tab(label: str) -> bool:
 
 
 def _add_selection(sections: Sections, comments: list[str], found: RelionJob, directory: Path) -> None:
-    """Name the classes that were clicked, or the score that they had to have."""
+    """Set the classes that were selected by mouse, or their minimum score."""
     declared = SPEC_CLASSES["Select"].sections()["selection"].declarations()
     if found.options.get("do_class_ranker") == "Yes":
         sections["selection"].append(
