@@ -20,6 +20,7 @@ from cryoflow.jobs.autopick.picker import Picker, Recipe
 from cryoflow.jobs.autopick.q_values import Judged, assign_q_values
 from cryoflow.jobs.autopick.references import GivenReferences, project_3d_reference, read_2d_references
 from cryoflow.jobs.autopick.report import report_picks, report_thresholds
+from cryoflow.jobs.autopick.setting_warnings import warn_of_settings
 from cryoflow.jobs.autopick.template_picker import ReferencePicker
 from cryoflow.jobs.autopick.thresholds import propose_thresholds
 from cryoflow.project.context import Failure, JobContext, JobResult
@@ -45,6 +46,7 @@ def run(spec: AutoPick, context: JobContext) -> JobResult:
     recipes = [_checked_recipe(spec, context, picker, micrograph) for micrograph in listed.micrographs]
     if given is not None and context.cache is None:  # not at every point of a sweep
         warn_of_contrast(spec, context, listed.micrographs, given)
+        warn_of_settings(spec, context, listed.micrographs[0].pixel_size_a, given)
     count, finished = len(given.images) if given else 0, Finished(context.directory / "finished.txt")
     work = Work(spec, context, picker, count, listed.style, finished)
     every = _work_all(work, listed.micrographs, recipes)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from cryoflow.compute.class2d import Options, State
+from cryoflow.compute.image.averages import median_correlation
+from cryoflow.jobs.inputs.mask_fit import mask_warning
 from cryoflow.project.context import Reporter
 
-COLLAPSED = 0.9
+COLLAPSED = 0.8
 """Share of the particles in one class above which a warning is given."""
+EARLY, NYQUIST = 3, 0.9
+"""A resolution of this part of Nyquist by this iteration is no resolution of particles in ice."""
+ALIKE, FEWEST, SETTLED = 0.96, 3, 5
+"""Averages with a higher median correlation are all alike; of how many classes, after how many iterations."""
 
 
 class ProgressReporter:
@@ -22,7 +28,7 @@ class ProgressReporter:
 
     def __init__(self, report: Reporter, options: Options) -> None:
         self._report, self._options = report, options
-        self._collapsed = False
+        self._collapsed = self._at_nyquist = False
         self._empty: set[int] = set()
 
     def classes(self, state: State) -> None:
@@ -43,6 +49,35 @@ class ProgressReporter:
                 f"class {largest + 1} holds {100 * float(share[largest]):.0f} % of the particles; the "
                 "classification has collapsed. Try a smaller T, fewer classes, or a limited E-step"
             )
+
+    def resolution(self, state: State) -> None:
+        """Warn, once, of a resolution that is there from the first iterations."""
+        limit = self._options.box / 2
+        if self._at_nyquist or state.iteration > EARLY or state.model.shell < NYQUIST * limit:
+            return
+        self._at_nyquist = True
+        extent = self._options.box * self._options.pixel_size_a
+        self._report.warn(
+            f"iteration {state.iteration}: {extent / state.model.shell:.3g} A is next to Nyquist "
+            f"({extent / limit:.3g} A) already; were the particles denoised, filtered or enlarged? Then "
+            "resolutions mean nothing: use the original micrographs"
+        )
+
+    def averages(self, state: State) -> None:
+        """Warn of averages that are all alike, and of a mask that does not fit what they show."""
+        used, options = state.model.share > 0, self._options
+        averages, share = state.model.references[used], state.model.share[used]
+        if state.iteration < SETTLED or not len(share):
+            return
+        radius = options.mask_diameter_a / 2 / options.pixel_size_a
+        if len(share) >= FEWEST and (alike := median_correlation(averages, radius)) > ALIKE:
+            self._report.warn(
+                f"the class averages are nearly all alike (median correlation {alike:.2f}): the classes tell "
+                "neither views nor junk apart; use fewer classes, a smaller mask, or check the particles"
+            )
+        warning = mask_warning(averages, share, options.mask_diameter_a, options.pixel_size_a)
+        if warning is not None:
+            self._report.warn(warning)
 
     def iteration(self, state: State, seconds: float) -> None:
         """Report an iteration that took ``seconds``."""

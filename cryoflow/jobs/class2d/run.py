@@ -37,7 +37,9 @@ def run(spec: Class2D, context: JobContext) -> JobResult:
             progress.classes(state)
         written += [context.relative(path) for path in write_iteration(files, state)]
         progress.iteration(state, time.monotonic() - started)
+        progress.resolution(state)
         started = time.monotonic()
+    progress.averages(state)
     forget_states(files.directory, files.root)
     written.append(context.relative(convergence_path(files)))
     return _result(context, given, begin, files, state, written)

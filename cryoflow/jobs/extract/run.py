@@ -13,7 +13,7 @@ from cryoflow.files.coordinates import write_suffix_file
 from cryoflow.files.job_paths import check_files_written
 from cryoflow.files.tables import Table, write_table
 from cryoflow.jobs.extract.positions import find_positions
-from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of
+from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of, warn_of_enlarging
 from cryoflow.jobs.extract.stack import Done, Task, fetch, work
 from cryoflow.project.context import Failure, JobContext, JobResult, Reporter
 from cryoflow.spec import Compute, Extract
@@ -33,6 +33,7 @@ def run(spec: Extract, context: JobContext) -> JobResult:
         When no micrograph could be processed.
     """
     micrographs = micrographs_of(spec, context)
+    warn_of_enlarging(spec, context)
     pixels = pixel_sizes(spec, context, micrographs)
     positions = find_positions(spec, context, micrographs, pixels)
     tasks = tasks_of(spec, context, micrographs, pixels, positions)

@@ -40,6 +40,16 @@ def settings_of(spec: Extract) -> ExtractSettings:
     )
 
 
+def warn_of_enlarging(spec: Extract, context: JobContext) -> None:
+    """Warn where rescaling makes particles larger."""
+    tab = spec.extract
+    if tab.rescale_particles and tab.re_scaled_size > tab.particle_box_size:
+        context.report.warn(
+            f"particles are enlarged from {tab.particle_box_size} to {tab.re_scaled_size} pixels, which adds "
+            "no detail and slows later steps; set a smaller 're-scaled size', or 'Rescale particles?' to No"
+        )
+
+
 def micrographs_of(spec: Extract, context: JobContext) -> Table:
     """Read and check the micrographs' table.
 

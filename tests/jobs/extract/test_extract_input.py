@@ -136,3 +136,11 @@ def test_coordinates_of_another_scale_are_told(project: Path) -> None:
     assert fractions.startswith("all 36 coordinates lie within 0.9") and "Give them in pixels" in fractions
     (beyond,) = corner(project, 2.0)
     assert "of 36 coordinates lie outside the micrographs; are they in A, or" in beyond
+
+
+@pytest.mark.parametrize(("size", "warned"), [(32, True), (24, False), (16, False)])
+def test_enlarging_is_warned_of(project: Path, size: int, warned: bool) -> None:
+    job = context(project, "Extract/job012")
+    run(extract_spec(tab={"rescale_particles": True, "re_scaled_size": size}), job)
+    told = [line for line in listener(job).warned if f"are enlarged from 24 to {size} pixels" in line]
+    assert bool(told) == warned
