@@ -7,6 +7,12 @@ its blob alone; this includes real particles of unclear shape, so it is conserva
 RELION's figure of merit compares the sums of references and not their shape alone: decoys fit the dark rims
 of particles as well, and q-values are too large. Those of ``figure_of_merit: ncc`` are
 closer.
+
+How many picks are noise is known within 10 % with ncc where particles are not crowded (0.98 to 1.08 times
+the truth on simulations). Far from all objects decoys are as many as noise picks. But decoys that overlap a
+particle fit its flank, where no noise is picked, and a particle's pick may lose to a better decoy near it;
+both are counted as noise. Where most places are within a mask diameter of a particle the number is too high
+(1.2 to 2 times, the more so the higher the threshold), and up to 1.4 times with RELION's figure of merit.
 """
 
 from __future__ import annotations
@@ -54,7 +60,8 @@ class Judged(NamedTuple):
     @property
     def summary(self) -> str:
         """For the job's summary line."""
-        return f"; about {self.counts['expected_false']} of them noise (contaminants are not counted)"
+        count = self.counts["expected_false"]
+        return f"; about {count} of them noise, or fewer if crowded (contaminants are not counted)"
 
 
 def competition_file(coordinates: Path) -> Path:
@@ -126,5 +133,6 @@ def _q_values(table: pd.DataFrame) -> npt.NDArray[np.float64]:
 
 
 def _expected(table: pd.DataFrame) -> int:
-    """Picks that lost, and of the others as many as there are decoys that won."""
-    return int(((table[DECOY] == 1) == (table[WON] == 1)).sum())
+    """Picks that lost, and of the others as many as decoys that won; no more than there are picks."""
+    count = int(((table[DECOY] == 1) == (table[WON] == 1)).sum())
+    return min(count, int((table[DECOY] == 0).sum()))
