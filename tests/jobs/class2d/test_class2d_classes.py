@@ -26,7 +26,7 @@ def with_shares(project: Path, *shares: float) -> State:
 
 def test_collapse_is_warned_of_once(project: Path) -> None:
     state, listener = with_shares(project, 0.19, 0.81), Listener()
-    teller = ProgressReporter(listener, Options(BOX, PIXEL, 60), 2)
+    teller = ProgressReporter(listener, Options(BOX, PIXEL, 60))
     teller.classes(state)
     teller.classes(state)
     (line,) = listener.warned
@@ -35,7 +35,7 @@ def test_collapse_is_warned_of_once(project: Path) -> None:
 
 def test_classes_that_become_empty_are_warned_of(project: Path) -> None:
     state, listener = with_shares(project, 0.6, 0.0, 0.4, 0.0), Listener()
-    teller = ProgressReporter(listener, Options(BOX, PIXEL, 60), 3)
+    teller = ProgressReporter(listener, Options(BOX, PIXEL, 60))
     teller.classes(state)
     teller.classes(state)
     teller.classes(
