@@ -22,7 +22,7 @@ FILE_NAMES: dict[FileKind, tuple[str, ...]] = {
     "map": ("run_class001.mrc", "run_*it[0-9][0-9][0-9]_class001.mrc"),
     "model": ("run_*it[0-9][0-9][0-9]_model.star",),
     "optimiser": ("run_*it[0-9][0-9][0-9]_optimiser.star",),
-    "scores": ("particles_scores.star",),
+    "scores": ("particles_scores.star", "picks_scores.star"),
     "score model": ("particles_model.json",),
     "particles": ("particles_sort.star", "particles.star", "run_*it[0-9][0-9][0-9]_data.star"),
 }

@@ -35,7 +35,10 @@ _RUNNING = frozenset(
 """Keys of RELION's Running tab, which a spec does not have."""
 _RENAMED = {"nr_iter_em": "nr_iter"}
 """Keys of RELION 4 and later with another name in 3.0."""
-_OWN = {"do_float16": ("extract", "write_float16")}
+_OWN = {
+    "do_float16": ("extract", "write_float16"),
+    "minimum_pick_fom": ("picks", "minimum_autopick_fom"),
+}
 """Keys of later versions, and cryoflow's own fields with the same meaning."""
 _LATER_HELICAL = frozenset({"do_restrict_xoff", "helical_rise", "do_filaments"})
 _OTHERWISE = {
@@ -165,8 +168,8 @@ def _sorted_out(cls: type[JobSpec], found: RelionJob) -> tuple[Sections, list[st
     helical = {word for known, _ in cls.helical for word in (known.key, fold(known.relion_label))}
     sections: Sections = {section: [] for section in cls.sections()}
     comments: list[str] = []
-    running: list[str] = []
-    for name, value in _usable(found.options, comments).items():
+    running, off = list[str](), list[str]()
+    for name, value in _usable(_with_fom_threshold(found.options), comments).items():
         place = by_key.get(_RENAMED.get(name, name)) or by_label.get(fold(name)) or _own(cls, name)
         if place is not None and _is_fixed(cls, place, places[place], value):
             comments.append(f"{name}: {value}: {places[place].fixed}")
@@ -181,11 +184,21 @@ def _sorted_out(cls: type[JobSpec], found: RelionJob) -> tuple[Sections, list[st
                 comments.append(f"{name}: {value}: helical processing is not part of cryoflow")
         elif value not in {"", "No"}:
             comments.append(f"{name}: {value}: {_OTHERWISE.get(name, 'no counterpart')}")
-        elif name not in _OTHERWISE:
-            comments.append(f"{name}: {value or '-'}: no counterpart")
+        else:
+            off.append(name)
+    if off:
+        comments.append(f"off or empty, and without a counterpart: {', '.join(off)}")
     if running:
         comments.append(f"RELION's Running tab is not part of a spec: {', '.join(running)}")
     return sections, comments
+
+
+def _with_fom_threshold(options: dict[str, str]) -> dict[str, str]:
+    """Options without RELION's switch of the threshold: a bound that is given counts."""
+    if "do_fom_threshold" not in options:
+        return options
+    dropped = {"do_fom_threshold"} | (set() if options["do_fom_threshold"] == "Yes" else {"minimum_pick_fom"})
+    return {name: value for name, value in options.items() if name not in dropped}
 
 
 def _usable(options: dict[str, str], comments: list[str]) -> dict[str, str]:

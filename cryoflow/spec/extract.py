@@ -154,6 +154,36 @@ class ExtractTab(Section):
     )
 
 
+class Picks(Section):
+    """Which of the picks are extracted; without a bound, all of them."""
+
+    minimum_autopick_fom: float | None = own_field(
+        "Minimum autopick FOM",
+        None,
+        help="Lowest figure of merit of a pick (RELION 5's 'Use autopick FOM threshold?').",
+    )
+    q_value_max: float | None = own_field(
+        "Q-value max",
+        None,
+        low=0,
+        high=1,
+        help="Highest q-value of a pick, e.g. 0.05, from picking with decoys.",
+    )
+    probability_min: float | None = own_field(
+        "Probability min",
+        None,
+        low=0,
+        high=1,
+        help="Lowest probability of a pick, from a table with cryoflowProbability and positions.",
+    )
+    scores: str | None = own_field(
+        "Scores",
+        None,
+        takes="scores",
+        help="Table with q-values or probabilities; none: picks_scores.star next to the coordinates.",
+    )
+
+
 _HELICAL = (
     helical("Extract helical segments?", "do_extract_helix", "No"),
     TUBE_DIAMETER,
@@ -173,11 +203,13 @@ class Extract(JobSpec):
     job: Literal["Extract"] = own_field("Job", "Extract")
     io: Io = section("I/O", Io)
     extract: ExtractTab = section("extract", ExtractTab)
+    picks: Picks = section("Picks", Picks)
 
     def broken_rules(self) -> Iterator[Broken]:
         """Yield every rule between fields that this spec breaks."""
         yield from self._positions()
         yield from self._offsets()
+        yield from self._picks()
         circle, box = self.extract.diameter_background_circle, self.extract.particle_box_size
         if circle is not None and circle > box:
             yield Broken(
@@ -226,3 +258,17 @@ class Extract(JobSpec):
                     (name, "io.re_extract_refined_particles"),
                     "affects refined particles only; set 'OR re-extract refined particles?' to Yes",
                 )
+
+    def _picks(self) -> Iterator[Broken]:
+        picks = self.picks
+        scored = picks.q_value_max is not None or picks.probability_min is not None
+        if picks.scores is not None and not scored:
+            yield Broken(
+                ("picks.scores", "picks.q_value_max"),
+                "would be ignored; give 'Q-value max' or 'Probability min' too, or remove it (-)",
+            )
+        if self.io.re_extract_refined_particles and (scored or picks.minimum_autopick_fom is not None):
+            yield Broken(
+                ("picks.minimum_autopick_fom", "io.re_extract_refined_particles"),
+                "picks are not cut when particles are re-extracted; select the particles before",
+            )

@@ -99,7 +99,11 @@ def test_job_star_of_relion_5(tmp_path: Path) -> None:
     spec = load_spec(tmp_path / "a.yaml").model_dump()
     assert spec["extract"]["write_float16"] is True and spec["extract"]["particle_box_size"] == 256
     assert spec["io"]["input_coordinates"] == "AutoPick/job006/autopick.star"
-    assert "# minimum_pick_fom: -3: no counterpart\n" in found.text
+    assert spec["picks"]["minimum_autopick_fom"] == -3 and "pick_fom" not in found.text
+    off = relion_spec(
+        job_star(tmp_path / "Extract/job008", "relion.extract", {**EXTRACT_5, "do_fom_threshold": "No"})
+    )
+    assert "FOM" not in off.text
 
 
 def test_vdam_gpus_and_arguments_are_commented(tmp_path: Path) -> None:
@@ -110,6 +114,7 @@ def test_vdam_gpus_and_arguments_are_commented(tmp_path: Path) -> None:
     assert (
         "# do_grad: Yes: VDAM is not part of cryoflow; the spec classifies by expectation max" in found.text
     )
+    assert "# off or empty, and without a counterpart: allow_coarser, do_em\n" in found.text
     assert "# gpu_ids: 0:1: a job takes one GPU" in found.text
     assert "# other_args: --fast_subsets: no counterpart\n" in found.text
 

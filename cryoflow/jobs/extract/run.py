@@ -12,6 +12,7 @@ from cryoflow.errors import CryoflowError
 from cryoflow.files.coordinates import write_suffix_file
 from cryoflow.files.job_paths import check_files_written
 from cryoflow.files.tables import Table, write_table
+from cryoflow.jobs.extract.cuts import cut_picks
 from cryoflow.jobs.extract.positions import find_positions
 from cryoflow.jobs.extract.setup import micrographs_of, pixel_sizes, tasks_of, warn_of_enlarging
 from cryoflow.jobs.extract.stack import Done, Task, fetch, work
@@ -35,7 +36,7 @@ def run(spec: Extract, context: JobContext) -> JobResult:
     micrographs = micrographs_of(spec, context)
     warn_of_enlarging(spec, context)
     pixels = pixel_sizes(spec, context, micrographs)
-    positions = find_positions(spec, context, micrographs, pixels)
+    positions = cut_picks(spec, context, find_positions(spec, context, micrographs, pixels))
     tasks = tasks_of(spec, context, micrographs, pixels, positions)
     context.reads([*positions.inputs, *(task.name for task in tasks)])
     results = _work_all(tasks, spec.compute)

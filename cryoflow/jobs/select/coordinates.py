@@ -18,6 +18,7 @@ from cryoflow.files.tables import Table, read_micrographs
 from cryoflow.jobs.select.conditions import Source, combine, report_conditions, row_conditions
 from cryoflow.jobs.select.named import add_named
 from cryoflow.jobs.select.output import MICROGRAPHS, result, style_of, write_backup, write_rows
+from cryoflow.jobs.select.pick_statistics import with_pick_statistics
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.spec import Select
 
@@ -34,9 +35,12 @@ def run(spec: Select, context: JobContext) -> JobResult:
     looked_for = [*listed, *missing_coordinates(path, context.project)]
     context.reads(context.relative(file) for _, file in looked_for)
     table, inputs = _micrographs(context, path, given, [name for name, _ in listed])
-    picks = sum(len(read_coordinates(file)) for _, file in listed)
+    found = {name: read_coordinates(file) for name, file in listed}
+    picks = sum(map(len, found.values()))
     context.report.say(f"{len(listed)} of {len(table.rows)} micrographs have coordinates, {picks} in all")
-    source = Source(table.rows, table.path, "micrographs")
+    rows, beside = with_pick_statistics(context, table.rows, found, path.parent)
+    inputs += beside
+    source = Source(rows, table.path, "micrographs")
     conditions = row_conditions(spec.selection, source)
     named = add_named(spec.selection, context, conditions, source)
     keep = combine(conditions, len(table.rows), spec.selection.invert)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.particle_project import micrograph_rows
+from helpers.particle_project import micrograph_rows, picks
 from helpers.select_job import FOM, MODEL, PARTICLES, classified, given_rows, kept, select, selected
 
 from cryoflow.cli import main
@@ -145,6 +145,38 @@ def test_micrographs_of_picked_coordinates(project: Path) -> None:
     assert rows["rlnDefocusU"].tolist() == [10000, 11000] and list(rows) == list(micrograph_rows())
     assert "2 of 3 micrographs have coordinates, 10 in all" in report.said
     assert result.inputs[:2] == (io["select_from_picked_coords"], "CtfFind/job003/micrographs_ctf.star")
+
+
+def test_micrographs_are_selected_by_statistics_of_their_picks(project: Path) -> None:
+    io = {"select_from_picked_coords": "AutoPick/job011/coords_suffix_autopick.star"}
+    fom = [picks(number)[FOM].round(6) for number in (1, 2, 3)]
+    between = sorted(one.mean() for one in fom)[1]
+    select(project, io=io, selection={"columns": {FOM: {"min": between + 1e-9}}})
+    rows = read_micrographs(project / "Select/job014/micrographs_selected.star").rows
+    best = int(np.argmax([one.mean() for one in fom]))
+    assert rows["rlnMicrographName"].tolist() == [micrograph_rows()["rlnMicrographName"][best]]
+    assert list(rows) == list(micrograph_rows())  # what was joined in is for the conditions only
+    spread = [float(one.std(ddof=0)) for one in fom]
+    least = {"cryoflowStddevFigureOfMerit": {"max": min(spread) + 1e-9}}
+    select(project, io=io, selection={"columns": least})
+    rows = read_micrographs(project / "Select/job014/micrographs_selected.star").rows
+    assert rows["rlnDefocusU"].tolist() == [micrograph_rows()["rlnDefocusU"][int(np.argmin(spread))]]
+    (project / "AutoPick/job011/Movies/mic3_autopick.star").unlink()
+    select(project, io=io, selection={"columns": {"rlnGroupNrParticles": {"max": 0}}})
+    rows = read_micrographs(project / "Select/job014/micrographs_selected.star").rows
+    assert rows["rlnDefocusU"].tolist() == [11000]
+
+
+def test_statistics_of_picking_are_joined_in(project: Path) -> None:
+    io = {"select_from_picked_coords": "AutoPick/job011/coords_suffix_autopick.star"}
+    names = micrograph_rows()["rlnMicrographName"]
+    table = pd.DataFrame({"rlnMicrographName": names[::-1], "cryoflowExpectedFalsePicks": [7, 0, 3]})
+    write_star(project / "AutoPick/job011/statistics.star", {"": table})
+    columns = {"cryoflowExpectedFalsePicks": {"max": 5}}
+    result, _ = select(project, io=io, selection={"columns": columns})
+    rows = read_micrographs(project / "Select/job014/micrographs_selected.star").rows
+    assert rows["rlnMicrographName"].tolist() == names[:2].tolist()
+    assert "AutoPick/job011/statistics.star" in result.inputs
 
 
 def test_an_empty_selection_ends_well_and_later_jobs_say_why_they_cannot_go_on(
