@@ -184,7 +184,7 @@ def test_an_empty_selection_ends_well_and_later_jobs_say_why_they_cannot_go_on(
 ) -> None:
     spec = "job: Select\nnumber: 14\nio: {select_from_particles_star: Extract/job012/particles.star}\n"
     (project / "select.yaml").write_text(f"{spec}selection: {{columns: {{{FOM}: {{min: 99}}}}}}\n")
-    assert main(["run", str(project / "select.yaml"), "--project", str(project)]) == 0
+    assert main(["run", str(project / "select.yaml"), "--project", str(project)]) == 3
     assert "warning" in capsys.readouterr().err
     assert (project / "Select/job014/RELION_JOB_EXIT_SUCCESS").exists() and kept(project) == []
     later = {
