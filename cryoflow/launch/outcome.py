@@ -25,6 +25,8 @@ class Request(NamedTuple):
     sweep : str
         The sweep of which the job is a point, e.g. ``Sweep/sweep001``, so that it may share what it has in
         common with others in its process; empty for a job of its own.
+    apart : bool
+        Whether the job's number comes from above a gap, as those of points of a sweep do.
     quiet : bool
         Whether to write into the job's logs only, not on the screen.
     """
@@ -35,6 +37,7 @@ class Request(NamedTuple):
     concurrent: bool = False
     pictures: bool = True
     sweep: str = ""
+    apart: bool = False
     quiet: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,7 +129,25 @@ def _plans(paths: Sequence[str], overrides: Sequence[str], options: RunOptions) 
     sources = _sources(paths, options)
     if options.continued and not paths:
         own = [*_switched_off(sources[0], own, options), *own]
-    return make_plans(sources, own, options.multirun, hydra, composed=not here)
+    plans = make_plans(sources, own, options.multirun, hydra, composed=not here)
+    return _with_free_aliases(plans, overrides, options.project)
+
+
+def _with_free_aliases(plans: Sequence[Plan], overrides: Sequence[str], project: Path) -> list[Plan]:
+    """Give a free alias to jobs that are to have a new number (``number=-``) where theirs is in use."""
+    if "number=-" not in ("".join(override.lower().split()) for override in overrides):
+        return list(plans)
+    return [plan._replace(spec=_with_free_alias(plan.spec, project)) for plan in plans]
+
+
+def _with_free_alias(spec: JobSpec, project: Path) -> JobSpec:
+    folder = project / spec.job
+    if not spec.alias or not (folder / spec.alias).exists():
+        return spec
+    names = (f"{spec.alias}_{number}" for number in count(2))
+    alias = next(name for name in names if not (folder / name).exists())
+    say(f"{spec.job}/{spec.alias} is in use, so the new job is called {spec.job}/{alias}")
+    return spec.model_copy(update={"alias": alias})
 
 
 def _switched_off(source: Source, overrides: Sequence[str], options: RunOptions) -> list[str]:

@@ -16,6 +16,29 @@ from cryoflow.project.pipeline import PIPELINE, job_counter
 #: Folder of cryoflow's own files in a project.
 HIDDEN = ".cryoflow"
 
+#: Points of sweeps and reruns get numbers from the next multiple of this on: those that follow the latest job
+#: are the next steps'.
+GAP = 100
+
+#: Folders of job types, of RELION 3 and later: a job directory in one of them has its number in any case.
+JOB_FOLDERS = frozenset(
+    (
+        *(
+            "Import",
+            "MotionCorr",
+            "CtfFind",
+            "ManualPick",
+            "AutoPick",
+            "Extract",
+            "Sort",
+            "Select",
+            "Class2D",
+        ),
+        *("InitialModel", "Class3D", "Refine3D", "MultiBody", "Subtract", "JoinStar", "MaskCreate"),
+        *("PostProcess", "LocalRes", "CtfRefine", "Polish", "MovieRefine", "External"),
+    )
+)
+
 
 def check_writable(project: Path, job: str = "") -> None:
     """Refuse a project that is absent or read-only, before anything is written.
@@ -54,6 +77,7 @@ def make_job_directory(
     number: int | None = None,
     alias: str | None = None,
     fill: Callable[[Path], None] | None = None,
+    apart: bool = False,
 ) -> Path:
     """Make ``<project>/<job>/jobNNN`` and its alias.
 
@@ -70,6 +94,8 @@ def make_job_directory(
     fill : callable, optional
         Writes first files into the directory, which appears together with them: if the process is killed,
         there is either no directory or one that names its owner.
+    apart : bool
+        Whether the number comes from above a gap, see `GAP`.
 
     Raises
     ------
@@ -79,7 +105,7 @@ def make_job_directory(
     check_writable(project, job)
     check_free(project, job, number, alias)
     try:
-        directory = _make(project, job, number, fill)
+        directory = _make(project, job, number, fill, apart)
         if alias and not _claim_alias(directory, alias):
             shutil.rmtree(directory)
             raise _alias_taken(project, job, alias)
@@ -101,7 +127,7 @@ def check_free(project: Path, job: str, number: int | None, alias: str | None) -
     if number is not None:
         same = project / job / job_name(number)
         for path in [same, *sorted(project.glob(f"*/{job_name(number)}"))]:
-            if path.exists():
+            if path.exists() and (path == same or _is_job(path)):
                 raise _taken(path.relative_to(project).as_posix())
     if alias and (project / job / alias).exists():
         raise _alias_taken(project, job, alias)
@@ -142,10 +168,18 @@ def alias_of(directory: Path) -> str | None:
     return next(meant, None)
 
 
-def _make(project: Path, job: str, number: int | None, fill: Callable[[Path], None] | None) -> Path:
+def _is_job(directory: Path) -> bool:
+    """Return whether a directory of a job's name is a job's, or only looks like one, as in a backup."""
+    known = directory.parent.name in JOB_FOLDERS
+    return known or any((directory / name).exists() for name in ("run.job", "job.star", "note.txt"))
+
+
+def _make(
+    project: Path, job: str, number: int | None, fill: Callable[[Path], None] | None, apart: bool
+) -> Path:
     (project / job).mkdir(exist_ok=True)
     while True:
-        directory = project / job / job_name(_claim_number(project) if number is None else number)
+        directory = project / job / job_name(_claim_number(project, apart) if number is None else number)
         if _appears(directory, fill):
             return directory
         if number is not None:
@@ -175,19 +209,32 @@ def _appears(directory: Path, fill: Callable[[Path], None] | None) -> bool:
     return made
 
 
-def _claim_number(project: Path) -> int:
+def _claim_number(project: Path, apart: bool) -> int:
     """Claim a number that no other process gets: a directory can be made only once."""
-    claims = project / HIDDEN / "numbers"
-    claims.mkdir(parents=True, exist_ok=True)
-    last = max((job_number(path.name) for path in job_directories(project)), default=0)
-    number = max(last + 1, job_counter(project))
-    while True:
-        try:
-            (claims / job_name(number)).mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return number
+    claims, others = project / HIDDEN / "numbers", project / HIDDEN / "apart"
+    for folder in (claims, others):
+        folder.mkdir(parents=True, exist_ok=True)
+    used = {job_number(path.name) for path in job_directories(project)}
+    number = _first_apart(used, others) if apart else max(max(used, default=0) + 1, job_counter(project))
+    while number in used or not _is_new(claims / job_name(number)):
+        number += 1
+    if apart:
+        (others / job_name(number)).touch()
+    return number
+
+
+def _first_apart(used: set[int], others: Path) -> int:
+    """Return the first number above the gap that follows the jobs that do not lie above one themselves."""
+    apart = {job_number(path.name) for path in others.iterdir()}
+    return (max(used - apart, default=0) // GAP + 1) * GAP
+
+
+def _is_new(claim: Path) -> bool:
+    try:
+        claim.mkdir()
+    except FileExistsError:
+        return False
+    return True
 
 
 def _claim_alias(directory: Path, alias: str) -> bool:

@@ -19,7 +19,7 @@ def test_sweep_gives_every_point_a_directory(project: Path, capsys: pytest.Captu
         path.name: read_record(path)["spec"]["subsets"]["minimum_metadata_value"]
         for path in (project / "Select").iterdir()
     }
-    assert found == {"job013": 0, "job014": 1, "job015": 6, "job016": 0.25}
+    assert found == {"job100": 0, "job101": 1, "job102": 6, "job103": 0.25}
     states = [read_record(project / "Select" / name)["status"] for name in sorted(found)]
     assert states == ["succeeded", "failed", "partial", "succeeded"]
     out = capsys.readouterr().out.splitlines()
@@ -62,11 +62,11 @@ def test_sweep_in_processes_of_joblib(tmp_path: Path, capsys: pytest.CaptureFixt
     overrides = ("maximum_metadata_value=0.2,0.5", "minimum_metadata_value=-1", "device=cpu")
     assert run_spec(tmp_path, *overrides, multirun=True, launcher="joblib") == 0
     out = capsys.readouterr().out.splitlines()
-    assert sorted(out[-3:-1]) == ["Select/job013/", "Select/job014/"]
+    assert sorted(out[-3:-1]) == ["Select/job100/", "Select/job101/"]
     kept = {}
-    for name in ("job013", "job014"):
+    for name in ("job100", "job101"):
         record = read_record(tmp_path / "Select" / name)
         text = (tmp_path / "Select" / name / "particles.star").read_text()
         kept[record["spec"]["subsets"]["maximum_metadata_value"]] = text.count("@Extract/job012/a.mrcs")
     assert kept == {0.2: 1, 0.5: 2}
-    assert listing(tmp_path / ".cryoflow") == {"hashes", "numbers"}
+    assert listing(tmp_path / ".cryoflow") == {"apart", "hashes", "numbers"}

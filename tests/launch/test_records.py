@@ -76,10 +76,10 @@ def test_rerun_of_a_project_that_was_moved(project: Path, capsys: pytest.Capture
     moved = project.rename(project.with_name("elsewhere"))
     assert cryoflow(moved, "rerun", "Select/good") == 0
     assert _lines(capsys)[-2:] == [
-        "Select/job016 against Select/job014: 1 identical of 1 files",
-        "Select/job016/",
+        "Select/job100 compared with Select/job014: 1 identical of 1 files",
+        "Select/job100/",
     ]
-    assert kept(moved, "Select/job016") == kept(moved, "Select/job014") == 2
+    assert kept(moved, "Select/job100") == kept(moved, "Select/job014") == 2
     assert (moved / "Select" / "good").readlink() == Path("job014")
 
 
@@ -87,11 +87,11 @@ def test_rerun_of_several_takes_the_files_of_their_records(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cryoflow(project, "rerun", "Select/good", "--tolerance", "0.03", "Select/job015") == 0
-    assert [line for line in _lines(capsys) if " against " in line] == [
-        "Select/job016 against Select/job014: 1 identical of 1 files",
-        "Select/job017 against Select/job015: 1 identical of 1 files",
+    assert [line for line in _lines(capsys) if " compared with " in line] == [
+        "Select/job100 compared with Select/job014: 1 identical of 1 files",
+        "Select/job101 compared with Select/job015: 1 identical of 1 files",
     ]
-    inputs = read_record(project / "Select" / "job017")["inputs"]
+    inputs = read_record(project / "Select" / "job101")["inputs"]
     assert [entry["path"] for entry in inputs] == ["Select/job014/particles.star"]
 
 
@@ -194,7 +194,7 @@ def test_two_runs_at_once_keep_out_of_each_others_way(project: Path) -> None:
     assert [run.wait() for run in runs] == [0, 0]
     jobs = sorted(path.parent for path in (project / "Select").glob("job*/job_record.yaml"))
     names = [f"Select/{path.name}" for path in jobs]
-    assert names == [f"Select/job0{number}" for number in range(14, 26)]
+    assert names == ["Select/job014", "Select/job015", *(f"Select/job{100 + point}" for point in range(10))]
     assert cryoflow(project, "verify", *names) == 0
     maxima = [read_record(path)["spec"]["subsets"]["maximum_metadata_value"] for path in jobs[2:]]
     assert sorted(maxima) == [round(0.1 * step, 1) for step in range(1, 11)]
@@ -203,4 +203,4 @@ def test_two_runs_at_once_keep_out_of_each_others_way(project: Path) -> None:
     assert sorted(told) == names[2:]
     listed = (project / "default_pipeline.star").read_text()
     assert all(f"{name}/ " in listed for name in told)
-    assert "_rlnPipeLineJobCounter                      26" in listed
+    assert "_rlnPipeLineJobCounter                      110" in listed

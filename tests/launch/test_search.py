@@ -64,13 +64,13 @@ def test_sweeper_is_told_the_objective_and_points_that_fail(project: Path) -> No
     words = ("hydra/sweeper=ends", "maximum_metadata_value=interval(0.0,1.0)", "seed=7")
     done = _search(project, *words, "objective=particles")
     assert "TOLD maximize 7 1.0 failed 3.0" in done.stdout, done.stderr
-    assert "best particles: maximum_metadata_value=0.95 (Select/job014, particles 3)" in done.stdout
+    assert "best particles: maximum_metadata_value=0.95 (Select/job101, particles 3)" in done.stdout
     assert done.returncode == 2  # the point that was refused
     rows = sweep_rows(project)
     assert [row["maximum_metadata_value"] for row in rows] == ["0.2", "many", "0.95"]
-    assert [row["job"] for row in rows] == ["Select/job013", "none", "Select/job014"]
+    assert [row["job"] for row in rows] == ["Select/job100", "none", "Select/job101"]
     record = read_sweep(project / "Sweep" / "sweep001")
-    assert (record["best"], record["status"]) == ("Select/job014", "ended")
+    assert (record["best"], record["status"]) == ("Select/job101", "ended")
     assert "subsets.maximum_metadata_value=0.2" in record["points"][0]
     done = _search(project, *words, "objective=-beauty")
     assert "no point will have a column 'beauty'; available: particles, seconds" in done.stderr
@@ -135,9 +135,9 @@ def test_sweep_of_given_points_names_the_best(project: Path, capsys: pytest.Capt
     words = ("--multirun", "objective=-particles", "maximum_metadata_value=0.5,0.2,1")
     assert cryoflow(project, "run", project.parent / "spec.yaml", "device=cpu", *words) == 0
     assert (
-        "best -particles: maximum_metadata_value=0.2 (Select/job014, particles 1)" in capsys.readouterr().out
+        "best -particles: maximum_metadata_value=0.2 (Select/job101, particles 1)" in capsys.readouterr().out
     )
-    assert read_sweep(project / "Sweep" / "sweep001")["best"] == "Select/job014"
+    assert read_sweep(project / "Sweep" / "sweep001")["best"] == "Select/job101"
 
 
 def test_hydras_own_launcher(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

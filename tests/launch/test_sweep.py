@@ -69,12 +69,12 @@ def test_table_record_and_show(project: Path, capsys: pytest.CaptureFixture[str]
     assert (project / "Sweep" / "sweep001" / "sweep.png").exists()
     told = (project / "Sweep" / "sweep001" / "run.out").read_text().splitlines()
     assert len(told) == 6
-    assert told[1].endswith("minimum_metadata_value=0.3: Select/job014 done: 1 particles")
+    assert told[1].endswith("minimum_metadata_value=0.3: Select/job101 done: 1 particles")
     capsys.readouterr()
     assert cryoflow(project, "sweep", "show", "sweep001") == 0
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert shown[0][:4] == ["maximum_metadata_value", "minimum_metadata_value", "job", "state"]
-    assert shown[1][:5] == ["0.4", "-1", "Select/job013", "done", "2"]
+    assert shown[1][:5] == ["0.4", "-1", "Select/job100", "done", "2"]
     assert cryoflow(project, "sweep", "show", "sweep009") == 2
 
 
@@ -93,10 +93,10 @@ def test_same_command_again_does_what_failed_or_reads_other_files(
 ) -> None:
     labels = "metadata_label_for_subset_selection=rlnMyScore,rlnParticleSelectZScore"
     assert _sweep(project, labels) == 1
-    assert [row["job"] for row in sweep_rows(project)] == ["Select/job013", "Select/job014"]
+    assert [row["job"] for row in sweep_rows(project)] == ["Select/job100", "Select/job101"]
     assert _sweep(project, labels) == 1
     assert "1 point was already done" in capsys.readouterr().out
-    assert [row["job"] for row in sweep_rows(project)] == ["Select/job015", "Select/job014"]
+    assert [row["job"] for row in sweep_rows(project)] == ["Select/job102", "Select/job101"]
     table = project / "Extract/job012/particles.star"
     table.write_text(table.read_text().replace("#4\n", "#4\n_rlnMyScore #5\n").replace("0.9\n", "0.9 0.7\n"))
     table.write_text(table.read_text().replace("0.1\n", "0.1 0.2\n").replace("0.4\n", "0.4 0.6\n"))
@@ -104,8 +104,8 @@ def test_same_command_again_does_what_failed_or_reads_other_files(
     assert "already done" not in capsys.readouterr().out
     rows = sweep_rows(project)
     assert [(row["job"], row["particles"]) for row in rows] == [
-        ("Select/job016", "1"),
-        ("Select/job017", "2"),
+        ("Select/job103", "1"),
+        ("Select/job104", "2"),
     ]
     assert not (project / "Sweep/sweep002").exists()
 
@@ -123,11 +123,11 @@ def test_killed_sweep_is_finished_by_the_same_command(
     assert cryoflow(project, "sweep", "show", "sweep001") == 2
     assert _sweep(project, *words) == 0
     assert "1 point was already done" in capsys.readouterr().out
-    assert [row["job"] for row in sweep_rows(project)] == [jobs[0], jobs[1], "Select/job016"]
+    assert [row["job"] for row in sweep_rows(project)] == [jobs[0], jobs[1], "Select/job103"]
     after = {name: (project / name / "particles.star").stat().st_mtime_ns for name in jobs[:2]}
     assert after[jobs[0]] == before[jobs[0]]
     assert after[jobs[1]] > before[jobs[1]]
-    assert read_record(project / "Select" / "job016")["sweep"] == "Sweep/sweep001"
+    assert read_record(project / "Select" / "job103")["sweep"] == "Sweep/sweep001"
     if launcher == "local":  # one that has ended begins anew
         assert _sweep(project, *words) == 0
         assert len(sweep_rows(project, "sweep002")) == 3
@@ -150,10 +150,10 @@ def test_sweep_whose_workers_live_on_is_left_to_them(
     values = "maximum_metadata_value=0.4,0.5,1"
     assert _sweep(project, values) == 0
     _as_killed(project, project / "Sweep" / "sweep001", [row["job"] for row in sweep_rows(project)])
-    with holding(project / "Select" / "job014"):
+    with holding(project / "Select" / "job101"):
         assert _sweep(project, values) == 2
     assert (
-        "Select/job014: a worker of the killed Sweep/sweep001 is still running this"
+        "Select/job101: a worker of the killed Sweep/sweep001 is still running this"
         in capsys.readouterr().err
     )
 
@@ -166,7 +166,7 @@ def test_same_sweep_twice_at_once_is_two_sweeps(project: Path) -> None:
     with holding(first):
         assert _sweep(project, values) == 0
     assert read_sweep(first)["status"] == "running"
-    assert [row["job"] for row in sweep_rows(project, "sweep002")] == ["Select/job015", "Select/job016"]
+    assert [row["job"] for row in sweep_rows(project, "sweep002")] == ["Select/job102", "Select/job103"]
 
 
 def test_points_of_a_picking_sweep_share_their_maps(
@@ -201,7 +201,7 @@ def test_points_of_a_picking_sweep_share_their_maps(
     assert cryoflow(simulated, *words, *alone) == 0
     outputs = [
         {Path(entry["path"]).name: entry["sha256"] for entry in read_record(simulated / name)["outputs"]}
-        for name in (point["job"], "AutoPick/job014")
+        for name in (point["job"], "AutoPick/job104")
     ]
     assert float(point["particles"]) > 0
     del outputs[0]["autopick.star"]  # names files in its own directory

@@ -44,10 +44,10 @@ class Planned(NamedTuple):
     verdict: Verdict
 
 
-def chosen(steps: Sequence[Step], wanted: Range) -> list[Step]:
+def chosen(steps: Sequence[Step], wanted: Range, project: Path) -> list[Step]:
     """Return the steps from ``start`` to ``stop``, in the order in which they run."""
-    first = find_step(steps, wanted.start) if wanted.start else 0
-    last = find_step(steps, wanted.stop) if wanted.stop else len(steps) - 1
+    first = find_step(steps, wanted.start, project) if wanted.start else 0
+    last = find_step(steps, wanted.stop, project) if wanted.stop else len(steps) - 1
     if first > last:
         raise CryoflowError(f"--from {wanted.start}: this step comes after --to {wanted.stop}; swap them")
     return list(steps[first : last + 1])
@@ -72,7 +72,7 @@ def plan_all(steps: Sequence[Step], project: Path, wanted: Range) -> list[Planne
     """
     problems = ErrorCollector()
     plans: list[Planned] = []
-    for step in chosen(steps, wanted):
+    for step in chosen(steps, wanted, project):
         with problems:
             plan = plan_step(step, steps, project, wanted.force)
             problems.add(_missing(plan, steps, project))

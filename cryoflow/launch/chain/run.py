@@ -58,7 +58,7 @@ def run_chain(paths: Sequence[str], overrides: Sequence[str], options: RunOption
 
         return report_steps(plans, options.project)
     may_replace = options.replace or _may_replace(refusals(plans))
-    return _run_steps(chosen(steps, wanted), steps, options._replace(replace=may_replace))
+    return _run_steps(chosen(steps, wanted, options.project), steps, options._replace(replace=may_replace))
 
 
 def _may_replace(lines: Sequence[str]) -> bool:

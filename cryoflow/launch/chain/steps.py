@@ -34,10 +34,13 @@ class Step(NamedTuple):
         Path of its spec file.
     spec : JobSpec
         As the file and the overrides have it; inputs may be named by alias.
+    written : int or None
+        The number in the file.
     """
 
     source: str
     spec: JobSpec
+    written: int | None = None
 
     @property
     def title(self) -> str:
@@ -51,11 +54,20 @@ class Step(NamedTuple):
         link = project / self.title
         return f"{self.spec.job}/{link.readlink().name}" if link.is_symlink() else ""
 
-    def answers_to(self, word: str) -> bool:
-        """Return whether a word names this step: by number, directory, alias, type or the file's name."""
+    def answers_to(self, word: str, project: Path | None = None) -> bool:
+        """Return whether a word names this step.
+
+        It may be its number, also the one written in its file, its directory, alias or type, or the file's
+        name; of a step with an alias only, the directory is looked up in the ``project``.
+        """
         number = self.spec.number
         names = {self.title, self.spec.alias, self.spec.job, _job_name(self.spec), Path(self.source).stem}
         names |= {str(number), f"{self.spec.job}/{_job_name(self.spec)}"} if number is not None else set()
+        if self.written is not None:
+            name = job_name(self.written)
+            names |= {str(self.written), name, f"{self.spec.job}/{name}"}
+        if project is not None and (directory := self.directory(project)):
+            names |= {directory, directory.partition("/")[2]}
         return word.rstrip("/") in names - {None, ""}
 
 
@@ -93,19 +105,20 @@ def read_chain(path: str, overrides: Sequence[str] = ()) -> list[Step]:
     problems.raise_if_any()
     steps = _loaded(drafts, _shared_out(bare, overrides, problems), problems)
     problems.raise_if_any()
+    steps = [step._replace(written=was.spec.number) for step, was in zip(steps, bare, strict=True)]
     _check_names(steps, path)
     return in_order(steps, path)
 
 
-def find_step(steps: Sequence[Step], word: str) -> int:
-    """Return the index of the one step that a word names.
+def find_step(steps: Sequence[Step], word: str, project: Path | None = None) -> int:
+    """Return the index of the one step that a word names, see `Step.answers_to`.
 
     Raises
     ------
     CryoflowError
         If it names none or several.
     """
-    found = [place for place, step in enumerate(steps) if step.answers_to(word)]
+    found = [place for place, step in enumerate(steps) if step.answers_to(word, project)]
     if len(found) != 1:
         what = f"'{word}' names {len(found)} steps" if found else f"no step '{word}'"
         raise CryoflowError(f"{what} in this chain; its steps are {', '.join(step.title for step in steps)}")

@@ -41,7 +41,8 @@ def _made(spec: JobSpec, request: Request, device: str, held: ExitStack) -> Path
         inputs = input_files(spec)
         write_record(new, first_record(project, spec, request.command, device, inputs, sweep=request.sweep))
 
-    return make_job_directory(project, spec.job, spec.number, spec.alias, fill)
+    apart = request.apart or bool(request.sweep)
+    return make_job_directory(project, spec.job, spec.number, spec.alias, fill, apart)
 
 
 def _found(spec: JobSpec, request: Request, held: ExitStack) -> Path:

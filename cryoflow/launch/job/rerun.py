@@ -81,7 +81,7 @@ def rerun_job(project: Path, directory: Path, command: str, tolerance: float = T
 
     record, old = read_ended(directory), name_of(directory)
     changed = changed_files(project, record)
-    outcome = run_job(_spec_again(record, old), Request(str(project), command))
+    outcome = run_job(_spec_again(record, old), Request(str(project), command, apart=True))
     if not outcome.directory or outcome.code == 1:
         return Rerun(outcome.directory, outcome.code or 2, changed, [], [])
     again = read_record(project / outcome.directory)
