@@ -23,6 +23,7 @@ _COMMANDS = {
     "restore": "bring back the results of a job that a chain has replaced",
     "fields": "list the fields of the job types",
     "schema": "print the JSON schema of a job type's specs",
+    "init": "make RELION's pipeline file of a project, with the jobs that are there",
     "import": "make a table of micrographs from any program, with their CTF; or take in references",
     "convert": "convert picks and particles from and to other programs' files",
     "simulate": "simulate a project with known ground truth",
