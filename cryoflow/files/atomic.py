@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryoflow.errors import FileError, MachineError, machine_remedy
+
+#: Names of temporary files, see `replacing`.
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}(\.[^.]*)?")
 
 
 @contextmanager
@@ -65,6 +69,14 @@ def unreadable(path: str | os.PathLike[str], error: OSError) -> FileError:
     if remedy := machine_remedy(error):
         return MachineError(path, f"cannot be read: {_reason(error)}; {remedy}")
     return FileError(path, f"cannot be read: {_reason(error)}")
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove the temporary files that killed processes have left anywhere below a folder."""
+    for path in folder.rglob(".*"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            with suppress(OSError):
+                path.unlink()
 
 
 def _temporary(target: Path) -> Path:

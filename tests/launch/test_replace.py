@@ -182,3 +182,30 @@ def test_a_partial_chain_is_mended_by_the_same_command(
 def _micrographs(project: Path) -> set[str]:
     table = read_star(project / "Select/job014/particles.star")[""]
     return {Path(name).name for name in table["rlnMicrographName"]}  # type: ignore[index]
+
+
+def test_lost_pictures_are_drawn_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def draw(job: str, directory: Path, _: Path) -> list[Path]:
+        (directory / "a.png").write_text(job)
+        return [directory / "a.png"]
+
+    monkeypatch.setattr("cryoflow.jobs.registry.draw_pictures", draw)
+    for told in (True, False):
+        capsys.readouterr()
+        assert _chain(project) == 0
+        assert ("Select/job020: drew 1 lost pictures again" in capsys.readouterr().out) == told
+    assert (project / "Select/job021/a.png").exists()
+
+
+def test_a_resumed_job_removes_what_a_killed_one_left(project: Path) -> None:
+    directory = project / "Select/job020"
+    left = directory / "Movies/.particles.0123abcd.star"
+    left.parent.mkdir()
+    left.touch()
+    kept_files = [directory / name for name in (".mine", ".x.star", "a.0123abcd.star")]
+    for path in kept_files:
+        path.touch()
+    assert cryoflow(project, "run", "--continue", "Select/job020", "device=cpu") == 0
+    assert not left.exists() and all(path.exists() for path in kept_files)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.jobs import registry
 from cryoflow.launch.chain.plan import (
     Planned,
     Range,
@@ -30,7 +31,7 @@ from cryoflow.launch.options import RunOptions
 from cryoflow.launch.outcome import Outcome, Request, report_skipped, worst_code
 from cryoflow.project.names import TRASH, job_number
 from cryoflow.project.trash import discard_job
-from cryoflow.screen import say
+from cryoflow.screen import print_error, say
 
 _REMEDY = (
     "add --replace to run these steps again (the old results go to Trash), "
@@ -89,6 +90,7 @@ def _run_steps(wanted: Sequence[Step], steps: Sequence[Step], options: RunOption
         say(f"{step.title}{where}: {plan.verdict.why}")
         if plan.verdict.action == "skip":
             partial |= plan.verdict.partial
+            _draw_if_lost(plan, options.project)
             continue
         if plan.verdict.asks and not options.replace and not follows(plan.verdict.inputs, completed):
             raise SpecError([*refusals([plan]), _REMEDY])
@@ -99,6 +101,20 @@ def _run_steps(wanted: Sequence[Step], steps: Sequence[Step], options: RunOption
             report_skipped([step.title for step in wanted[done:]])
             break
     return worst_code(outcomes) or (2 if partial else 0)
+
+
+def _draw_if_lost(plan: Planned, project: Path) -> None:
+    """Draw the pictures of a step that is up to date if there are none; they are no part of its results."""
+    directory = project / plan.directory
+    if any(directory.glob("*.png")):
+        return
+    try:
+        drawn = registry.draw_pictures(plan.spec.job, directory, project)
+    except (CryoflowError, OSError) as error:
+        print_error(f"{plan.directory}: no pictures: {error}")
+        return
+    if drawn:
+        say(f"{plan.directory}: drew {len(drawn)} lost pictures again")
 
 
 def run_planned(plan: Planned, project: Path, command: str) -> Outcome:

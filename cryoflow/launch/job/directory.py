@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cryoflow.errors import CryoflowError
+from cryoflow.files.atomic import remove_temporaries
 from cryoflow.launch.inputs import input_files
 from cryoflow.launch.job.record import first_record
 from cryoflow.launch.outcome import Request
@@ -50,6 +51,7 @@ def _found(spec: JobSpec, request: Request, held: ExitStack) -> Path:
     if directory.parent.name != spec.job:
         raise CryoflowError(f"{name_of(directory)}: cannot be continued with a spec of type {spec.job}")
     held.enter_context(holding(directory))
+    remove_temporaries(directory)  # no other process runs here
     if spec.alias and not (directory.parent / spec.alias).exists():
         link_alias(directory, spec.alias)  # missing where the job was killed between the two
     return directory
