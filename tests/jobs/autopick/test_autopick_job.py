@@ -101,7 +101,7 @@ def test_a_3d_reference_is_projected(project: Path) -> None:
     assert "compares with 12 projections of map.mrc (D2)" in lines
     picks = read_star(project / "AutoPick/job010/Movies/a_autopick.star")[""]
     assert isinstance(picks, pd.DataFrame) and picks["rlnClassNumber"].between(1, 12).all()
-    with pytest.raises(CryoflowError, match="not a group of rotations"):
+    with pytest.raises(CryoflowError, match="unknown point group"):
         pick(project, "job011", **{**options, "io__symmetry": "D2H"})
     with pytest.raises(CryoflowError, match="a 3D reference is a cube"):
         pick(project, "job012", **{**options, "io__reference_3d": "refs.mrcs"})

@@ -69,14 +69,14 @@ def test_images_that_are_not_normalised_are_told_with_numbers(project: Path) -> 
     write_mrc(stack, read_stack(stack) * 3 + 10, PIXEL)
     _, listener = classify(project, spec(1))
     (line,) = [w for w in listener.warned if "not normalised" in w]
-    assert line.startswith("12 of 24 images") and "means go from" in line
+    assert line.startswith("12 of 24 images") and "means range from" in line
 
 
 def test_too_little_memory_is_warned_of_with_numbers(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cryoflow.jobs.class2d.memory_check.free_bytes", lambda: 3e6)
     _, listener = classify(project, spec(1))
     (line,) = listener.warned
-    assert "only 0.003 GB of memory are free" in line and "fewer threads or classes" in line
+    assert "only 0.003 GB are free" in line and "fewer threads or classes" in line
 
 
 def test_small_groups_are_warned_of(project: Path) -> None:

@@ -156,7 +156,9 @@ def test_references_of_another_pixel_size_are_resized(project: Path, told: str) 
 
 
 def test_references_of_next_to_no_pixels_are_told(project: Path) -> None:
-    with pytest.raises(CryoflowError, match=r"pixels of 0.01 A are less than 2 pixels of 2 A; is one of the"):
+    with pytest.raises(
+        CryoflowError, match=r"pixels of 0.01 A are less than 2 pixels of 2 A; check both pixel"
+    ):
         sort(project, reference={"pixel_size_in_references": 0.01})
 
 
