@@ -44,7 +44,9 @@ class OtherThresholds(NamedTuple):
     peaks: Tensor
     """Figures of merit of peaks down to the floor of the candidates, the best within the distance each."""
     raised: tuple[int, ...]
-    """Picks at thresholds higher by `RAISED`; empty where a higher one never gives more."""
+    """Picks at thresholds higher by `RAISED`; empty where a lower one always keeps them."""
+    kept: tuple[int, ...] = ()
+    """The job's own picks from each of these thresholds on: fewer where a lower threshold loses some."""
 
 
 class Found(NamedTuple):

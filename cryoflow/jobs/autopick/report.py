@@ -33,7 +33,7 @@ def report_thresholds(
         context.report.say(line)
     known = [one.statistics for one in picked if one.statistics is not None]
     others = [one.others for one in known if one.others is not None]
-    warning = merging_warning(spec, others, sum(one.picks for one in known))
+    warning = merging_warning(spec, others)
     if warning is not None:
         context.report.warn(warning)
 

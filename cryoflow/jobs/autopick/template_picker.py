@@ -86,16 +86,19 @@ class ReferencePicker:
         assert isinstance(source, Candidates)
         picks = self._pick(micrograph, source, 0)
         competitions = self._compete(micrograph, source, picks) if self.spec.statistics.decoys else {}
-        others = self._at_other_thresholds(micrograph, source) if self._cache is None else None
+        others = self._at_other_thresholds(micrograph, source, picks) if self._cache is None else None
         return Found(picks, source.best, source.scale, competitions, others)
 
-    def _at_other_thresholds(self, micrograph: Micrograph, candidates: Candidates) -> OtherThresholds:
+    def _at_other_thresholds(
+        self, micrograph: Micrograph, candidates: Candidates, own: Picks
+    ) -> OtherThresholds:
         thresholds, among = self._thresholds(micrograph), self._among(candidates, 0)
         least = thresholds.least_fom
         lowest = thresholds._replace(least_fom=self._floor, keep_best=True)
         raised = [] if thresholds.keep_best else [thresholds._replace(least_fom=least + by) for by in RAISED]
         peaks, *picks = (pick_gated(gate(candidates, one, among), one) for one in (lowest, *raised))
-        return OtherThresholds(peaks.fom.cpu(), tuple(len(one.fom) for one in picks))
+        kept = tuple(int((own.fom >= one.least_fom).sum()) for one in raised)
+        return OtherThresholds(peaks.fom.cpu(), tuple(len(one.fom) for one in picks), kept)
 
     def _compete(
         self, micrograph: Micrograph, candidates: Candidates, picks: Picks

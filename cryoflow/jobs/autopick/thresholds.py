@@ -30,6 +30,8 @@ SHOWN = 0.995
 """Share of the peaks that the bins hold; the few beyond count in the outermost."""
 MORE = 1.02
 """Ratio of picks above which a higher threshold counts as picking more."""
+FEWEST_LOST, LOST = 5, 0.05
+"""Picks of a higher threshold that a lower one loses, for a warning: so many, and such a share."""
 
 Values = npt.NDArray[np.float64]
 
@@ -100,20 +102,24 @@ def _histogram(proposed: Proposed) -> pd.DataFrame:
     return pd.DataFrame(table | ({"cryoflowDecoys": decoys} if len(proposed.decoys) else {}))
 
 
-def merging_warning(spec: AutoPick, others: Sequence[OtherThresholds], picks: int) -> str | None:
-    """Return a warning where a higher threshold would have picked more.
+def merging_warning(spec: AutoPick, others: Sequence[OtherThresholds]) -> str | None:
+    """Return a warning where a higher threshold would have made picks that this one loses.
 
     RELION drops both of two picks of different clusters that are closer than the minimum distance, and chains
     of noise peaks make clusters of what a higher threshold keeps apart.
     """
-    counts = [sum(each) for each in zip(*(one.raised for one in others), strict=True)]
-    if not counts or max(counts) <= MORE * picks:
+    picked, kept = (
+        [sum(each) for each in zip(*counts, strict=True)]
+        for counts in ((one.raised for one in others), (one.kept for one in others))
+    )
+    lost = [all_ - own for all_, own in zip(picked, kept, strict=True)]
+    worst = max(range(len(lost)), key=lost.__getitem__, default=None)
+    if worst is None or lost[worst] < max(FEWEST_LOST, LOST * picked[worst]):
         return None
-    best = max(range(len(counts)), key=counts.__getitem__)
     tab = spec.autopicking
-    higher = f"{tab.picking_threshold + RAISED[best]:g} ({counts[best]})"
+    higher, distance = tab.picking_threshold + RAISED[worst], tab.minimum_inter_particle_distance
     return (
-        f"threshold {tab.picking_threshold:g} picks fewer ({picks}) than {higher}: peaks closer than "
-        f"{tab.minimum_inter_particle_distance:g} A drop each other; raise the threshold, lower the minimum "
-        "distance, or use figure_of_merit: ncc, with which a lower threshold picks more"
+        f"threshold {tab.picking_threshold:g} loses {lost[worst]} of the {picked[worst]} picks of threshold "
+        f"{higher:g}: peaks closer than {distance:g} A drop each other; raise the threshold, lower the "
+        "minimum distance, or use figure_of_merit: ncc, with which a lower threshold loses none"
     )

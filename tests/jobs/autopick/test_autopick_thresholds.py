@@ -20,6 +20,7 @@ from cryoflow.jobs.autopick.thresholds import (
 )
 from cryoflow.view.pick_statistics import _proposed_histogram
 
+FOM = "rlnAutopickFigureOfMerit"
 NCC = {"autopicking__figure_of_merit": "ncc", "autopicking__picking_threshold": 0.5}
 
 
@@ -75,21 +76,26 @@ def test_one_mode_and_no_sure_pick_are_said(tmp_path: Path) -> None:
     assert not len(table)
 
 
-def test_a_threshold_below_one_that_picks_more_is_warned_of(project: Path) -> None:
+def test_a_threshold_that_loses_the_picks_of_a_higher_one_is_warned_of(project: Path) -> None:
     """Noise peaks within the distance of each other drop each other, and particles with them."""
     near = {"autopicking__minimum_inter_particle_distance": 70, "autopicking__candidate_floor": 0.0}
-    low, lines = pick(project, "job010", autopicking__picking_threshold=0.0, **near)
-    (warning,) = [line for line in lines if "picks fewer" in line]
-    assert f"threshold 0 picks fewer ({low.counts['particles']}) than " in warning
-    better, count = warning.partition(" than ")[2].partition(")")[0].split(" (")
+    _, lines = pick(project, "job010", autopicking__picking_threshold=0.0, **near)
+    (warning,) = [line for line in lines if "threshold 0 loses" in line]
+    lost, picked = (int(word) for word in warning.partition("loses ")[2].split(" picks")[0].split(" of the "))
+    better = warning.partition("picks of threshold ")[2].partition(":")[0]
     high, _ = pick(project, "job011", autopicking__picking_threshold=float(better), **near)
-    assert high.counts["particles"] == int(count) > low.counts["particles"]
+    files = (project / "AutoPick/job010/Movies").glob("*_autopick.star")
+    kept = sum((read_coordinates(path)[FOM] >= float(better)).sum() for path in files)
+    assert high.counts["particles"] == picked and picked - kept == lost > 4
 
 
-def test_ncc_and_thresholds_that_pick_the_most_are_not_warned_of(project: Path) -> None:
+def test_ncc_and_thresholds_that_lose_nothing_are_not_warned_of(project: Path) -> None:
     near = {"autopicking__minimum_inter_particle_distance": 150, "autopicking__picking_threshold": 0.0}
     _, lines = pick(project, "job010", autopicking__figure_of_merit="ncc", **near)
-    _, more = pick(project, "job011")
-    assert not [line for line in lines + more if "picks fewer" in line]
-    fewer = [OtherThresholds(torch.zeros(0), (90, 50, 20, 5, 0))] * 2
-    assert merging_warning(spec(), fewer, 200) is None
+    assert not [line for line in lines if " loses " in line]
+    few = [OtherThresholds(torch.zeros(0), (90, 50), (88, 47))] * 2
+    many = [OtherThresholds(torch.zeros(0), (90, 50), (88, 40))] * 2
+    assert merging_warning(spec(), few * 0) is None
+    assert merging_warning(spec(), few[:1]) is None
+    warning = merging_warning(spec(), many)
+    assert warning and "threshold 0.3 loses 20 of the 100 picks of threshold 0.5" in warning
