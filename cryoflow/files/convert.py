@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from cryoflow.files.tables import Table, pixel_size, read_micrographs, require
 
 Offsets = Literal["apply", "drop"]
 _ORIGINS = ("rlnOriginX", "rlnOriginY")
+_ADDED = re.compile(r"_(info|autopick|manualpick|picks?|extract)$")
 _LIST, _SUFFIX = "picks.star", "coords_suffix_picks.star"
 
 
@@ -102,7 +104,7 @@ def read_any(
     picks = read_picks(path, passthrough, pixel_size_a)
     if NAME in picks.rows.columns or IMAGE in picks.rows.columns:
         return picks
-    return picks._replace(rows=picks.rows.assign(**{NAME: path.stem.removesuffix("_info")}))
+    return picks._replace(rows=picks.rows.assign(**{NAME: _micrograph(path)}))
 
 
 def convert(picks: Picks, out: Path, wanted: Wanted, micrographs: Micrographs | None) -> Converted:
@@ -138,6 +140,11 @@ def _images_only(out: Path, rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     return rows
 
 
+def _micrograph(file: Path) -> str:
+    """Name of the micrograph of a file that does not state it: its own, without what programs add."""
+    return _ADDED.sub("", file.stem)
+
+
 def _in_folder(folder: Path) -> list[str]:
     names = sorted(str(path) for path in folder.rglob("*.mrc") if path.is_file())
     if not names:
@@ -159,7 +166,7 @@ def _is_list(path: Path) -> bool:
 
 def _listed(path: Path, project: Path, micrographs: Micrographs | None) -> list[tuple[str, Path]]:
     if path.is_dir() and micrographs is None:
-        return [(file.stem.removesuffix("_info"), file) for file in coordinate_files(path)]
+        return [(_micrograph(file), file) for file in coordinate_files(path)]
     return read_coordinate_list(path, project, [] if micrographs is None else list(micrographs.paths))
 
 

@@ -96,6 +96,18 @@ def test_boxes_need_a_size_and_have_it_from_their_source(
     assert (project / "again/mic2.box").read_text() == (project / "boxes/mic2.box").read_text()
 
 
+def test_what_programs_add_to_names_is_left_out(project: Path) -> None:
+    names = ["a_autopick.star", "b_manualpick.star", "c_picks.star", "d_2.star", "e_pickled.star"]
+    for name in names:
+        (project / "AutoPick").mkdir(exist_ok=True)
+        (project / "AutoPick" / name).write_text("data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n1 2\n")
+    assert run("AutoPick", "boxes", "--to", "box", "--box", "8") == 0
+    found = sorted(path.name for path in (project / "boxes").iterdir())
+    assert found == ["a.box", "b.box", "c.box", "d_2.box", "e_pickled.box"]
+    assert run("AutoPick/a_autopick.star", "one.csv") == 0
+    assert (project / "one.csv").read_text() == "micrograph,x,y\na,1,2\n"
+
+
 def test_info_files_keep_what_eman_wrote(project: Path) -> None:
     topaz(project)
     (project / "info").mkdir()
