@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cryoflow.launch.chain.plan import Planned
-from cryoflow.launch.inputs import input_files, with_files
+from cryoflow.launch.inputs import expected_files, with_files
 from cryoflow.launch.job.memory import expected_gb
 from cryoflow.launch.plan import Plan
 from cryoflow.project.names import job_name
@@ -24,6 +24,7 @@ _ACTIONS = {
 
 def report_steps(plans: Sequence[Planned], project: Path) -> int:
     """Report what would be done with the steps of a chain."""
+    makers = {name: plan.step.spec for plan in plans for name in (plan.directory, plan.step.title)}
     for plan in plans:
         where = f" in {plan.directory}" if plan.directory else " with the next free number"
         action = _ACTIONS[plan.verdict.action]
@@ -31,7 +32,7 @@ def report_steps(plans: Sequence[Planned], project: Path) -> int:
         where = where if plan.verdict.action != "skip" else ""
         say(f"{plan.step.title} {action}{where}: {plan.verdict.why}{asks}")
         if plan.verdict.action != "skip":
-            _report_inputs(plan.spec, project)
+            _report_inputs(plan.spec, project, makers)
     return 0
 
 
@@ -48,8 +49,8 @@ def report_plans(plans: Sequence[Plan], project: Path, continued: Sequence[str])
     return 0
 
 
-def _report_inputs(spec: JobSpec, project: Path) -> None:
-    for name in input_files(spec):
+def _report_inputs(spec: JobSpec, project: Path, makers: Mapping[str, JobSpec] | None = None) -> None:
+    for name in expected_files(spec, makers or {}):
         say(f"  reads {name}{'' if (project / name).exists() else ' (does not exist yet)'}")
     memory = expected_gb(spec, project)
     device = wanted_device(spec)

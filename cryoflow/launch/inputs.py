@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from cryoflow.project.names import is_job_name, without_alias
-from cryoflow.spec import JobSpec, parse_spec, spec_dump
+from cryoflow.spec import Class2D, JobSpec, parse_spec, spec_dump
 from cryoflow.spec.field import FileKind
 
 #: What a field takes -> names that jobs give such files; of several iterations the last is meant.
@@ -25,6 +25,19 @@ FILE_NAMES: dict[FileKind, tuple[str, ...]] = {
     "scores": ("particles_scores.star", "picks_scores.star"),
     "score model": ("particles_model.json",),
     "particles": ("particles_sort.star", "particles.star", "run_*it[0-9][0-9][0-9]_data.star"),
+}
+
+#: Job type and what a field takes of it -> the name of the file.
+_MADE: dict[tuple[str, FileKind], str] = {
+    ("AutoPick", "coordinates"): "coords_suffix_autopick.star",
+    ("Extract", "coordinates"): "coords_suffix_extract.star",
+    ("Extract", "particles"): "particles.star",
+    ("Sort", "particles"): "particles_sort.star",
+    ("Sort", "scores"): "particles_scores.star",
+    ("Sort", "score model"): "particles_model.json",
+    ("Select", "particles"): "particles.star",
+    ("Select", "averages"): "class_averages.star",
+    ("Select", "micrographs"): "micrographs.star",
 }
 
 #: Takes a job's directory, e.g. ``AutoPick/template_based``, and returns the one with its number.
@@ -57,6 +70,31 @@ def with_files(project: Path, spec: JobSpec, numbered: Numbered | None = None) -
     for named in _named_files(spec):
         plain[named.section][named.field] = _file(project, named.value, named.takes, find)
     return spec if plain == spec_dump(spec) else parse_spec(plain, spec.job)
+
+
+def expected_files(spec: JobSpec, makers: Mapping[str, JobSpec]) -> tuple[str, ...]:
+    """Return the files that the spec names, with the names of those that jobs have yet to make.
+
+    Parameters
+    ----------
+    spec : JobSpec
+        With its inputs as far as they are known, see `with_files`.
+    makers : mapping
+        Specs of the jobs to come by what the spec calls them, ``Select/job014`` or ``Select/after_sort``.
+    """
+    files = (_expected(one.value, one.takes, makers.get(one.value)) for one in _named_files(spec))
+    return tuple(dict.fromkeys(files))
+
+
+def _expected(value: str, takes: FileKind, maker: JobSpec | None) -> str:
+    if maker is None:
+        return value
+    if isinstance(maker, Class2D):
+        last = f"run_it{maker.optimization.number_of_iterations:03d}"
+        names = {"particles": "data", "model": "model", "optimiser": "optimiser"}
+        return f"{value}/{last}_{names[takes]}.star" if takes in names else value
+    name = _MADE.get((maker.job, takes))
+    return f"{value}/{name}" if name else value
 
 
 class _Named(NamedTuple):

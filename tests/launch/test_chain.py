@@ -210,7 +210,7 @@ def test_dry_run_writes_nothing(project: Path, capsys: pytest.CaptureFixture[str
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "Select/first would run in Select/job020: not run yet"
     assert out[1] == "  reads Extract/job012/particles.star"
-    assert "  reads Select/job021 (does not exist yet)" in out
+    assert "  reads Select/job021/particles.star (does not exist yet)" in out
     assert not (project / "Select").exists()
     _chain(project)
     capsys.readouterr()

@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 from helpers.smallest_specs import SMALLEST
 
-from cryoflow.launch.inputs import FILE_NAMES, input_files, with_files
+from cryoflow.launch.chain.steps import read_chain
+from cryoflow.launch.inputs import FILE_NAMES, expected_files, input_files, with_files
 from cryoflow.spec import SPEC_CLASSES, parse_spec
 from cryoflow.spec.base import JobSpec
 from cryoflow.spec.field import FileKind
@@ -69,3 +70,19 @@ def test_a_map_is_that_of_a_refinement(tmp_path: Path) -> None:
     io = {"input_micrographs_for_autopick": "m.star", "provide_a_3d_reference": True}
     spec = parse_spec({"job": "AutoPick", "io": {**io, "reference_3d": "Refine3D/job020"}})
     assert input_files(with_files(tmp_path, spec)) == ("m.star", "Refine3D/job020/run_class001.mrc")
+
+
+def test_a_dry_run_names_the_files_that_the_tutorial_makes(tmp_path: Path) -> None:
+    """Of every step that takes files of another: as RELION and cryoflow call them."""
+    steps = read_chain(str(Path(__file__).parents[2] / "specs" / "tutorial.yaml"))
+    makers = {step.title: step.spec for step in steps}
+    named = {step.spec.number: expected_files(with_files(tmp_path, step.spec), makers) for step in steps}
+    assert {number: files[-1] if number == 12 else files[0] for number, files in named.items()} == {
+        10: "Select/job005/micrographs_selected.star",
+        11: "CtfFind/job003/micrographs_ctf.star",
+        12: "AutoPick/template_based/coords_suffix_autopick.star",
+        13: "Extract/template_based/particles.star",
+        14: "Sort/after_autopick/particles_sort.star",
+        15: "Select/after_sort/particles.star",
+        16: "Class2D/after_sorting/run_it025_model.star",
+    }
