@@ -33,9 +33,9 @@ def show(options: argparse.Namespace) -> int:
     from cryoflow.project.record import read_record
 
     place = job_place(options, options.job)
-    read_record(place.directory)  # reports what is wrong with it
+    record = read_record(place.directory)  # reports what is wrong with it
     jobs = {job.name: job for job in list_jobs(place.project)}
-    job = jobs[place.name]
+    job = jobs[place.name]._replace(record=record)
     _say_head(job, [other.name for other in jobs.values() if job.name in other.feeders])
     _say_settings(job.record["spec"], options.all)
     for kind in ("input", "output"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any, NamedTuple
@@ -16,6 +18,24 @@ from cryoflow.errors import FileError
 from cryoflow.files.atomic import read_bytes, write_bytes
 
 _ABOUT = "about"
+
+#: What NumPy and zipfile raise for files that are none of theirs.
+_BROKEN = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class StoredArrays(NamedTuple):
@@ -44,8 +64,30 @@ def read_arrays(path: str | PathLike[str]) -> StoredArrays:
     """
     content = io.BytesIO(read_bytes(path))
     try:
+        _check_sizes(content)
         with np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        return StoredArrays(arrays, json.loads(arrays.pop(_ABOUT).tobytes()))
-    except (ValueError, KeyError, AttributeError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        about = json.loads(arrays.pop(_ABOUT).tobytes())
+        if not isinstance(about, dict):
+            raise TypeError("what is known about the arrays is no mapping")
+        return StoredArrays(arrays, about)
+    except _BROKEN as error:
         raise FileError(path, "is damaged or not a table of cryoflow; remove it") from error
+
+
+def _check_sizes(content: io.BytesIO) -> None:
+    """Refuse arrays that would take more memory than the file has bytes: they are stored uncompressed."""
+    length = len(content.getbuffer())
+    with zipfile.ZipFile(content) as archive:
+        entries = archive.infolist()
+        names = {entry.filename for entry in entries}
+        if len(names) < len(entries) or sum(entry.file_size for entry in entries) > length:
+            raise ValueError("its arrays are larger than the file")
+        for entry in entries:
+            with archive.open(entry) as member:
+                first = np.lib.format.read_magic(member) == (1, 0)
+                read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(member)
+            if dtype.hasobject or math.prod(shape) * dtype.itemsize > entry.file_size:
+                raise ValueError(f"{entry.filename} is larger than the file")
+    content.seek(0)

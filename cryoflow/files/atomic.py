@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryoflow.errors import FileError, MachineError, machine_remedy
+from cryoflow.plain_files import open_plain
 
 #: Names of temporary files, see `replacing`.
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}(\.[^.]*)?")
@@ -57,7 +58,8 @@ def write_bytes(path: str | os.PathLike[str], *parts: bytes | memoryview) -> Non
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a file; a ``FileError`` says why it cannot be read."""
     try:
-        return Path(path).read_bytes()
+        with open_plain(path) as file:
+            return file.read()
     except OSError as error:
         raise unreadable(path, error) from error
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cryoflow.errors import CryoflowError
@@ -69,6 +70,28 @@ def check_project(project: Path) -> None:
     if not made and next(job_directories(project), None) is None:
         what = "no jobs and no default_pipeline.star here" if project.is_dir() else "no such folder"
         raise CryoflowError(f"{project}: {what}; give the folder of a project with --project")
+
+
+def check_inside(project: Path, folder: Path) -> None:
+    """Refuse a folder that a link, or one of its own folders, leads out of the project: jobs write there.
+
+    Links to inputs elsewhere are normal; a job's folder and what is in it are its own.
+
+    Raises
+    ------
+    CryoflowError
+        With the folder and where it leads.
+    """
+    root = project.resolve()
+    below = (
+        [Path(at, name) for at, names, _ in os.walk(folder) for name in names]
+        if is_job_name(folder.name)
+        else []
+    )
+    for path in (folder, *below):
+        real = path.resolve()
+        if not real.is_relative_to(root):
+            raise CryoflowError(f"{path}: a link leads out of the project, to {real}; remove it")
 
 
 def make_job_directory(
@@ -162,10 +185,19 @@ def link_alias(directory: Path, alias: str) -> None:
 
 def alias_of(directory: Path) -> str | None:
     """Return the alias of a job directory, if it has one."""
-    with os.scandir(directory.parent) as entries:
-        links = sorted(entry.name for entry in entries if entry.is_symlink() and entry.name[0] != ".")
-    meant = (name for name in links if (directory.parent / name).readlink().name == directory.name)
-    return next(meant, None)
+    names = aliases_in(directory.parent).items()
+    return min((alias for alias, job in names if job == directory.name), default=None)
+
+
+def aliases_in(folder: Path) -> dict[str, str]:
+    """Return the aliases in the folder of a job type, and the directory that each of them means."""
+    found = {}
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):  # it may be gone by now
+                if entry.is_symlink() and entry.name[0] != ".":
+                    found[entry.name] = Path(entry.path).readlink().name
+    return found
 
 
 def _is_job(directory: Path) -> bool:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryoflow.errors import CryoflowError
-from cryoflow.project.directory import alias_of
+from cryoflow.project.directory import aliases_in
 from cryoflow.project.lock import is_running
 from cryoflow.project.markers import ABORTED, FAILURE, SUCCESS
-from cryoflow.project.names import TRASH, is_job_name, job_directories, job_number, name_of, without_alias
+from cryoflow.project.names import TRASH, is_job_name, job_directories, job_number, name_of
 from cryoflow.project.pipeline import PIPELINE
-from cryoflow.project.pipeline_text import Loop, read_words
-from cryoflow.project.record import RECORD, read_record
+from cryoflow.project.pipeline_model import input_edges, process_states, read_pipeline
+from cryoflow.project.record import RECORD
+from cryoflow.project.record_cache import read_cached
 from cryoflow.project.verify import changed_files
 
-_STATE_COLUMNS = ("rlnPipeLineProcessStatusLabel", "rlnPipeLineProcessStatus")
+#: Characters before a job in the tree.
+_WIDEST = 40
+
 #: RELION 3's numbers and RELION 4's words.
 _PIPELINE_STATES = {
     **dict(zip("01234", ("running", "scheduled", "succeeded", "failed", "aborted"), strict=True)),
@@ -38,12 +42,14 @@ class Job(NamedTuple):
         Its alias, without the type.
     state : str
         ``succeeded``, ``partial``, ``outdated`` (ended, but what it read has changed since), ``failed``,
-        ``aborted``, ``running``, ``stopped`` (killed before its end), ``scheduled`` (in RELION) or
-        ``unknown`` (of RELION, without marker or pipeline entry).
+        ``aborted``, ``running``, ``stopped`` (killed before its end), ``scheduled`` (in RELION), ``unknown``
+        (of RELION, without marker or pipeline entry) or ``unreadable`` (its record is damaged).
     record : dict
         The record; empty for jobs of RELION.
     feeders : tuple of str
         Names of the jobs whose files it uses, in the order of their numbers.
+    problem : str
+        Why its record cannot be read, if so.
     """
 
     name: str
@@ -51,13 +57,15 @@ class Job(NamedTuple):
     state: str
     record: dict[str, Any]
     feeders: tuple[str, ...]
+    problem: str = ""
 
 
 def list_jobs(project: Path) -> list[Job]:
-    """Return all jobs of a project in the order of their numbers."""
-    edges, states = _pipeline_edges(project), _pipeline_states(project)
+    """Return all jobs of a project in the order of their numbers; one with a bad record is one of them."""
+    edges, states = _read_pipeline(project)
+    aliases = _Aliases(project)
     found = [
-        read_job(project, folder, edges, states.get(name_of(folder), "unknown"))
+        _read_job(project, folder, edges, aliases, states.get(name_of(folder), "unknown"))
         for folder in job_directories(project)
         if folder.is_dir() and not folder.is_symlink() and folder.parent.name != TRASH
     ]
@@ -93,40 +101,45 @@ def _inputs_changed(project: Path, record: dict[str, Any]) -> bool:
         return True
 
 
-def read_job(
-    project: Path, directory: Path, edges: Iterable[tuple[str, str]] = (), otherwise: str = "unknown"
+class _Aliases:
+    """Aliases and what they mean, each folder listed once."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+        self._jobs: dict[str, dict[str, str]] = {}
+
+    def job_of(self, folder: str, name: str) -> str:
+        """Return the directory that a name in a folder means, which is the name unless it is an alias."""
+        return self._in(folder).get(name, name)
+
+    def alias_of(self, directory: Path) -> str | None:
+        """Return the first alias of a job directory."""
+        names = self._in(directory.parent.name).items()
+        return min((alias for alias, job in names if job == directory.name), default=None)
+
+    def _in(self, folder: str) -> dict[str, str]:
+        if folder not in self._jobs:
+            self._jobs[folder] = aliases_in(self._project / folder)
+        return self._jobs[folder]
+
+
+def _read_job(
+    project: Path, directory: Path, edges: dict[str, set[str]], aliases: _Aliases, otherwise: str
 ) -> Job:
-    """Read one job directory.
-
-    Parameters
-    ----------
-    project, directory : Path
-        Absolute.
-    edges : iterable of (str, str)
-        Known pairs of jobs, feeder and fed.
-    otherwise : str
-        State of a job of RELION that has left no marker.
-    """
-    name = name_of(directory)
-    record: dict[str, Any] = {}
-    if (directory / RECORD).exists():
-        with suppress(CryoflowError):
-            record = read_record(directory)
-    fed = {feeder for feeder, job in edges if job == name}
-    fed |= {job for file in _files_taken(record) if (job := job_of_file(project, file))}
-    feeders = tuple(sorted(fed - {name}, key=job_number))
-    return Job(name, alias_of(directory), _state(directory, record, otherwise), record, feeders)
-
-
-def job_of_file(project: Path, name: str) -> str | None:
-    """Return the job whose directory contains a project-relative file; aliases are resolved."""
-    parts = Path(name).parts
-    if len(parts) < 3:
-        return None
-    job = f"{parts[0]}/{parts[1]}"
-    with suppress(OSError):
-        job = without_alias(project, job)
-    return job if is_job_name(job.partition("/")[2]) else None
+    name, record, problem = name_of(directory), dict[str, Any](), ""
+    if os.path.lexists(directory / RECORD):
+        try:
+            record = read_cached(project, directory)
+        except CryoflowError as error:
+            problem = str(error)
+    files = {"/".join(Path(file).parts[:2]) for file in _files_taken(record) if file.count("/") > 1}
+    files |= edges.get(name, set())
+    fed = {f"{folder}/{aliases.job_of(folder, job)}" for folder, _, job in (f.partition("/") for f in files)}
+    feeders = {job for job in fed if is_job_name(job.partition("/")[2])} - {name}
+    state = "unreadable" if problem else _state(directory, record, otherwise)
+    return Job(
+        name, aliases.alias_of(directory), state, record, tuple(sorted(feeders, key=job_number)), problem
+    )
 
 
 def tree_lines(jobs: Iterable[Job]) -> Iterator[tuple[str, Job]]:
@@ -141,16 +154,19 @@ def tree_lines(jobs: Iterable[Job]) -> Iterator[tuple[str, Job]]:
         above = [name for name in job.feeders if name in names and job_number(name) < job_number(job.name)]
         below.setdefault(above[-1] if above else None, []).append(job)
 
-    def lines(parent: str | None, indent: str) -> Iterator[tuple[str, Job]]:
-        children = below.get(parent, [])
-        for place, job in enumerate(children, start=1):
+    # a chain may be deeper than Python's calls
+    rest = [(job, "", "", "") for job in reversed(below.get(None, []))]
+    while rest:
+        job, indent, branch, deeper = rest.pop()
+        yield _shortened(indent) + branch, job
+        children = below.get(job.name, [])
+        for place, child in reversed(list(enumerate(children, start=1))):
             last = place == len(children)
-            branch = "" if parent is None else "└ " if last else "├ "
-            yield indent + branch, job
-            deeper = "" if parent is None else "  " if last else "│ "
-            yield from lines(job.name, indent + deeper)
+            rest.append((child, indent + deeper, "└ " if last else "├ ", "  " if last else "│ "))
 
-    yield from lines(None, "")
+
+def _shortened(indent: str) -> str:
+    return indent if len(indent) <= _WIDEST else f"…{indent[-_WIDEST + 1 :]}"
 
 
 def _state(directory: Path, record: dict[str, Any], otherwise: str) -> str:
@@ -165,35 +181,19 @@ def _state(directory: Path, record: dict[str, Any], otherwise: str) -> str:
 def _files_taken(record: dict[str, Any]) -> Iterator[str]:
     for entry in record.get("inputs", ()):
         yield str(entry["path"])
-    for value in dict(record.get("spec", {}).get("io") or {}).values():
-        if isinstance(value, str):
-            yield value
+    taken = record.get("spec", {}).get("io")
+    if isinstance(taken, dict):
+        yield from (value for value in taken.values() if isinstance(value, str))
 
 
-def _pipeline_states(project: Path) -> dict[str, str]:
-    """Return the state of every job in RELION's pipeline file, by name without the last slash."""
-    try:
-        processes = read_words(project / PIPELINE).blocks.get("pipeline_processes")
-    except (CryoflowError, OSError):
-        return {}
-    if not isinstance(processes, Loop) or "rlnPipeLineProcessName" not in processes.columns:
-        return {}
-    name = processes.columns.index("rlnPipeLineProcessName")
-    label = next((n for n in _STATE_COLUMNS if n in processes.columns), None)
-    if label is None:
-        return {}
-    state = processes.columns.index(label)
-    return {row[name].rstrip("/"): _PIPELINE_STATES.get(row[state], "unknown") for row in processes.rows}
-
-
-def _pipeline_edges(project: Path) -> list[tuple[str, str]]:
-    """Return feeder and fed job of every edge that RELION's pipeline file knows."""
-    try:
-        edges = read_words(project / PIPELINE).blocks.get("pipeline_input_edges")
-    except (CryoflowError, OSError):
-        return []
-    if not isinstance(edges, Loop):
-        return []
-    source, target = (edges.columns.index(f"rlnPipeLineEdge{what}") for what in ("FromNode", "Process"))
-    pairs = [(job_of_file(project, row[source]), row[target].rstrip("/")) for row in edges.rows]
-    return [(feeder, fed) for feeder, fed in pairs if feeder]
+def _read_pipeline(project: Path) -> tuple[dict[str, set[str]], dict[str, str]]:
+    """Return the folders (``Type/jobNNN``, or an alias) that feed each job, and states, by RELION."""
+    feeders: dict[str, set[str]] = {}
+    states: dict[str, str] = {}
+    with suppress(CryoflowError, OSError):
+        pipeline = read_pipeline(project / PIPELINE)
+        for node, job in input_edges(pipeline):
+            if node.count("/") > 1:
+                feeders.setdefault(job, set()).add("/".join(Path(node).parts[:2]))
+        states = {job: _PIPELINE_STATES.get(word, "unknown") for job, word in process_states(pipeline)}
+    return feeders, states

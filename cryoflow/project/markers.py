@@ -6,6 +6,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from cryoflow.plain_files import open_append
+
 SUCCESS = "RELION_JOB_EXIT_SUCCESS"
 FAILURE = "RELION_JOB_EXIT_FAILURE"
 ABORTED = "RELION_JOB_EXIT_ABORTED"
@@ -29,7 +31,7 @@ def succeeded(directory: Path) -> bool:
 
 def add_note(directory: Path, command: str, now: datetime) -> None:
     """Append the command to ``note.txt`` in RELION's form."""
-    with (directory / "note.txt").open("a", encoding="utf-8") as note:
+    with open_append(directory / "note.txt") as note:
         note.write(f"\n ++++ Executing new job on {now:%a %b %e %H:%M:%S %Y}\n")
         note.write(f" ++++ with the following command(s): \n{command}\n ++++ \n")
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from cryoflow.errors import CryoflowError, FileError
 from cryoflow.project.names import job_number
+from cryoflow.project.pipeline_model import read_pipeline
 from cryoflow.project.pipeline_nodes import Node, ProcessType, known_as, number_of
-from cryoflow.project.pipeline_text import Loop, WordFile, read_words, write_words
+from cryoflow.project.pipeline_text import Loop, WordFile, write_words
 
 PIPELINE = "default_pipeline.star"
 _LOCK = ".relion_lock"
@@ -51,14 +52,17 @@ class JobEntry(NamedTuple):
 def job_counter(project: Path) -> int:
     """Return the number that RELION would give to the next job; 0 where there is no pipeline file."""
     with suppress(FileError, OSError, ValueError):
-        general = read_words(project / PIPELINE).blocks.get("pipeline_general")
-        if isinstance(general, dict):
-            return int(general.get("rlnPipeLineJobCounter", "0"))
+        general = read_pipeline(project / PIPELINE).blocks["pipeline_general"]
+        assert isinstance(general, dict)
+        return int(general.get("rlnPipeLineJobCounter", "0"))
     return 0
 
 
-def register_job(project: Path, entry: JobEntry, wait: float = 30.0) -> None:
+def register_job(project: Path, entry: JobEntry, wait: float = 30.0, copy: bool = True) -> None:
     """Add or update a job in the project's pipeline and write its own ``job_pipeline.star``.
+
+    With ``copy`` its directory gets a copy of the whole pipeline, as RELION has it; a sweep's hundreds of
+    points would fill the disk with them.
 
     A project without ``default_pipeline.star`` was not made by RELION; it gets none.
 
@@ -71,14 +75,15 @@ def register_job(project: Path, entry: JobEntry, wait: float = 30.0) -> None:
     if not path.exists():
         return
     with _locked(project, entry.name, wait):
-        pipeline = read_words(path)
-        _add(pipeline, entry, path)
+        pipeline = read_pipeline(path)
+        _add(pipeline, entry)
         write_words(path, pipeline)
         (project / _CHANGED).touch()
     own = _empty_like(pipeline)
-    _add(own, entry, path)
+    _add(own, entry)
     write_words(project / entry.name / "job_pipeline.star", own)
-    write_words(project / entry.name / PIPELINE, pipeline)
+    if copy:
+        write_words(project / entry.name / PIPELINE, pipeline)
 
 
 @contextmanager
@@ -112,8 +117,8 @@ def _empty_like(pipeline: WordFile) -> WordFile:
     return WordFile(pipeline.version, blocks)
 
 
-def _add(pipeline: WordFile, entry: JobEntry, path: Path) -> None:
-    labels = _speaks_labels(pipeline, path)
+def _add(pipeline: WordFile, entry: JobEntry) -> None:
+    labels = _speaks_labels(pipeline)
     _count(pipeline, job_number(entry.name))
     process = entry.name + "/"
     _add_process(
@@ -133,11 +138,9 @@ def _add(pipeline: WordFile, entry: JobEntry, path: Path) -> None:
         )
 
 
-def _speaks_labels(pipeline: WordFile, path: Path) -> bool:
+def _speaks_labels(pipeline: WordFile) -> bool:
     """Return whether types are labels (RELION 4 and later) rather than numbers."""
     processes = pipeline.blocks.get("pipeline_processes")
-    if not isinstance(pipeline.blocks.get("pipeline_general"), dict):
-        raise FileError(path, "no pipeline_general block; left as it is")
     if not isinstance(processes, Loop):
         return "5000" in pipeline.version
     return "rlnPipeLineProcessTypeLabel" in processes.columns

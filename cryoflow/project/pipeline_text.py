@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryoflow.errors import FileError
-from cryoflow.files.atomic import write_bytes
+from cryoflow.files.atomic import read_bytes, write_bytes
 
 
 @dataclass
@@ -52,8 +52,9 @@ def read_words(path: Path) -> WordFile:
     FileError
         If it contains anything but blocks of unquoted words.
     """
-    result, block = WordFile(), None
-    text = path.read_text(encoding="utf-8", errors="surrogateescape")  # names of files need not be UTF-8
+    result, name = WordFile(), ""
+    block: dict[str, str] | Loop | None = None
+    text = read_bytes(path).decode("utf-8", "surrogateescape")  # names of files need not be UTF-8
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.split()
         if line.startswith("# version"):
@@ -61,9 +62,12 @@ def read_words(path: Path) -> WordFile:
         elif not words or line.startswith("#"):
             continue
         elif words[0].startswith("data_"):
-            block = result.blocks.setdefault(words[0].removeprefix("data_"), {})
-        elif words[0] == "loop_":
-            block = result.blocks[list(result.blocks)[-1]] = Loop([])
+            name = words[0].removeprefix("data_")
+            if name in result.blocks:
+                raise FileError(path, f"a second block data_{name}", number)
+            block = result.blocks[name] = {}
+        elif words[0] == "loop_" and block == {}:
+            block = result.blocks[name] = Loop([])
         elif block is None or any(word[0] in "\"';" for word in words):
             raise FileError(path, "cannot be read as a table of words", number)
         else:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TextIO, TypeVar
 
+from cryoflow.plain_files import open_append
 from cryoflow.project.context import Reporter
 
 T = TypeVar("T")
@@ -33,10 +34,12 @@ class JobReporter(Reporter):
     """
 
     def __init__(self, directory: Path, prefix: str = "", bars: bool = True, quiet: bool = False) -> None:
-        self._out, self._err = (
-            (directory / name).open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
-            for name in ("run.out", "run.err")
-        )
+        with ExitStack() as opened:
+            self._out, self._err = (
+                opened.enter_context(open_append(directory / name, "backslashreplace"))
+                for name in ("run.out", "run.err")
+            )
+            opened.pop_all()  # both are open, and stay so until `close`
         self._prefix = prefix
         self._quiet = quiet
         self._bars = bars and not quiet and sys.stderr.isatty()

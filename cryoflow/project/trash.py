@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from pathlib import Path
 
 from cryoflow.errors import CryoflowError
+from cryoflow.project.directory import check_inside
 from cryoflow.project.lock import is_running
 from cryoflow.project.names import TRASH
 
@@ -23,12 +25,18 @@ def discard_job(project: Path, name: str) -> None:
         Absolute project root.
     name : str
         ``AutoPick/job010``.
+
+    Raises
+    ------
+    CryoflowError
+        If the trash is a link that leads out of the project.
     """
     places = _places(project, name)
+    check_inside(project, places[0].parent)
     places[0].parent.mkdir(parents=True, exist_ok=True)
-    if all(path.exists() for path in places):
+    if all(os.path.lexists(path) for path in places):
         _remove(places[-1])
-    free = next(number for number, path in enumerate(places) if not path.exists())
+    free = next(number for number, path in enumerate(places) if not os.path.lexists(path))
     for number in range(free, 0, -1):
         places[number - 1].rename(places[number])
     (project / name).rename(places[0])
@@ -65,6 +73,9 @@ def _places(project: Path, name: str) -> list[Path]:
 
 def _remove(directory: Path) -> None:
     """Hide a directory before it is removed, so that remains after a kill do no harm."""
+    if directory.is_symlink():
+        directory.unlink()
+        return
     hidden = directory.with_name(f".{secrets.token_hex(4)}")
     directory.rename(hidden)
     shutil.rmtree(hidden)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Mapping, Sequence
-from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from cryoflow.errors import FileError, SpecError
+from cryoflow.plain_files import read_plain_text
 from cryoflow.spec.base import Broken, JobSpec
 from cryoflow.spec.jobs import SPEC_CLASSES, spec_class
 from cryoflow.spec.names import fold
@@ -18,6 +18,9 @@ from cryoflow.spec.overrides import Override, apply_override
 from cryoflow.spec.problems import Locate, Path, Place, Places, Problem, broken_rule, clean, to_problems
 from cryoflow.spec.values import is_nothing
 from cryoflow.spec.yamltext import Document, parse_yaml
+
+#: Bytes of a spec file.
+LONGEST = 1_000_000
 
 
 def load_spec(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> JobSpec:
@@ -49,7 +52,7 @@ def read_document(path: str | os.PathLike[str]) -> Document:
         If the file cannot be read.
     """
     try:
-        text = FilePath(path).read_text(encoding="utf-8")
+        text = read_plain_text(path, LONGEST)
     except UnicodeDecodeError as error:
         raise FileError(path, "is not a text file (UTF-8); give a YAML spec") from error
     except OSError as error:

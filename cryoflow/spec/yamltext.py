@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from cryoflow.spec.problems import Path, Place, Problem
+from cryoflow.yaml_limits import MOST_VALUES, Tally, YamlLimit
 
 
 class Document(NamedTuple):
@@ -28,7 +29,16 @@ class Document(NamedTuple):
 
 
 class _Loader(yaml.BaseLoader):
-    """Reads a lone ``-``, as in the tutorial's tables, as none."""
+    """Reads a lone ``-``, as in the tutorial's tables, as none; within limits."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._tally = Tally(MOST_VALUES)
+
+    def get_event(self) -> Any:
+        event = super().get_event()  # type: ignore[no-untyped-call]
+        self._tally.add(event)
+        return event
 
     def _lone_dash(self) -> bool:
         if self.flow_level or self.allow_simple_key or self.peek() != "-":
@@ -86,6 +96,8 @@ def _unreadable(source: str, message: str, line: int = 0) -> Document:
 
 
 def _yaml_message(error: yaml.YAMLError) -> tuple[str, int]:
+    if isinstance(error, YamlLimit):
+        return f"cannot be a spec: it {error}", 0
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return "not valid YAML: it contains control characters", 0
     problem = str(error.problem)

@@ -37,3 +37,13 @@ def test_a_job_stands_below_the_latest_that_feeds_it() -> None:
         ("", "A/job002"),
         ("└ ", "B/job003"),
     ]
+
+
+def test_a_chain_deeper_than_pythons_calls() -> None:
+    jobs = [
+        Job(f"A/job{number:03d}", None, "succeeded", {}, (f"A/job{number - 1:03d}",))
+        for number in range(1, 3001)
+    ]
+    lines = list(tree_lines(jobs))
+    assert [job for _, job in lines] == jobs
+    assert max(len(branches) for branches, _ in lines) == 42

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from cryoflow.files.atomic import unreadable
 from cryoflow.files.magic import file_kind
 from cryoflow.files.mrc.moments import Moments
 from cryoflow.files.mrc.number_type import DTYPES, Order, byte_order, number_type
+from cryoflow.plain_files import open_plain
 
 SIZE = 1024  # bytes
 LABEL = "cryoflow"
@@ -74,7 +74,7 @@ def read_header(path: str | PathLike[str]) -> MrcHeader:
 def read_layout(path: str | PathLike[str]) -> Layout:
     """Read the header as `read_header` does, with what is needed to get at the numbers."""
     try:
-        with Path(path).open("rb") as file:
+        with open_plain(path) as file:
             raw = file.read(SIZE)
             found = file.seek(0, 2)
     except OSError as error:

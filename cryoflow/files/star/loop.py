@@ -32,7 +32,7 @@ def read_loop(lines: Lines, start: int, end: int) -> pd.DataFrame:
 
 
 def _header(lines: Lines, start: int, end: int) -> tuple[list[str], int]:
-    labels: list[str] = []
+    labels: dict[str, None] = {}  # ordered, and quick to look up
     index = lines.skip_blank(start, end)
     while index < end and lines[index].lstrip().startswith("_"):
         name, *rest = lines[index].split()
@@ -41,11 +41,11 @@ def _header(lines: Lines, start: int, end: int) -> tuple[list[str], int]:
             raise lines.error(index, f"expected a column name and its number, found {lines[index].strip()!r}")
         if label in labels:
             raise lines.error(index, f"the column {label} is named twice")
-        labels.append(label)
+        labels[label] = None
         index = lines.skip_blank(index + 1, end)
     if not labels:
         raise lines.error(start - 1, "loop_ without column names")
-    return labels, index
+    return list(labels), index
 
 
 def _rows(lines: Lines, start: int, end: int, width: int) -> _Rows:

@@ -40,8 +40,10 @@ def read_candidates(path: Path, made_from: dict[str, Any], floor: float) -> Cand
         if about["made_from"] != made_from or about["floor"] > floor:
             return None
         columns: dict[str, Any] = {name: torch.from_numpy(arrays[name]) for name in COLUMNS}
+        if {column.shape for column in columns.values()} != {(len(columns[COLUMNS[0]]),)}:
+            return None
         columns |= {name: columns[name].long() for name in _WHOLE}
         sampling = Sampling(**about["sampling"])
         return Candidates(**columns, best=about["best"], sampling=sampling, scale=about["scale"])
-    except (FileError, KeyError, TypeError):  # only a cache: damaged files are recomputed
+    except (FileError, KeyError, TypeError, ValueError):  # only a cache: damaged files are recomputed
         return None

@@ -19,6 +19,7 @@ from cryoflow.jobs.autopick.q_values import Judged
 from cryoflow.jobs.autopick.statistics import Statistics, write_statistics
 from cryoflow.jobs.autopick.thresholds import FILE as THRESHOLDS
 from cryoflow.jobs.autopick.thresholds import Proposed, write_thresholds
+from cryoflow.plain_files import open_append
 from cryoflow.project.context import JobContext
 
 SUFFIX = "autopick"
@@ -142,7 +143,7 @@ class Finished:
     def add(self, name: str, fingerprint: str) -> None:
         """Note a micrograph as finished."""
         try:
-            with self.path.open("a", encoding="utf-8", errors="surrogateescape") as file:
+            with open_append(self.path) as file:
                 file.write(f"{fingerprint} {name}\n")
         except OSError as error:
             raise unwritable(self.path, error) from error

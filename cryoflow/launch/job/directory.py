@@ -11,7 +11,7 @@ from cryoflow.files.atomic import remove_temporaries
 from cryoflow.launch.inputs import input_files
 from cryoflow.launch.job.record import first_record
 from cryoflow.launch.outcome import Request
-from cryoflow.project.directory import find_job_directory, link_alias, make_job_directory
+from cryoflow.project.directory import check_inside, find_job_directory, link_alias, make_job_directory
 from cryoflow.project.lock import holding
 from cryoflow.project.names import name_of
 from cryoflow.project.record import write_record
@@ -36,6 +36,7 @@ def open_directory(spec: JobSpec, request: Request, device: str) -> Iterator[Pat
 
 def _made(spec: JobSpec, request: Request, device: str, held: ExitStack) -> Path:
     project = Path(request.project)
+    check_inside(project, project / spec.job)
 
     def fill(new: Path) -> None:
         held.enter_context(holding(new))
@@ -50,6 +51,7 @@ def _found(spec: JobSpec, request: Request, held: ExitStack) -> Path:
     directory = find_job_directory(Path(request.project), request.continued)
     if directory.parent.name != spec.job:
         raise CryoflowError(f"{name_of(directory)}: cannot be continued with a spec of type {spec.job}")
+    check_inside(Path(request.project), directory)
     held.enter_context(holding(directory))
     remove_temporaries(directory)  # no other process runs here
     if spec.alias and not (directory.parent / spec.alias).exists():

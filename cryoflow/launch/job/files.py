@@ -125,7 +125,7 @@ class JobFiles:
         alias = alias_of(self._context.directory)
         entry = JobEntry(self._process, self.name, alias, state, nodes, outputs)
         try:
-            register_job(self._context.project, entry)
+            register_job(self._context.project, entry, copy=not self._request.sweep)
         except CryoflowError as error:
             self.report.warn(str(error))
 

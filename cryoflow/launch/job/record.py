@@ -11,6 +11,7 @@ from typing import Any
 from cryoflow.project.context import JobContext, JobResult
 from cryoflow.project.fingerprints import fingerprints
 from cryoflow.project.record import versions
+from cryoflow.project.record_model import FORMAT
 from cryoflow.spec import JobSpec, spec_dump
 
 Record = dict[str, Any]
@@ -36,6 +37,7 @@ def first_record(
         "device": device,
         "error": None,
         "failures": [],
+        "format": FORMAT,
         "inputs": fingerprints(project, inputs),
         "outputs": [],
         "seed": spec.compute.seed,

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from cryoflow.errors import CryoflowError
+from cryoflow.errors import CryoflowError, FileError
 from cryoflow.launch.previous_runs import Known, points_before
 from cryoflow.project.lock import is_running
-from cryoflow.project.record import load_yaml, versions, write_sorted
+from cryoflow.project.record import read_checked, versions, write_sorted
+from cryoflow.project.record_model import FORMAT
+from cryoflow.screen import print_error
 
 FOLDER, RECORD = "Sweep", "sweep_record.yaml"
 
@@ -48,13 +48,17 @@ def open_sweep(project: Path, command: str, points: Sequence[Sequence[str]], job
     """
     wanted = {"command": command, "job": job, "points": [list(point) for point in points]}
     for directory in sorted((project / FOLDER).glob("sweep[0-9][0-9][0-9]*"), reverse=True):
-        record = read_sweep(directory)
+        try:
+            record = read_sweep(directory)
+        except FileError as error:
+            print_error(f"warning: {error}; it is not resumed")
+            continue
         same = all(record.get(key) == wanted[key] for key in wanted)
         if same and _has_more(record) and not is_running(directory):
             write_sweep(directory, {**record, "status": "running"})
             return Sweep(directory, points_before(project, job, f"{FOLDER}/{directory.name}"))
     directory = _make(project / FOLDER)
-    write_sweep(directory, {**wanted, "status": "running", "versions": versions()})
+    write_sweep(directory, {**wanted, "format": FORMAT, "status": "running", "versions": versions()})
     return Sweep(directory, {})
 
 
@@ -73,12 +77,20 @@ def find_sweep(project: Path, given: str) -> Path:
 
 
 def read_sweep(directory: Path) -> dict[str, Any]:
-    """Return the record of a sweep; empty where there is none."""
+    """Return the record of a sweep, see `record_model.SweepRecord`; empty where there is none.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read as one.
+    """
+    path = directory / RECORD
     try:
-        record = load_yaml((directory / RECORD).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+        return read_checked(path, "SweepRecord")
+    except FileNotFoundError:
         return {}
-    return record if isinstance(record, dict) else {}
+    except ValueError as error:
+        raise FileError(path, f"is no record of a sweep: {error}") from error
 
 
 def write_sweep(directory: Path, record: dict[str, Any]) -> None:
