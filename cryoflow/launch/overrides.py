@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cryoflow.errors import ErrorCollector
+from cryoflow.errors import ErrorCollector, SpecError
 from cryoflow.spec import JobSpec, spec_dump
 from cryoflow.spec.overrides import Override, means
 
 #: Name of the config that a launcher's worker composes, in Hydra's store.
 CONFIG = "cryoflow_job"
+
+#: Values of one field in a sweep.
+MOST = 100_000
 
 _OVERRIDES = "cryoflow_overrides"
 _NODE = "++spec."
@@ -108,7 +112,18 @@ def values(override: str) -> list[str]:
     if parsed.is_interval_sweep():
         interval: Any = parsed.value()
         return [f"{name}={end}" for end in (interval.start, interval.end)]
+    _check_count(parsed, override)
     return [f"{name}={value}" for value in parsed.sweep_string_iterator()]
+
+
+def _check_count(parsed: Any, override: str) -> None:
+    """Refuse a range of more values than any sweep has, before Hydra lists them."""
+    found: Any = parsed.value()
+    start, stop, step = (getattr(found, name, None) for name in ("start", "stop", "step"))
+    if start is None or stop is None or step is None:
+        return
+    if not step or not all(map(math.isfinite, (start, stop, step))) or abs((stop - start) / step) > MOST:
+        raise SpecError([f"override '{plain_override(override)}': not a range of at most {MOST} values"])
 
 
 def _parsed(override: str) -> Any:

@@ -6,6 +6,8 @@ the lock directory that RELION's own programs use.
 
 from __future__ import annotations
 
+import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryoflow.errors import CryoflowError, FileError
+from cryoflow.plain_files import read_plain_text
+from cryoflow.project.lock import own_name, owner_is_alive
 from cryoflow.project.names import job_number
 from cryoflow.project.pipeline_model import read_pipeline
 from cryoflow.project.pipeline_nodes import Node, ProcessType, known_as, number_of
@@ -20,6 +24,8 @@ from cryoflow.project.pipeline_text import Loop, WordFile, write_words
 
 PIPELINE = "default_pipeline.star"
 _LOCK = ".relion_lock"
+#: Begins what cryoflow writes into its lock; host and process id end it.
+_OURS = "cryoflow:"
 _CHANGED = ".pipeline_has_changed"
 _STATES = {"Running": "0", "Succeeded": "2", "Failed": "3"}
 
@@ -95,6 +101,9 @@ def _locked(project: Path, why: str, wait: float) -> Iterator[None]:
             lock.mkdir()
             break
         except FileExistsError:
+            if _is_stale(lock):
+                _break(lock)
+                continue
             if time.monotonic() > end:
                 raise CryoflowError(
                     f"{lock}: locked for {wait:.0f} s, so {why} is not in {PIPELINE}; "
@@ -102,11 +111,25 @@ def _locked(project: Path, why: str, wait: float) -> Iterator[None]:
                 ) from None
             time.sleep(0.05)
     try:
-        (lock / f"lock_{PIPELINE}").write_text(f"cryoflow: {why}\n", encoding="utf-8")
+        (lock / f"lock_{PIPELINE}").write_text(f"{_OURS} {why} {own_name()}\n", encoding="utf-8")
         yield
     finally:
         (lock / f"lock_{PIPELINE}").unlink(missing_ok=True)
         lock.rmdir()
+
+
+def _is_stale(lock: Path) -> bool:
+    """Return whether a lock is cryoflow's and its process, of this host, has ended; RELION's never is."""
+    owner = lock / f"lock_{PIPELINE}"
+    with suppress(OSError, CryoflowError, UnicodeDecodeError):
+        return read_plain_text(owner, 1000).startswith(_OURS) and not owner_is_alive(owner)
+    return False
+
+
+def _break(lock: Path) -> None:
+    """Remove a stale lock; renamed first, so that of several processes only one removes it."""
+    with suppress(OSError):
+        shutil.rmtree(lock.rename(lock.with_name(f"{_LOCK}.{secrets.token_hex(4)}")))
 
 
 def _empty_like(pipeline: WordFile) -> WordFile:
