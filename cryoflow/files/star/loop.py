@@ -39,6 +39,8 @@ def _header(lines: Lines, start: int, end: int) -> tuple[list[str], int]:
         label = name[1:]
         if not label or (rest and not rest[0].startswith("#")):
             raise lines.error(index, f"expected a column name and its number, found {lines[index].strip()!r}")
+        if not label.isprintable():
+            raise lines.error(index, f"the column name {label!a} is no text (UTF-8)")
         if label in labels:
             raise lines.error(index, f"the column {label} is named twice")
         labels[label] = None

@@ -1,0 +1,1 @@
+"""Mutated inputs for all readers: see `run`."""
