@@ -42,6 +42,7 @@ class JobReporter(Reporter):
             opened.pop_all()  # both are open, and stay so until `close`
         self._prefix = prefix
         self._quiet = quiet
+        self._reached = ""
         self._bars = bars and not quiet and sys.stderr.isatty()
 
     def __enter__(self) -> JobReporter:
@@ -78,8 +79,19 @@ class JobReporter(Reporter):
         """Yield the items while a bar, or a line every ten seconds, shows the progress."""
         if total is None and isinstance(iterable, Sized):
             total = len(iterable)
-        lines = _with_lines(iterable, label, total, self._log if self._bars else self._log_and_screen)
+        write = self._log if self._bars else self._log_and_screen
+        lines = _with_lines(self._followed(iterable, label, total), label, total, write)
         yield from _with_bar(lines, label, total) if self._bars else lines
+
+    @property
+    def reached(self) -> str:
+        """How far an unfinished progress has come, such as ``2 of 6 iterations``; empty if none is."""
+        return self._reached
+
+    def _followed(self, items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
+        for done, item in enumerate(items, start=1):
+            yield item
+            self._reached = f"{done} of {total} {label}" if total and done < total else ""
 
     def _log(self, line: str) -> None:
         with suppress(ValueError):  # closed: a job that still reports after its end

@@ -148,7 +148,7 @@ class Selection(Section):
     def _top_of_what(cls, value: Any) -> Any:
         if value is None or isinstance(value, Mapping | TopRows):
             return value
-        raise refusal("for particles or micrographs give selection.top.n, for classes selection.classes.top")
+        raise refusal(f"for classes: selection.classes.top={value}; for particles: selection.top.n={value}")
 
     # the last one declared is the first to run
     @field_validator("classes", "columns", "top", mode="before")

@@ -106,8 +106,7 @@ def test_interrupted_job_is_a_failure(
     assert FAILURE in listing(directory)
     assert SUCCESS not in listing(directory)
     assert (
-        capsys.readouterr().err
-        == f"Select/job014: failed: {told}; resume: cryoflow run --continue Select/job014\n"
+        capsys.readouterr().err == f"Select/job014: {told}; resume: cryoflow run --continue Select/job014\n"
     )
     assert listing(project) - {".cryoflow"} == {"Extract", "Select", "spec.yaml"}
     assert signal.getsignal(signal.SIGTERM) == before

@@ -292,7 +292,7 @@ def test_selection_values() -> None:
         ({"columns": "rlnX"}, "columns: expected fields below this heading, got 'rlnX'"),
         (
             {"top": 5},
-            "top: for particles or micrographs give selection.top.n, for classes selection.classes.top",
+            "top: for classes: selection.classes.top=5; for particles: selection.top.n=5",
         ),
         ({"top": {"n": 3}}, "top > by: is missing; this field is required"),
         ({"top": {"n": 3, "by": "a", "of": 1}}, "top > of: unknown field"),

@@ -120,9 +120,21 @@ def find_step(steps: Sequence[Step], word: str, project: Path | None = None) -> 
     """
     found = [place for place, step in enumerate(steps) if step.answers_to(word, project)]
     if len(found) != 1:
-        what = f"'{word}' names {len(found)} steps" if found else f"no step '{word}'"
-        raise CryoflowError(f"{what} in this chain; its steps are {', '.join(step.title for step in steps)}")
+        raise CryoflowError(_which_steps(steps, word, [steps[place].title for place in found]))
     return found[0]
+
+
+def _which_steps(steps: Sequence[Step], word: str, found: Sequence[str]) -> str:
+    """Return why a word names no step, or several, and what to write instead."""
+    if found:
+        return f"'{word}' names {len(found)} steps in this chain; give one of {', '.join(found)}"
+    numbers = [step.spec.number for step in steps if step.spec.number is not None]
+    unnumbered = [step.title for step in steps if step.spec.number is None]
+    if word.isdigit() and unnumbered:
+        return f"no step '{word}' in this chain; steps without a number are {', '.join(unnumbered)}"
+    if word.isdigit() and len(numbers) > 1:
+        return f"no step '{word}' in this chain; its steps are {min(numbers)} to {max(numbers)}"
+    return f"no step '{word}' in this chain; its steps are {', '.join(step.title for step in steps)}"
 
 
 def in_order(steps: Sequence[Step], path: str) -> list[Step]:

@@ -95,12 +95,21 @@ class JobFiles:
         self._register("Succeeded" if self._before.had_succeeded else "Failed", ())
         return Outcome(self.name, 1, message)
 
+    def interrupt(self, message: str) -> Outcome:
+        """Report that a job was stopped from outside, how far it had come, and leave it as a failure."""
+        reached = f" after {self.report.reached}" if self.report.reached else ""
+        hint = "" if self._request.sweep else f"; resume: cryoflow run --continue {self.name}"
+        return self._end(f"{message}{reached}{hint}", f"{message}{reached}{hint}")
+
     def fail(self, message: str, resumable: bool = False) -> Outcome:
         """Report a failure, and write it into record and exit marker as far as that is possible.
 
         A failure is ``resumable`` if the same job may finish later, as when the disk was full.
         """
-        self.report.error(f"{self.name}: failed: {message}")
+        return self._end(message, f"failed: {message}", resumable)
+
+    def _end(self, message: str, shown: str, resumable: bool = False) -> Outcome:
+        self.report.error(f"{self.name}: {shown}")
         try:
             self._write_record("failed", message, resumable)
             self._register("Failed", ())

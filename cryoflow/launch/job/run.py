@@ -70,8 +70,7 @@ def _attempt(spec: JobSpec, request: Request, context: JobContext, files: JobFil
     except CryoflowError as error:
         return files.restore(str(error)) or _fail(str(error), request, context, files, is_of_machine(error))
     except KeyboardInterrupt as stop:
-        hint = "" if request.sweep else f"; resume: cryoflow run --continue {files.name}"
-        outcome = files.fail(interruption(stop) + hint)
+        outcome = files.interrupt(interruption(stop))
         if request.concurrent:
             return outcome
         raise
