@@ -107,6 +107,7 @@ class _Aliases:
     def __init__(self, project: Path) -> None:
         self._project = project
         self._jobs: dict[str, dict[str, str]] = {}
+        self._aliases: dict[str, dict[str, str]] = {}
 
     def job_of(self, folder: str, name: str) -> str:
         """Return the directory that a name in a folder means, which is the name unless it is an alias."""
@@ -114,8 +115,11 @@ class _Aliases:
 
     def alias_of(self, directory: Path) -> str | None:
         """Return the first alias of a job directory."""
-        names = self._in(directory.parent.name).items()
-        return min((alias for alias, job in names if job == directory.name), default=None)
+        folder = directory.parent.name
+        if folder not in self._aliases:
+            ordered = sorted(self._in(folder).items(), reverse=True)
+            self._aliases[folder] = {job: alias for alias, job in ordered}
+        return self._aliases[folder].get(directory.name)
 
     def _in(self, folder: str) -> dict[str, str]:
         if folder not in self._jobs:

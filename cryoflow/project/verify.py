@@ -12,6 +12,9 @@ from cryoflow.project.fingerprints import fingerprints
 #: The most files read at the same time.
 _THREADS = 4
 
+#: Files from which another thread is worth its start.
+_WORTH = 8
+
 #: What has become of a file.
 GONE, MISSING, EMPTIED = "is gone", "was missing when recorded", "is empty"
 
@@ -54,7 +57,7 @@ def changed_files(
 
 
 def _changed(project: Path, kind: str, entries: list[dict[str, Any]], fresh: bool) -> list[Changed]:
-    threads = min(_THREADS, os.cpu_count() or 1)
+    threads = min(_THREADS, os.cpu_count() or 1, len(entries) // _WORTH + 1)
     found = fingerprints(project, (entry["path"] for entry in entries), threads, fresh)
     now = {entry["path"]: entry for entry in found}
     return [

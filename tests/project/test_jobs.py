@@ -39,6 +39,14 @@ def test_a_job_stands_below_the_latest_that_feeds_it() -> None:
     ]
 
 
+def test_the_first_alias_by_name_is_shown(tmp_path: Path) -> None:
+    for number in (14, 15):
+        (tmp_path / "Select" / f"job{number:03d}").mkdir(parents=True)
+    for alias, job in (("b", "job014"), ("a", "job014"), ("c", "job015")):
+        (tmp_path / "Select" / alias).symlink_to(job)
+    assert [job.alias for job in list_jobs(tmp_path)] == ["a", "c"]
+
+
 def test_a_chain_deeper_than_pythons_calls() -> None:
     jobs = [
         Job(f"A/job{number:03d}", None, "succeeded", {}, (f"A/job{number - 1:03d}",))
