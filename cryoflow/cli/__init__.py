@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from cryoflow.cli.parser import build_parser, gather_extras
 from cryoflow.errors import CryoflowError, SpecError
+from cryoflow.screen import print_error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(options.call(options))
     except CryoflowError as error:
-        sys.stderr.write(f"{error}\n")
+        print_error(str(error))
         return 2 if isinstance(error, SpecError) else int(options.refused)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -11,6 +11,7 @@ from typing import TextIO, TypeVar
 
 from cryoflow.plain_files import open_append
 from cryoflow.project.context import Reporter
+from cryoflow.screen import printable, write_line
 
 T = TypeVar("T")
 
@@ -99,7 +100,7 @@ class JobReporter(Reporter):
 
     def _show(self, stream: TextIO, line: str) -> None:
         if not self._quiet:
-            _write(stream, self._prefix + line)
+            write_line(stream, self._prefix + printable(line))
 
     def _log_and_screen(self, line: str) -> None:
         self._log(line)
@@ -141,10 +142,3 @@ def _with_bar(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
         for item in items:
             yield item
             bar.advance(task)
-
-
-def _write(stream: TextIO, line: str) -> None:
-    """Write a line; a closed pipe (``| head``) must not end a job of hours."""
-    with suppress(BrokenPipeError):
-        stream.write(line + "\n")
-        stream.flush()
