@@ -86,7 +86,7 @@ def read_model(path: str | PathLike[str]) -> StoredModel:
         if tuple(plain["features"]) != Features._fields:
             raise FileError(path, "uses other features than this version measures; learn it again")
         return StoredModel(_model(plain), tuple(map(str, plain["micrographs"])))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
         what = "is not a particle score model; give the particles_model.json of a Sort job"
         raise FileError(path, f"{what}: {error}") from None
 
