@@ -78,7 +78,10 @@ def test_a_spec_may_be_a_mapping_or_validated(project: Path, spec: Path) -> None
 def test_warnings_of_the_job_come_along(project: Path, spec: Path) -> None:
     job = cf.run(spec, project, maximum_metadata_value=-0.5)
     assert job.counts == {"particles": 0}
-    assert job.warnings == ("no particles are left",)
+    assert job.warnings == (
+        "no particles are left",
+        "Select/job013 keeps nothing: 0 particles; jobs that use it have no input",
+    )
 
 
 def test_a_directory_is_run_in_again(project: Path, spec: Path) -> None:
