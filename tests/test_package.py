@@ -23,7 +23,7 @@ import sys
 from dataclasses import replace
 from cryoflow import demo
 from cryoflow.cli import main
-smaller = dict(micrographs=3, selected=1, size=(640, 600), particles=8, broken=0, model="ring", diameter=170)
+smaller = dict(micrographs=3, selected=3, size=(640, 600), particles=8, broken=0, model="ring", diameter=170)
 demo.OPTIONS, demo.CLASSES = replace(demo.OPTIONS, snr=0.2, carbon=0.0, **smaller), 4
 sys.exit(main(["demo"]))
 """

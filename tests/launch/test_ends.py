@@ -63,8 +63,10 @@ def test_jobs_of_relion_have_the_state_of_the_pipeline_file(
     rows = ""
     for number, value in enumerate(values, 1):
         (tmp_path / f"CtfFind/job{number:03d}").mkdir(parents=True)
-        rows += f"CtfFind/job{number:03d}/ {value}\n"
-    head = f"data_pipeline_processes\n\nloop_\n_rlnPipeLineProcessName #1\n{columns}\n"
+        rows += f"CtfFind/job{number:03d}/ {value} None 2\n"
+    kind = columns.replace("Status", "Type").replace("#2", "#4")
+    head = "data_pipeline_general\n\n_rlnPipeLineJobCounter 9\n\ndata_pipeline_processes\n\nloop_\n"
+    head += f"_rlnPipeLineProcessName #1\n{columns}\n_rlnPipeLineProcessAlias #3\n{kind}\n"
     (tmp_path / "default_pipeline.star").write_text(head + rows)
     (tmp_path / "CtfFind/job099").mkdir()
     states = [job.state for job in list_jobs(tmp_path)]

@@ -28,14 +28,14 @@ def _fail_to_write(patch: pytest.MonkeyPatch, name: str, number: int) -> None:
 
 
 def _fail_to_read(patch: pytest.MonkeyPatch, name: str, number: int) -> None:
-    real = Path.open
+    real = os.open
 
-    def fake(self: Path, *more: Any, **named: Any) -> Any:
-        if self.name == name:
-            raise OSError(number, os.strerror(number), str(self))
-        return real(self, *more, **named)
+    def fake(path: Any, *more: Any, **named: Any) -> int:
+        if Path(os.fsdecode(path)).name == name:
+            raise OSError(number, os.strerror(number), path)
+        return real(path, *more, **named)
 
-    patch.setattr(Path, "open", fake)
+    patch.setattr(os, "open", fake)
 
 
 @pytest.mark.parametrize("number", WRITING)

@@ -96,7 +96,7 @@ def test_the_page_states_what_a_job_was_and_found(job: Path) -> None:
 def test_names_of_strangers_are_text(job: Path) -> None:
     failures = [{"item": HOSTILE, "message": "<img src=x onerror=alert(1)>"}]
     Image.new("RGB", (4, 4)).save(job / "a'b\"<b>.png")
-    found = Page(page(job, record(failures=failures, status="<b>", command="<i>")))
+    found = Page(page(job, record(failures=failures, error="<b>", command="<i>")))
     tags = {tag for tag, _ in found.tags}
     assert not tags & {"script", "b", "i", "link", "iframe"} and "onerror" not in str(found.tags)
     assert any(HOSTILE in text for text in found.texts)
