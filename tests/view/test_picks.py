@@ -53,6 +53,25 @@ def test_any_micrograph_can_be_drawn_also_one_without_picks(picked: Path) -> Non
         choose(known, ["m9"])
 
 
+def test_micrographs_of_one_name_in_different_folders_get_a_picture_each(tmp_path: Path) -> None:
+    names = ["Day1/001.mrc", "Day2/001.mrc"]
+    job = tmp_path / "AutoPick/job010"
+    for name, x in zip(names, (60.0, 180.0), strict=True):
+        (tmp_path / name).parent.mkdir()
+        write_mrc(tmp_path / name, np.zeros((200, 240), np.float32), PIXEL_A)
+        (job / name).parent.mkdir(parents=True)
+        rows = {"rlnCoordinateX": [x], "rlnCoordinateY": 100.0, "rlnAutopickFigureOfMerit": 0.3}
+        write_star(job / name.replace(".mrc", "_autopick.star"), {"": pd.DataFrame(rows)})
+    write_star(tmp_path / "mics.star", {"": pd.DataFrame({"rlnMicrographName": names})})
+    (job / "coords_suffix_autopick.star").write_text("mics.star\n")
+    known = read_micrograph_list(job, tmp_path)
+    paths = draw_micrographs(job, tmp_path, known, {"Mask diameter (A)": "160"})
+    assert len(set(paths)) == 2
+    for path, x, other in zip(paths, (60, 180), (180, 60), strict=True):
+        picture = drawn(path)
+        assert picture[100, x + 20].any() and not picture[100, other + 20].any()
+
+
 def test_micrographs_are_found_by_any_of_their_names(picked: Path) -> None:
     known = read_micrograph_list(picked / "AutoPick/job010", picked)
     for given in ("m2", "m2.mrc", "Movies/m2.mrc", "Micrographs/m2.mrc"):
